@@ -1,0 +1,174 @@
+import type { Readable } from 'node:stream';
+import type { Undo } from '../../lib/undo.ts';
+
+/**
+ * # Images: one content store for build, docker, pods and the registry
+ *
+ * **Blob**: bytes named by their sha256 digest (`sha256:…`), verified on write,
+ * never changed. **Reference**: a full name (`docker.io/library/busybox:latest`)
+ * that points at a manifest or index digest. **Image id**: the digest of the
+ * config blob, as `docker images` shows it. **Chain id**: the OCI name of a
+ * stack of unpacked layers. **Lease**: keeps blobs and snapshots from garbage
+ * collection while somebody works with them; ends with its undo, or with the
+ * process.
+ */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly platform?: Platform;
+}
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+}
+
+export interface ContentStore {
+  has(digest: string): Promise<boolean>;
+  size(digest: string): Promise<number | undefined>;
+  /** The whole blob; for manifests and configs (at most 8 MiB). @throws `not-found` */
+  read(digest: string): Promise<Buffer>;
+  /** @throws `not-found` */
+  stream(digest: string, range?: { readonly start: number; readonly end?: number }): Promise<Readable>;
+  /** The path of the blob's file: for readers that stream it by descriptor. */
+  path(digest: string): string;
+  /** Stores what `source` yields. @throws `invalid` when digest or size differ from what is expected (nothing is kept) */
+  write(source: AsyncIterable<Uint8Array> | Uint8Array, expected?: { readonly digest?: string; readonly size?: number; readonly maxBytes?: number }, signal?: AbortSignal): Promise<{ readonly digest: string; readonly size: number }>;
+  remove(digest: string): Promise<void>;
+  list(): AsyncIterable<{ readonly digest: string; readonly size: number; readonly mtimeMs: number }>;
+}
+
+/** The part of an OCI image config (image-spec, config.md) that starts a container. */
+export interface ImageConfig {
+  readonly User?: string;
+  readonly ExposedPorts?: Readonly<Record<string, Record<string, never>>>;
+  readonly Env?: readonly string[];
+  readonly Entrypoint?: readonly string[] | null;
+  readonly Cmd?: readonly string[] | null;
+  readonly Volumes?: Readonly<Record<string, Record<string, never>>>;
+  readonly WorkingDir?: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly StopSignal?: string;
+  readonly Shell?: readonly string[];
+  readonly OnBuild?: readonly string[] | null;
+  readonly Healthcheck?: { readonly Test?: readonly string[]; readonly Interval?: number; readonly Timeout?: number; readonly StartPeriod?: number; readonly StartInterval?: number; readonly Retries?: number };
+}
+
+export interface HistoryEntry {
+  readonly created?: string;
+  readonly created_by?: string;
+  readonly author?: string;
+  readonly comment?: string;
+  readonly empty_layer?: boolean;
+}
+
+/** The config blob, whole. */
+export interface ImageDocument {
+  readonly created?: string;
+  readonly author?: string;
+  readonly architecture: string;
+  readonly os: string;
+  readonly variant?: string;
+  readonly config: ImageConfig;
+  readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly string[] };
+  readonly history?: readonly HistoryEntry[];
+}
+
+export interface Image {
+  /** Digest of the config blob: `sha256:…`. */
+  readonly id: string;
+  /** Digest of the manifest. */
+  readonly manifestDigest: string;
+  /** Normalised full references that point at it. */
+  readonly references: readonly string[];
+  /** References by digest (`name@sha256:…`) under which it was pulled or pushed. */
+  readonly repoDigests: readonly string[];
+  readonly document: ImageDocument;
+  readonly layers: readonly Descriptor[];
+  /** Bytes of the unpacked layers. */
+  readonly sizeBytes: number;
+  readonly createdMs: number;
+  readonly lastTaggedMs: number | undefined;
+}
+
+export interface Credentials { readonly username?: string; readonly password?: string; readonly identityToken?: string; readonly registryToken?: string }
+
+/** Progress of a pull, push, load or unpack; one object an event, like the lines of Docker's JSON stream. */
+export interface TransferProgress {
+  /** The layer's short digest, or a reference. */
+  readonly id?: string;
+  /** `Pulling fs layer`, `Downloading`, `Verifying Checksum`, `Extracting`, `Pull complete`, `Already exists`, `Pushing`, `Pushed`, … */
+  readonly status: string;
+  readonly current?: number;
+  readonly total?: number;
+}
+
+export interface TransferOptions {
+  readonly credentials?: Credentials;
+  readonly platform?: Platform;
+  readonly progress?: (event: TransferProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface ImageEvent { readonly action: 'pull' | 'push' | 'tag' | 'untag' | 'delete' | 'load' | 'import' | 'save'; readonly id: string; readonly name?: string }
+
+export interface Images {
+  readonly content: ContentStore;
+  readonly snapshots: Snapshots;
+  list(): Promise<readonly Image[]>;
+  /** By name, `name@digest`, full id, or unambiguous id prefix. @throws `not-found` (`No such image: …`), `invalid` (malformed or ambiguous) */
+  get(nameOrId: string): Promise<Image>;
+  tag(nameOrId: string, target: string): Promise<void>;
+  /** Removes a reference, and the image itself with its last one. `inUse` tells which containers hold an image id. @returns what happened, in order. @throws `not-found`, `conflict` */
+  remove(nameOrId: string, options: { readonly force?: boolean; readonly prune?: boolean; readonly inUse: (id: string) => readonly string[] }): Promise<readonly ({ readonly untagged: string } | { readonly deleted: string })[]>;
+  /** @throws `not-found` (no such repository or tag), `unauthorized`, `unavailable` (registry can't be reached) */
+  pull(reference: string, options?: TransferOptions): Promise<Image>;
+  push(reference: string, options?: TransferOptions): Promise<{ readonly digest: string; readonly size: number }>;
+  /** `docker load`: a docker-archive or OCI layout as a tar stream, compressed or not. */
+  load(tar: Readable, options?: TransferOptions): Promise<readonly { readonly image: Image; readonly references: readonly string[] }[]>;
+  save(namesOrIds: readonly string[]): Promise<Readable>;
+  /** `docker import`: a root file system as a tar. */
+  import(tar: Readable, options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig }): Promise<Image>;
+  /** Stores config and manifest over layers that are in the store, and points `references` at them. For build and commit. */
+  create(document: ImageDocument, layers: readonly Descriptor[], references: readonly string[]): Promise<Image>;
+  /** A lease on an image (its blobs, and its snapshot once unpacked). */
+  lease(imageId: string): Undo;
+  /** Deletes blobs and snapshots that nothing refers to. @returns bytes freed */
+  collect(): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }>;
+  /** Removes images without a reference (or, `all`, without a container). */
+  prune(options: { readonly all?: boolean; readonly inUse: (id: string) => readonly string[] }): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }>;
+  onEvent(listener: (event: ImageEvent) => void): () => void;
+}
+
+/**
+ * Snapshots: unpacked layers, stacked by overlay. A committed snapshot is
+ * read-only and named by its chain id; an active one is the writable top of a container or
+ * build step, named by whoever prepares it. Layer folders live on one file
+ * system; whiteouts are the overlay's own (character device 0:0, `trusted.overlay.opaque`).
+ */
+export interface Snapshots {
+  /** Unpacks what is missing; returns the chain id of the whole image. */
+  unpack(image: Image, progress?: (event: TransferProgress) => void, signal?: AbortSignal): Promise<string>;
+  /** Makes the writable layer `key` over the chain (undefined: over nothing). Not mounted yet. @throws `already-exists`, `not-found` */
+  prepare(key: string, parentChainId: string | undefined): Promise<void>;
+  /** Mounts an active snapshot as an overlay at `target`; the undo unmounts. */
+  mount(key: string, target: string): Promise<Undo>;
+  /** Mounts a committed chain read-only. */
+  mountChain(chainId: string, target: string): Promise<Undo>;
+  /** The layers of an active snapshot, topmost first, for a caller that mounts itself. */
+  layers(key: string): Promise<{ readonly lower: readonly string[]; readonly upper: string; readonly work: string }>;
+  /**
+   * Makes a layer of what the active snapshot's upper directory holds, never by a scan of the whole tree: writes the tar blob (gzip, or uncompressed) and
+   * keeps the directory itself as the committed snapshot of the new chain. The key is gone afterwards.
+   */
+  commit(key: string, options?: { readonly compression?: 'none' | 'gzip' }): Promise<{ readonly descriptor: Descriptor; readonly diffId: string; readonly chainId: string }>;
+  /** What changed against the parent: paths with 0 modified, 1 added, 2 deleted (`docker diff`). */
+  changes(key: string): Promise<readonly { readonly path: string; readonly kind: 0 | 1 | 2 }[]>;
+  /** Bytes of the writable layer. */
+  usage(key: string): Promise<number>;
+  /** Nothing there is success. */
+  remove(key: string): Promise<void>;
+}

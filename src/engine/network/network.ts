@@ -1,0 +1,89 @@
+import type { Undo } from '../../lib/undo.ts';
+
+/**
+ * # Networks of the engine
+ *
+ * `bridge` (the default), user-defined bridges, `host` and `none`. An endpoint
+ * connects a network namespace to a network with an address. Published ports
+ * and masquerading are entries of maps in the instance's one nft table; an
+ * update changes only what changed. State is on disk: after kill -9 `recover`
+ * brings the books in line with what the machine has.
+ */
+export interface Networks {
+  list(): Promise<readonly Network[]>;
+  /** By name, id or unambiguous id prefix. @throws `not-found` (`network x not found`) */
+  get(nameOrId: string): Promise<Network>;
+  /** @throws `already-exists`, `invalid` (bad or overlapping subnet), `exhausted` (no subnet free) */
+  create(options: NetworkOptions): Promise<Network>;
+  /** @throws `conflict` (has active endpoints, or is predefined) */
+  remove(nameOrId: string): Promise<void>;
+  prune(): Promise<readonly string[]>;
+  /** Connects the namespace at `netns`. @throws `exhausted` (addresses), `conflict` (port in use: names the port and, where it can, who has it) */
+  connect(networkId: string, endpoint: EndpointOptions): Promise<Endpoint>;
+  /** Safe to call twice. */
+  disconnect(networkId: string, containerId: string): Promise<void>;
+  /** A kept network namespace: for a container, or a pod. Handed out from a few prepared ones, so it is fast. */
+  createNamespace(id: string): Promise<string>;
+  removeNamespace(id: string): Promise<void>;
+  /** Names by which a container's neighbours on user-defined networks find it; the embedded DNS at 127.0.0.11 answers from this. */
+  resolve(networkId: string, name: string): readonly string[];
+  /** Brings state in line after a restart: drops endpoints whose container isn't in `live`. */
+  recover(live: ReadonlySet<string>): Promise<void>;
+  /** Takes away links, nft table and namespaces of this instance. */
+  destroy(): Promise<void>;
+}
+
+export interface NetworkOptions {
+  readonly name: string;
+  readonly driver?: 'bridge' | 'host' | 'none';
+  readonly subnet?: string;
+  readonly gateway?: string;
+  readonly ipRange?: string;
+  readonly internal?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+export interface Network extends NetworkOptions {
+  readonly id: string;
+  readonly driver: 'bridge' | 'host' | 'none';
+  readonly createdMs: number;
+  readonly bridgeName: string | undefined;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface PortBinding {
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp';
+  /** '' or undefined: every address, 127.0.0.1 included. */
+  readonly hostIp?: string;
+  /** 0 or undefined: a free one is chosen. */
+  readonly hostPort?: number;
+}
+
+export interface EndpointOptions {
+  readonly containerId: string;
+  readonly netns: string;
+  /** Name of the link inside, as in `eth0`. */
+  readonly linkName: string;
+  readonly aliases?: readonly string[];
+  readonly address?: string;
+  readonly mac?: string;
+  readonly ports?: readonly PortBinding[];
+}
+
+export interface Endpoint {
+  readonly id: string;
+  readonly networkId: string;
+  readonly containerId: string;
+  readonly linkName: string;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway: string | undefined;
+  readonly mac: string;
+  readonly aliases: readonly string[];
+  /** With the host ports that were given. */
+  readonly ports: readonly Required<PortBinding>[];
+}
+
+export type { Undo };

@@ -1,0 +1,161 @@
+import type { Undo } from '../lib/undo.ts';
+
+/**
+ * # The machine, as a parameter
+ *
+ * The only room that touches Linux. Everything above takes a Host (or the part
+ * of it that it needs) in its constructor. What is hot goes through direct system calls
+ * (koffi), not through forked tools.
+ */
+export interface Host {
+  readonly spawn: Spawner;
+  readonly mounts: Mounts;
+  readonly netns: NetworkNamespaces;
+  readonly links: Links;
+  readonly nft: Nft;
+  readonly cgroups: Cgroups;
+  readonly sysctl: Sysctl;
+}
+
+export interface SpawnResult {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export interface Spawner {
+  /** Runs a program to its end. Output is bounded to `maxOutputBytes` (default 16 MiB). Does not reject on a non-zero exit. @throws `not-found` when the program is missing, naming the package to install */
+  run(file: string, args: readonly string[], options?: SpawnOptions): Promise<SpawnResult>;
+}
+
+export interface SpawnOptions {
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Kills the program's process group when it aborts. */
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+  readonly maxOutputBytes?: number;
+}
+
+export interface Mounts {
+  /** An overlay; `lower` from the top layer to the base. Works for any number of layers (a long option string is handled inside). */
+  overlay(target: string, layers: { readonly lower: readonly string[]; readonly upper?: string; readonly work?: string }): Promise<Undo>;
+  bind(source: string, target: string, options?: { readonly readOnly?: boolean; readonly recursive?: boolean; readonly propagation?: 'private' | 'rslave' | 'rshared' }): Promise<Undo>;
+  tmpfs(target: string, options?: { readonly sizeBytes?: number; readonly mode?: number }): Promise<Undo>;
+  /** Detaches what is mounted at `target`, all layers of it; nothing to do is success. */
+  unmount(target: string): Promise<void>;
+  /** Targets of all mounts beneath a folder, deepest first: what `down` cleans. */
+  beneath(folder: string): Promise<string[]>;
+}
+
+export interface NetworkNamespaces {
+  /** Makes a network namespace (loopback up) and keeps it by a bind mount at `path`. */
+  create(path: string): Promise<Undo>;
+  /** Removes the mount and file; nothing there is success. */
+  remove(path: string): Promise<void>;
+}
+
+export interface LinkInfo {
+  readonly index: number;
+  readonly name: string;
+  readonly kind: string | undefined;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly master: number | undefined;
+}
+
+/** `netns`: the path of a network namespace; left out, our own. Addresses are in CIDR form. All set-ups succeed when what they want is there already. */
+export interface Links {
+  list(netns?: string): Promise<LinkInfo[]>;
+  addBridge(name: string, options: { readonly addresses: readonly string[]; readonly mtu?: number }): Promise<Undo>;
+  /**
+   * Connects a namespace to a bridge in as few system calls as can be: makes a veth pair, puts one end (`hostName`) on the bridge, moves the other
+   * into `netns` as `name` with mac, addresses, MTU and default route. What a container start pays.
+   */
+  attach(options: AttachOptions): Promise<Undo>;
+  addVxlan(name: string, options: { readonly vni: number; readonly local: string; readonly port?: number; readonly mtu?: number }): Promise<Undo>;
+  addDummy(name: string, addresses: readonly string[]): Promise<Undo>;
+  remove(name: string, netns?: string): Promise<void>;
+  addresses(netns?: string): Promise<{ readonly link: string; readonly cidr: string }[]>;
+  addRoute(route: Route, netns?: string): Promise<Undo>;
+  routes(netns?: string): Promise<Route[]>;
+  /** Static forwarding and neighbour entries, for the overlay. */
+  addNeighbour(entry: { readonly link: string; readonly address: string; readonly mac: string }): Promise<Undo>;
+  addFdb(entry: { readonly link: string; readonly mac: string; readonly remote: string }): Promise<Undo>;
+}
+
+export interface AttachOptions {
+  readonly netns: string;
+  readonly bridge: string;
+  readonly hostName: string;
+  readonly name: string;
+  readonly mac?: string;
+  readonly addresses: readonly string[];
+  readonly gateway?: string;
+  readonly mtu?: number;
+  /** Let packets come back through the port that they left by: a pod that calls its own Service. */
+  readonly hairpin?: boolean;
+}
+
+export interface Route {
+  /** CIDR, or `default`. */
+  readonly destination: string;
+  readonly via?: string;
+  readonly link?: string;
+  readonly onLink?: boolean;
+}
+
+export interface Nft {
+  /** Applies an nft script as one transaction (libnftables in this process; no fork). @throws `internal` with nft's own message */
+  apply(script: string): Promise<void>;
+  /** `nft -j list …`, parsed. */
+  list(command: string): Promise<unknown>;
+}
+
+export interface CgroupLimits {
+  readonly memoryBytes?: number;
+  readonly memorySwapBytes?: number;
+  /** CPU time in nanoseconds per second of wall time: 1e9 is one CPU. */
+  readonly nanoCpus?: number;
+  readonly cpuShares?: number;
+  readonly cpuQuota?: number;
+  readonly cpuPeriod?: number;
+  readonly cpusetCpus?: string;
+  readonly pids?: number;
+}
+
+export interface CgroupUsage {
+  readonly cpuNanos: number;
+  readonly cpuUserNanos: number;
+  readonly cpuSystemNanos: number;
+  readonly memoryBytes: number;
+  /** Without the page cache that can be dropped: what `docker stats` shows. */
+  readonly memoryWorkingSetBytes: number;
+  readonly memoryLimitBytes: number | undefined;
+  readonly pids: number;
+  readonly pidsLimit: number | undefined;
+  readonly oomKills: number;
+}
+
+/** One tree for v1, hybrid and v2. A path is relative to the cgroup root, as in `longshore-1a2b3c4d/docker/<id>`. */
+export interface Cgroups {
+  readonly version: 1 | 2;
+  /** What `linux.cgroupsPath` and `linux.resources` of an OCI spec should hold. */
+  ociResources(limits: CgroupLimits): unknown;
+  create(path: string, limits?: CgroupLimits): Promise<void>;
+  update(path: string, limits: CgroupLimits): Promise<void>;
+  usage(path: string): Promise<CgroupUsage | undefined>;
+  processes(path: string): Promise<number[]>;
+  freeze(path: string, frozen: boolean): Promise<void>;
+  /** Kills what is left in it and removes it with its children; nothing there is success. */
+  remove(path: string): Promise<void>;
+}
+
+export interface Sysctl {
+  get(name: string): Promise<string>;
+  /** Returns the undo that puts the old value back. */
+  set(name: string, value: string): Promise<Undo>;
+}
