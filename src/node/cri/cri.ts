@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 /**
  * # CRI: the one way from the agent to containers
  *
@@ -34,7 +36,7 @@ export interface Cri {
   exec(containerId: string, options: { readonly cmd: readonly string[]; readonly tty: boolean; readonly stdin: boolean }): Promise<CriStream>;
   attach(containerId: string, options: { readonly tty: boolean; readonly stdin: boolean }): Promise<CriStream>;
   /** A connection to a port inside of the sandbox's network namespace. */
-  portForward(podSandboxId: string, port: number): Promise<import('node:stream').Duplex>;
+  portForward(podSandboxId: string, port: number): Promise<Duplex>;
   containerStats(containerId: string): Promise<ContainerStats>;
   listContainerStats(): Promise<readonly ContainerStats[]>;
   /** Pushes what happens to containers; the agent need not poll. Returns the undo. */

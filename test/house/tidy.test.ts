@@ -1,0 +1,38 @@
+// Style that ratchets: what no file may hold, and how long a file may be.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+
+const root = join(import.meta.dirname, '../..');
+const { stdout } = await promisify(execFile)('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { cwd: root, maxBuffer: 1 << 26 });
+const files = stdout.split('\0').filter((name) => name !== '');
+const sources = files.filter((name) => /\.(ts|sh)$/.test(name) && !name.includes('/generated/'));
+const texts = new Map(await Promise.all(sources.map(async (name) => [name, await readFile(join(root, name), 'utf8').catch(() => '')] as const)));
+
+const LONGEST = 1000;
+
+test(`no source file is longer than ${LONGEST} lines`, () => {
+  const long = [...texts].map(([name, text]) => `${name}: ${text.split('\n').length}`).filter((row) => Number(row.split(': ')[1]) > LONGEST);
+  assert.deepEqual(long, []);
+  assert.ok(texts.size > 20);
+});
+
+test('no loose ends, suppressed checks or skipped tests', () => {
+  // Written in pieces, so that this file does not find itself.
+  const loose = new RegExp(['\\b(TO' + 'DO|FIX' + 'ME|XX' + 'X|HA' + 'CK)\\b', '@ts-' + '(ignore|nocheck|expect-error)', '\\bas ' + 'any\\b', ': ' + 'any\\b', 'test\\.' + 'only\\('].join('|'));
+  const found: string[] = [];
+  for (const [name, text] of texts) {
+    text.split('\n').forEach((line, at) => {
+      if (loose.test(line)) found.push(`${name}:${at + 1}: ${line.trim().slice(0, 120)}`);
+    });
+  }
+  assert.deepEqual(found, []);
+});
+
+test('no file names the folder in which this checkout lies', () => {
+  const parent = join(root, '..') + '/';
+  assert.deepEqual(parent === '/' ? [] : [...texts].filter(([, text]) => text.includes(parent)).map(([name]) => name), []);
+});
