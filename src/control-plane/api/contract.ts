@@ -18,6 +18,8 @@ export interface UserInfo {
 
 export interface RequestContext {
   readonly user: UserInfo;
+  /** The verb that was authorised: admission asks again where a patch or an update makes the object. */
+  readonly verb?: string;
   readonly signal?: AbortSignal;
   /** Warning headers for the client; the registry appends. */
   readonly warnings: string[];
