@@ -27,6 +27,18 @@ export interface SpawnResult {
 export interface Spawner {
   /** Runs a program to its end. Output is bounded to `maxOutputBytes` (default 16 MiB). Does not reject on a non-zero exit. @throws `not-found` when the program is missing, naming the package to install */
   run(file: string, args: readonly string[], options?: SpawnOptions): Promise<SpawnResult>;
+  /**
+   * Starts a process that outlives us, in a session of its own, with nothing of ours but the given descriptors; nobody waits for it.
+   * @returns its pid. @throws `not-found` as `run` does
+   */
+  spawnDaemon(file: string, args: readonly string[], options: DaemonOptions): Promise<number>;
+}
+
+export interface DaemonOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Descriptors of the new process, by position: 0, 1, 2, 3, …; `ignore` is /dev/null. */
+  readonly stdio: readonly (number | 'ignore')[];
 }
 
 export interface SpawnOptions {
@@ -41,13 +53,25 @@ export interface SpawnOptions {
 
 export interface Mounts {
   /** An overlay; `lower` from the top layer to the base. Works for any number of layers (a long option string is handled inside). */
-  overlay(target: string, layers: { readonly lower: readonly string[]; readonly upper?: string; readonly work?: string }): Promise<Undo>;
+  overlay(target: string, layers: OverlayLayers): Promise<Undo>;
   bind(source: string, target: string, options?: { readonly readOnly?: boolean; readonly recursive?: boolean; readonly propagation?: 'private' | 'rslave' | 'rshared' }): Promise<Undo>;
   tmpfs(target: string, options?: { readonly sizeBytes?: number; readonly mode?: number }): Promise<Undo>;
+  /** mount(2) of a file system with a device of its own, as in `nfs`. `options` are mount(8)'s words. */
+  device(target: string, device: string, type: string, options: readonly string[]): Promise<Undo>;
+  /** Makes what is mounted at `target`, and all beneath it, private: what is mounted there later is seen nowhere else. */
+  makePrivate(target: string): Promise<void>;
   /** Detaches what is mounted at `target`, all layers of it; nothing to do is success. */
   unmount(target: string): Promise<void>;
   /** Targets of all mounts beneath a folder, deepest first: what `down` cleans. */
   beneath(folder: string): Promise<string[]>;
+}
+
+/** `volatile`: skips all syncs of the upper directory, at unmounting too. For what needn't survive a crash of the machine; such an upper directory can't be mounted again after one. */
+export interface OverlayLayers {
+  readonly lower: readonly string[];
+  readonly upper?: string;
+  readonly work?: string;
+  readonly volatile?: boolean;
 }
 
 export interface NetworkNamespaces {
