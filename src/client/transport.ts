@@ -1,4 +1,6 @@
-import type { KubeObject, ListMeta } from '../types/kubernetes/meta.ts';
+import type { KubeObject, ListMeta, ResourceRef } from '../types/kubernetes/meta.ts';
+
+export type { ResourceRef } from '../types/kubernetes/meta.ts';
 
 /**
  * # The one way to state
@@ -25,16 +27,6 @@ export interface Transport {
   deleteCollection(resource: ResourceRef, namespace: string | undefined, options?: DeleteOptions & Pick<ListOptions, 'labelSelector' | 'fieldSelector'>): Promise<void>;
   /** Delivers to `sink` until the returned stop is called or the watch ends. */
   watch<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, options: WatchOptions, sink: WatchSink<T>): () => void;
-}
-
-/** Names a resource on the wire: group '' is the core group. */
-export interface ResourceRef {
-  readonly group: string;
-  readonly version: string;
-  /** Plural, lower case: `pods`. */
-  readonly resource: string;
-  readonly kind: string;
-  readonly namespaced: boolean;
 }
 
 export interface CallOptions {
