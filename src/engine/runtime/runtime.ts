@@ -63,6 +63,8 @@ export interface RuntimeContainer {
   resume(): Promise<void>;
   attach(): Promise<AttachedStreams>;
   resize(columns: number, rows: number): Promise<void>;
+  /** The supervisor opens its log file anew: call it after renaming the old one. */
+  reopenLog(): Promise<void>;
   exec(options: ExecOptions): Promise<ExecSession>;
   /** Ends what still runs, removes the runtime's state, supervisor and cgroup. Safe to call twice. Not the bundle's mounts. */
   remove(): Promise<void>;

@@ -1,0 +1,152 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { kill as killProcess } from 'node:process';
+import type { Clock } from '../../lib/clock.ts';
+import { LongshoreError, isErrno } from '../../lib/errors.ts';
+import type { Undo } from '../../lib/undo.ts';
+import { Attachment } from './attach.ts';
+import { resizeTerminal } from './control.ts';
+import { execFailure } from './messages.ts';
+import type { ExecOptions, ExecSession, ExitStatus } from './runtime.ts';
+import { Supervisor } from './supervisor.ts';
+
+export interface ExecContext {
+  readonly id: string;
+  readonly supervisor: string;
+  readonly runtime: string;
+  readonly runtimeArgs: readonly string[];
+  /** Folder of this runtime for short-lived things; a folder per session is made in it. */
+  readonly folder: string;
+  /** `process` of the container's own config.json. */
+  readonly base: Readonly<Record<string, unknown>>;
+  readonly clock: Clock;
+}
+
+/**
+ * Runs a process in a running container, under a supervisor of its own for as long as it lives.
+ * @throws as the runtime says, when the program can't be started
+ */
+export async function startExec(context: ExecContext, options: ExecOptions): Promise<ExecSession> {
+  options.signal?.throwIfAborted();
+  const folder = `${context.folder}/${randomUUID().slice(0, 13)}`;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const cleanUp = async (): Promise<void> => rm(folder, { recursive: true, force: true });
+  let attachment: Attachment | undefined;
+  try {
+    await writeFile(`${folder}/process.json`, JSON.stringify(processOf(context.base, options)), { mode: 0o600 });
+    const supervisor = new Supervisor({
+      supervisor: context.supervisor,
+      runtime: context.runtime,
+      runtimeArgs: context.runtimeArgs,
+      id: context.id,
+      folder,
+      logPath: undefined,
+      terminal: options.terminal,
+      stdin: options.stdin,
+      leaveStdinOpen: false,
+      exec: { processFile: `${folder}/process.json` },
+    });
+    supervisor.go();
+    await supervisor.attachReady();
+    if (supervisor.child.pid !== undefined && supervisor.child.exitCode === null) {
+      attachment = new Attachment(folder, { stdin: options.stdin });
+    }
+    supervisor.go();
+    const report = await supervisor.report();
+    if (report === undefined || report.data < 0 || attachment === undefined) {
+      await supervisor.ended;
+      throw execFailure(context.id, report?.message ?? supervisor.complaints);
+    }
+    return new Exec(supervisor, attachment, report.data, folder, context.clock, options, cleanUp);
+  } catch (error) {
+    attachment?.detach();
+    await cleanUp();
+    throw error;
+  }
+}
+
+class Exec implements ExecSession {
+  readonly exit: Promise<ExitStatus>;
+  readonly stdin: ExecSession['stdin'];
+  readonly closed: Promise<void>;
+  #pid: number | undefined;
+  readonly #attachment: Attachment;
+  readonly #folder: string;
+
+  constructor(supervisor: Supervisor, attachment: Attachment, pid: number, folder: string, clock: Clock, options: ExecOptions, cleanUp: () => Promise<void>) {
+    this.#attachment = attachment;
+    this.#pid = pid;
+    this.#folder = folder;
+    this.stdin = attachment.stdin;
+    this.closed = attachment.closed;
+    const onAbort = (): void => {
+      void this.kill(9).catch(() => undefined); // it has ended already
+    };
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    if (options.signal?.aborted === true) onAbort();
+    this.exit = (async () => {
+      const report = await supervisor.report();
+      this.#pid = undefined;
+      const finishedMs = clock.now();
+      await supervisor.ended;
+      options.signal?.removeEventListener('abort', onAbort);
+      await cleanUp();
+      // A supervisor that was killed leaves no code: what it ran was ended by a signal.
+      return { code: report?.data ?? 137, oomKilled: false, finishedMs };
+    })();
+    // Whoever is interested awaits it; nobody has to.
+    this.exit.catch(() => undefined);
+  }
+
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  onOutput(listener: (stream: 'stdout' | 'stderr', data: Buffer) => void | Promise<void>): Undo {
+    return this.#attachment.onOutput(listener);
+  }
+
+  detach(): void {
+    this.#attachment.detach();
+  }
+
+  async resize(columns: number, rows: number): Promise<void> {
+    if (this.#pid !== undefined) await resizeTerminal(this.#folder, columns, rows);
+  }
+
+  async kill(signal: number): Promise<void> {
+    if (this.#pid === undefined) throw new LongshoreError('conflict', 'the process has ended');
+    try {
+      killProcess(this.#pid, signal);
+    } catch (error) {
+      if (!isErrno(error, 'ESRCH')) throw error;
+    }
+  }
+}
+
+/** All capabilities of Linux 6.1, in their numbers' order. */
+const ALL_CAPABILITIES = (
+  'CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK ' +
+  'IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE ' +
+  'AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE'
+).split(' ').map((name) => `CAP_${name}`);
+
+/** The OCI process: the container's own, with what the caller asked for in its place. */
+function processOf(base: Readonly<Record<string, unknown>>, options: ExecOptions): Record<string, unknown> {
+  const granted = options.privileged === true ? ALL_CAPABILITIES : options.capabilities;
+  // As for the first process: only root gets its capabilities effective, others find them in the bounding set.
+  const bounding = granted ?? (base['capabilities'] as { bounding?: readonly string[] } | undefined)?.bounding ?? [];
+  const active = options.user.uid === 0 ? bounding : [];
+  return {
+    terminal: options.terminal,
+    ...(options.terminal && options.consoleSize !== undefined ? { consoleSize: { height: options.consoleSize.rows, width: options.consoleSize.columns } } : {}),
+    user: { uid: options.user.uid, gid: options.user.gid, additionalGids: [...(options.user.additionalGids ?? [])] },
+    args: options.args,
+    env: options.env,
+    cwd: options.cwd,
+    capabilities: { bounding, effective: active, permitted: active },
+    noNewPrivileges: base['noNewPrivileges'] ?? false,
+    ...(base['rlimits'] === undefined ? {} : { rlimits: base['rlimits'] }),
+    ...(base['apparmorProfile'] === undefined ? {} : { apparmorProfile: base['apparmorProfile'] }),
+  };
+}
