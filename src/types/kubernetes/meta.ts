@@ -49,6 +49,16 @@ export interface KubeObject {
   readonly metadata?: ObjectMeta;
 }
 
+/** Names a resource on the wire: group '' is the core group. */
+export interface ResourceRef {
+  readonly group: string;
+  readonly version: string;
+  /** Plural, lower case: `pods`. */
+  readonly resource: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+}
+
 /** The same shape with every property writable: what a builder or a copy is. */
 export type Writable<T> = T extends (...args: never[]) => unknown ? T
   : T extends readonly (infer E)[] ? Writable<E>[]
