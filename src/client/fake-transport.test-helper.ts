@@ -62,7 +62,7 @@ export class FakeTransport implements Transport {
 
   async create<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, body: T, options?: WriteOptions): Promise<T> {
     const generated = body.metadata?.name === undefined && body.metadata?.generateName !== undefined;
-    const name = generated ? body.metadata!.generateName! + nameSuffix(this.#options.random) : (body.metadata?.name ?? '');
+    const name = generated ? body.metadata.generateName + nameSuffix(this.#options.random) : (body.metadata?.name ?? '');
     await this.#enter('create', resource, namespace, name);
     if (options?.dryRun) return body;
     if (this.#objects.get(resource.resource)?.has(key(namespace, name))) throw status(409, 'AlreadyExists', `${resource.resource} "${name}" already exists`);
@@ -71,7 +71,7 @@ export class FakeTransport implements Transport {
       ...copy.metadata, name, uid: uuid(this.#options.random), creationTimestamp: rfc3339(this.#options.clock.now()),
       ...(namespace !== undefined && { namespace }), ...(!NO_GENERATION.has(resource.resource) && { generation: 1 }),
     };
-    return this.#commit('ADDED', resource, { ...copy, apiVersion: apiVersionOf(resource), kind: resource.kind, metadata } as Stored, undefined) as unknown as T;
+    return this.#commit('ADDED', resource, { ...copy, apiVersion: apiVersionOf(resource), kind: resource.kind, metadata }, undefined) as unknown as T;
   }
 
   async createSubresource<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, name: string, subresource: string, body: KubeObject): Promise<T> {
@@ -79,7 +79,7 @@ export class FakeTransport implements Transport {
     const old = this.#find(resource, namespace, name);
     if (subresource === 'binding') {
       const target = (body as { target?: { name?: string } }).target?.name;
-      this.#commit('MODIFIED', resource, { ...old, spec: { ...(old.spec as Json), nodeName: target } } as Stored, old);
+      this.#commit('MODIFIED', resource, { ...old, spec: { ...(old.spec as Json), nodeName: target } }, old);
     } else if (subresource === 'eviction') this.#delete(resource, old, {});
     else if (subresource !== 'token') throw status(404, 'NotFound', `no subresource ${subresource}`);
     return body as unknown as T;
@@ -90,7 +90,7 @@ export class FakeTransport implements Transport {
     const old = this.#find(resource, namespace, name);
     const version = body.metadata?.resourceVersion;
     if (version !== undefined && version !== old.metadata!.resourceVersion) throw status(409, 'Conflict', `Operation cannot be fulfilled on ${resource.resource} "${name}": the object has been modified; please apply your changes to the latest version and try again`);
-    return this.#write(resource, old, structuredClone(body) as unknown as Stored, options?.subresource) as unknown as T;
+    return this.#write(resource, old, structuredClone(body), options?.subresource) as unknown as T;
   }
 
   async patch<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, name: string, type: PatchType, body: unknown, options?: WriteOptions): Promise<T> {
@@ -117,7 +117,7 @@ export class FakeTransport implements Transport {
   }
 
   watch<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, options: WatchOptions, sink: WatchSink<T>): () => void {
-    const watcher: Watcher = { resource: resource.resource, namespace, matches: matcher(options), sink: sink as unknown as WatchSink<KubeObject>, pending: [] };
+    const watcher: Watcher = { resource: resource.resource, namespace, matches: matcher(options), sink: sink, pending: [] };
     const from = options.resourceVersion === undefined ? this.#revision : Number(options.resourceVersion);
     if (from < this.#compacted) {
       queueMicrotask(() => sink.ended(status(410, 'Expired', `too old resource version: ${from} (${this.#compacted})`)));
@@ -136,7 +136,7 @@ export class FakeTransport implements Transport {
     const copy = structuredClone(old);
     change(copy as unknown as Writable<T>);
     const spec = JSON.stringify(copy.spec) !== JSON.stringify(old.spec) && copy.metadata?.generation !== undefined;
-    this.#commit('MODIFIED', resource, spec ? { ...copy, metadata: { ...copy.metadata, generation: copy.metadata!.generation! + 1 } } : copy, old);
+    this.#commit('MODIFIED', resource, spec ? { ...copy, metadata: { ...copy.metadata, generation: copy.metadata.generation + 1 } } : copy, old);
   }
 
   /** Takes an object away whatever holds it. */
@@ -147,7 +147,7 @@ export class FakeTransport implements Transport {
 
   /** Ends every watch, in order or with an error. */
   breakWatches(error?: Error): void {
-    for (const watcher of [...this.#watchers]) {
+    for (const watcher of this.#watchers.values().toArray()) {
       this.#watchers.delete(watcher);
       watcher.sink.ended(error);
     }
@@ -256,7 +256,7 @@ function matcher(options: { readonly labelSelector?: string; readonly fieldSelec
   const labels = parseSelector(options.labelSelector ?? '');
   const fields = (options.fieldSelector ?? '').split(',').filter(Boolean).map((term) => /^([^!=]+)(!=|==?)(.*)$/.exec(term)!);
   return (object) => labels(object.metadata?.labels) && fields.every(([, path, sign, value]) => {
-    const at = path!.split('.').reduce<unknown>((node, part) => (node as Json | undefined)?.[part], object);
+    const at = path!.split('.').reduce<unknown>((node, part) => (node as Json | undefined)?.[part], object) as string | number | undefined;
     return (String(at ?? '') === value) === (sign !== '!=');
   });
 }

@@ -1,0 +1,20 @@
+/** A self-signed certificate for localhost and 127.0.0.1, valid until the next century, and its key: for tests on loopback and nothing else. */
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBmjCCAUGgAwIBAgIUPwmlL+f2/QuhHuGZOL6Qxg/qKVgwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTAyNDE1OVoYDzIxMjYxMDI4
+MDI0MTU5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATBMyh9D4hMNXq/7LhpCuDM1pXawXYzOoI3z4OtARnoOhPi7NypQYRu
+b5HQG5Yhc0DO1RHQ+74k5a9le88TqtUco28wbTAdBgNVHQ4EFgQUvqeJsCBRWZnq
+zA3tZJSSQRvzYKMwHwYDVR0jBBgwFoAUvqeJsCBRWZnqzA3tZJSSQRvzYKMwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDRwAwRAIgTPEi1jnbIiFOCdm0CbkUY0fSKrLx39yT9uW2DMUnd/sCIBpw
+Z3GS+a+nOpiFOtw3isKZ4yygU+y77/U3gxec9UgS
+-----END CERTIFICATE-----
+`;
+
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgUCnP3cMwfXvMNIFb
+ms/VMxxPpXtl2y115Ob0vR99zzmhRANCAATBMyh9D4hMNXq/7LhpCuDM1pXawXYz
+OoI3z4OtARnoOhPi7NypQYRub5HQG5Yhc0DO1RHQ+74k5a9le88TqtUc
+-----END PRIVATE KEY-----
+`;
