@@ -1,0 +1,174 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Networks, PortBinding } from '../../engine/network/network.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { isCode, isErrno, LongshoreError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/log.ts';
+import { hexId, type Random } from '../../lib/random.ts';
+import { UndoStack } from '../../lib/undo.ts';
+import type { PodSandbox, PodSandboxConfig, PodSandboxState, PodSandboxStatus } from './cri.ts';
+
+/** A pod's surroundings, as kept on disk. */
+export interface SandboxRecord {
+  readonly id: string;
+  readonly config: PodSandboxConfig;
+  readonly createdMs: number;
+  readonly state: PodSandboxState;
+  /** Path of its kept network namespace; undefined when it uses the host's. */
+  readonly netns: string | undefined;
+  readonly address: string | undefined;
+  readonly resolvConf: string;
+}
+
+export interface SandboxesOptions {
+  readonly networks: Networks;
+  readonly folder: string;
+  readonly clusterCidr: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Name of the engine network that pods are on. */
+export const POD_NETWORK = 'longshore-pods';
+
+/** Makes, keeps and removes pod sandboxes. Each change is on disk before it is told. */
+export class Sandboxes {
+  readonly #options: SandboxesOptions;
+  readonly #sandboxes = new Map<string, SandboxRecord>();
+  #networkId: string | undefined;
+  #podCidr: string | undefined;
+
+  constructor(options: SandboxesOptions) {
+    this.#options = options;
+  }
+
+  get networkReady(): boolean {
+    return this.#networkId !== undefined;
+  }
+
+  /** Reads what an earlier daemon made. */
+  async load(): Promise<void> {
+    for (const name of await readdir(this.#options.folder)) {
+      try {
+        const record = JSON.parse(await readFile(join(this.#options.folder, name, 'sandbox.json'), 'utf8')) as SandboxRecord;
+        this.#sandboxes.set(record.id, record);
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) throw error;
+        // A crash came between the folder and its record: nobody was told of this sandbox.
+        await rm(join(this.#options.folder, name), { recursive: true, force: true });
+      }
+    }
+  }
+
+  /** Gives the node's pod range; the same again changes nothing. @throws `conflict` when pods run in another range */
+  async setPodCidr(podCidr: string): Promise<void> {
+    if (podCidr === this.#podCidr) return;
+    const { networks, clusterCidr } = this.#options;
+    try {
+      const network = await networks.get(POD_NETWORK);
+      if (network.subnet === podCidr) this.#networkId = network.id;
+      else await networks.remove(network.id);
+    } catch (error) {
+      if (!isCode(error, 'not-found')) throw error;
+    }
+    if (this.#networkId === undefined) {
+      // Traffic between pods of the cluster keeps its addresses; a pod may reach itself through its Service.
+      const network = await networks.create({ name: POD_NETWORK, driver: 'bridge', subnet: podCidr, labels: { 'longshore.io/purpose': 'pods' }, options: { 'longshore.io/no-masquerade': clusterCidr, 'longshore.io/hairpin': 'true' } });
+      this.#networkId = network.id;
+    }
+    this.#podCidr = podCidr;
+  }
+
+  has(id: string): boolean {
+    return this.#sandboxes.has(id);
+  }
+
+  /** @throws `not-found` */
+  get(id: string): SandboxRecord {
+    const record = this.#sandboxes.get(id);
+    if (!record) throw new LongshoreError('not-found', `there is no pod sandbox ${id}`, { object: `sandbox ${id}` });
+    return record;
+  }
+
+  async run(config: PodSandboxConfig): Promise<string> {
+    const { networks, folder, random, clock } = this.#options;
+    const id = hexId(random);
+    const own = join(folder, id);
+    const host = config.linux.securityContext.namespaceOptions.network === 'NODE';
+    const networkId = this.#networkId;
+    if (!host && networkId === undefined) throw new LongshoreError('unavailable', 'this node has no pod range yet', { object: `pod ${config.metadata.namespace}/${config.metadata.name}`, remedy: 'Wait until the node is Ready.' });
+    const undo = new UndoStack();
+    try {
+      await mkdir(own, { mode: 0o700 });
+      undo.push(() => rm(own, { recursive: true, force: true }));
+      const resolvConf = join(own, 'resolv.conf');
+      await mkdir(config.logDirectory, { recursive: true, mode: 0o755 });
+      const written = config.dnsConfig && writeFile(resolvConf, resolvText(config.dnsConfig));
+      let netns: string | undefined;
+      let address: string | undefined;
+      if (!host) {
+        netns = await networks.createNamespace(id);
+        undo.push(() => networks.removeNamespace(id));
+        undo.push(() => networks.disconnect(networkId!, id));
+        ({ address } = await networks.connect(networkId!, { containerId: id, netns, linkName: 'eth0', ports: hostPorts(config) }));
+      }
+      await written;
+      await this.#save({ id, config, createdMs: clock.now(), state: 'SANDBOX_READY', netns, address, resolvConf: config.dnsConfig ? resolvConf : '/etc/resolv.conf' });
+      undo.release();
+      return id;
+    } catch (error) {
+      await undo.run();
+      throw error;
+    }
+  }
+
+  async stop(id: string): Promise<void> {
+    const record = this.get(id);
+    if (record.state === 'SANDBOX_NOTREADY') return;
+    await this.#takeNetwork(record);
+    await this.#save({ ...record, state: 'SANDBOX_NOTREADY' });
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.stop(id);
+    await rm(join(this.#options.folder, id), { recursive: true, force: true });
+    this.#sandboxes.delete(id);
+  }
+
+  list(filter: { readonly id?: string; readonly labelSelector?: Readonly<Record<string, string>> }): PodSandbox[] {
+    return [...this.#sandboxes.values()]
+      .filter(({ id, config }) => (filter.id === undefined || filter.id === id) && Object.entries(filter.labelSelector ?? {}).every(([key, value]) => config.labels[key] === value))
+      .map(summary);
+  }
+
+  status(id: string): PodSandboxStatus {
+    const record = this.get(id);
+    return { ...summary(record), network: { ip: record.address ?? '', additionalIps: [] }, namespaces: record.config.linux.securityContext.namespaceOptions };
+  }
+
+  async #takeNetwork({ id, netns }: SandboxRecord): Promise<void> {
+    if (netns === undefined) return;
+    if (this.#networkId !== undefined) await this.#options.networks.disconnect(this.#networkId, id);
+    await this.#options.networks.removeNamespace(id);
+  }
+
+  async #save(record: SandboxRecord): Promise<void> {
+    const path = join(this.#options.folder, record.id, 'sandbox.json');
+    await writeFile(path + '.new', JSON.stringify(record));
+    await rename(path + '.new', path);
+    this.#sandboxes.set(record.id, record);
+  }
+}
+
+function summary({ id, config, createdMs, state }: SandboxRecord): PodSandbox {
+  return { id, metadata: config.metadata, state, createdAt: BigInt(Math.round(createdMs * 1e6)), labels: config.labels, annotations: config.annotations };
+}
+
+function hostPorts(config: PodSandboxConfig): PortBinding[] {
+  return config.portMappings.filter(({ hostPort, protocol }) => hostPort > 0 && protocol !== 'SCTP').map(({ containerPort, hostPort, hostIp, protocol }) => ({ containerPort, hostPort, hostIp, protocol: protocol === 'UDP' ? 'udp' : 'tcp' }));
+}
+
+function resolvText({ servers, searches, options }: NonNullable<PodSandboxConfig['dnsConfig']>): string {
+  return [...servers.map((server) => `nameserver ${server}`), ...(searches.length > 0 ? [`search ${searches.join(' ')}`] : []), ...(options.length > 0 ? [`options ${options.join(' ')}`] : [])].join('\n') + '\n';
+}

@@ -1,0 +1,162 @@
+import { mkdir } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import type { Container, Containers } from '../../engine/containers/containers.ts';
+import type { Images } from '../../engine/images/images.ts';
+import type { Networks } from '../../engine/network/network.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { isCode, LongshoreError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Random } from '../../lib/random.ts';
+import { containerSpec, readOpaque } from './container-spec.ts';
+import { containerStatus, containerSummary } from './container-status.ts';
+import type { Cri } from './cri.ts';
+import { collectExec, streamOf } from './exec.ts';
+import { imageStatus, pull } from './image-service.ts';
+import { Sandboxes } from './sandboxes.ts';
+
+export interface CriServiceOptions {
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly networks: Networks;
+  /** Where sandboxes are kept. */
+  readonly folder: string;
+  readonly clusterCidr: string;
+  readonly runtimeVersion: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Opens a TCP connection to a loopback port inside of a network namespace. */
+  readonly connectInside: (netns: string, port: number) => Promise<Duplex>;
+}
+
+/** CRI over our own engine, called in-process. Sandboxes have no process of their own: a kept network namespace is all there is. */
+export async function openCriService(options: CriServiceOptions): Promise<Cri & { recover(): Promise<void> }> {
+  const { containers, images, networks, folder, clock, random, logger } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const sandboxes = new Sandboxes({ networks, folder, clusterCidr: options.clusterCidr, clock, random, logger });
+  const ofSandbox = (id: string): readonly Container[] => containers.list({ owner: 'cri' }).filter((container) => readOpaque(container).podSandboxId === id);
+  const own = (id: string): Container => {
+    const container = containers.get(id);
+    if (container.spec.owner !== 'cri') throw new LongshoreError('not-found', `container ${id} does not belong to a pod`, { object: `container ${id}` });
+    return container;
+  };
+
+  return {
+    recover: () => sandboxes.load(),
+    version: () => Promise.resolve({ runtimeName: 'longshore', runtimeVersion: options.runtimeVersion, runtimeApiVersion: 'v1' }),
+    status: () => Promise.resolve({ runtimeReady: true, networkReady: sandboxes.networkReady, ...(sandboxes.networkReady ? {} : { message: 'this node has no pod range yet' }) }),
+    updateRuntimeConfig: (podCidr) => sandboxes.setPodCidr(podCidr),
+
+    runPodSandbox: (config) => sandboxes.run(config),
+    async stopPodSandbox(id) {
+      if (!sandboxes.has(id)) return;
+      await Promise.all(ofSandbox(id).filter(({ status }) => status === 'running' || status === 'paused').map((container) => containers.stop(container.id, { timeoutSeconds: 0 })));
+      await sandboxes.stop(id);
+    },
+    async removePodSandbox(id) {
+      if (!sandboxes.has(id)) return;
+      await Promise.all(ofSandbox(id).map((container) => containers.remove(container.id, { force: true, volumes: true })));
+      await sandboxes.remove(id);
+    },
+    podSandboxStatus: (id) => Promise.resolve(sandboxes.status(id)),
+    listPodSandbox: (filter = {}) => Promise.resolve(sandboxes.list(filter)),
+
+    async createContainer(podSandboxId, config, sandboxConfig) {
+      const image = await images.get(config.image.image);
+      const spec = containerSpec(sandboxes.get(podSandboxId), config, sandboxConfig, image);
+      return (await containers.create(spec)).id;
+    },
+    startContainer: (id) => containers.start(own(id).id),
+    async stopContainer(id, timeout) {
+      await ignoreMissing(async () => containers.stop(own(id).id, { timeoutSeconds: timeout }));
+    },
+    async removeContainer(id) {
+      await ignoreMissing(async () => containers.remove(own(id).id, { force: true, volumes: true }));
+    },
+    listContainers(filter = {}) {
+      const wanted = containers.list({ owner: 'cri', ...(filter.labelSelector && { labels: filter.labelSelector }) });
+      return Promise.resolve(wanted
+        .filter((container) => (filter.id === undefined || container.id === filter.id) && (filter.podSandboxId === undefined || readOpaque(container).podSandboxId === filter.podSandboxId))
+        .map(containerSummary));
+    },
+    containerStatus: (id) => Promise.resolve(containerStatus(own(id))),
+    async updateContainerResources(id, resources) {
+      await containers.update(own(id).id, {
+        limits: {
+          cpuShares: resources.cpuShares, cpuPeriod: resources.cpuPeriod, cpuQuota: resources.cpuQuota,
+          ...(resources.memoryLimitInBytes > 0 && { memoryBytes: resources.memoryLimitInBytes }),
+        },
+      });
+    },
+    // The supervisor rotates its log itself, so there is nothing to reopen.
+    reopenContainerLog: (id) => Promise.resolve(void own(id)),
+    execSync: (id, cmd, timeoutSeconds, signal) => collectExec(containers, own(id).id, cmd, timeoutSeconds, clock, signal),
+    async exec(id, { cmd, tty, stdin }) {
+      const session = await containers.exec(own(id).id, { args: cmd, terminal: tty, stdin });
+      return streamOf(session, session.exit.then(({ code }) => code), (columns, rows) => session.resize(columns, rows), () => session.kill(9));
+    },
+    async attach(id, { stdin }) {
+      const container = own(id);
+      const streams = await containers.attach(container.id);
+      return streamOf({ ...streams, stdin: stdin ? streams.stdin : undefined }, streams.closed.then(() => containers.get(container.id).exit?.code ?? 0), (columns, rows) => containers.resize(container.id, columns, rows));
+    },
+    portForward(id, port) {
+      const sandbox = sandboxes.get(id);
+      if (sandbox.state !== 'SANDBOX_READY') throw new LongshoreError('conflict', `the pod's sandbox is not running`, { object: `sandbox ${id}` });
+      return options.connectInside(sandbox.netns ?? '/proc/self/ns/net', port);
+    },
+    async containerStats(id) {
+      return statsOf(own(id));
+    },
+    async listContainerStats() {
+      return Promise.all(containers.list({ owner: 'cri' }).filter(({ status }) => status === 'running').map(statsOf));
+    },
+    onContainerEvent: (listener) => containers.onEvent((event) => {
+      if (event.container.spec.owner !== 'cri') return;
+      const type = ({ create: 'CONTAINER_CREATED_EVENT', start: 'CONTAINER_STARTED_EVENT', die: 'CONTAINER_STOPPED_EVENT', destroy: 'CONTAINER_DELETED_EVENT' } as const)[event.action as 'create'];
+      if (type) listener({ containerId: event.container.id, podSandboxId: readOpaque(event.container).podSandboxId, containerEventType: type, createdAt: BigInt(event.timeMs) * 1_000_000n });
+    }),
+
+    async listImages() {
+      return (await images.list()).map((image) => imageStatus(image));
+    },
+    async imageStatus(name) {
+      try {
+        return imageStatus(await images.get(name));
+      } catch (error) {
+        if (isCode(error, 'not-found')) return undefined;
+        throw error;
+      }
+    },
+    pullImage: (name, auth, signal) => pull(images, name, auth, signal),
+    async removeImage(name) {
+      await ignoreMissing(async () => {
+        const inUse = (id: string): string[] => containers.list().filter((container) => container.spec.image.id === id).map(({ id: user }) => user);
+        await images.remove(name, { force: true, inUse });
+      });
+    },
+    async imageFsInfo() {
+      const usedBytes = (await images.list()).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      return { mountpoint: folder, usedBytes, inodesUsed: 0 };
+    },
+  };
+
+  async function statsOf(container: Container): Promise<Awaited<ReturnType<Cri['containerStats']>>> {
+    const usage = await containers.usage(container.id);
+    const { metadata } = readOpaque(container);
+    return {
+      id: container.id, metadata, labels: container.spec.labels, timestamp: BigInt(Math.round(clock.now() * 1e6)),
+      cpuUsageCoreNanoSeconds: BigInt(Math.round(usage?.cpuNanos ?? 0)), memoryWorkingSetBytes: BigInt(usage?.memoryWorkingSetBytes ?? 0),
+      memoryUsageBytes: BigInt(usage?.memoryBytes ?? 0), writableLayerUsedBytes: 0n,
+    };
+  }
+}
+
+/** CRI's stop and remove succeed when there is nothing left to stop or remove. */
+async function ignoreMissing(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isCode(error, 'not-found')) throw error;
+  }
+}
