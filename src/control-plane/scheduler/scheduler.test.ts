@@ -32,7 +32,7 @@ function context(nodes: readonly Node[], placed: readonly (readonly [Pod, string
 
 function refusals(result: ReturnType<typeof plan>): Record<string, string> {
   assert.equal(result.node, undefined);
-  return Object.fromEntries([...result.refusals!].map(([name, { reasons }]) => [name, reasons.join('; ')]));
+  return Object.fromEntries([...result.refusals].map(([name, { reasons }]) => [name, reasons.join('; ')]));
 }
 
 test('every filter says why it said no', () => {
