@@ -100,7 +100,7 @@ export interface Links {
    * into `netns` as `name` with mac, addresses, MTU and default route. What a container start pays.
    */
   attach(options: AttachOptions): Promise<Undo>;
-  addVxlan(name: string, options: { readonly vni: number; readonly local: string; readonly port?: number; readonly mtu?: number }): Promise<Undo>;
+  addVxlan(name: string, options: { readonly vni: number; readonly local: string; readonly port?: number; readonly mtu?: number; readonly bridge?: string }): Promise<Undo>;
   addDummy(name: string, addresses: readonly string[]): Promise<Undo>;
   remove(name: string, netns?: string): Promise<void>;
   addresses(netns?: string): Promise<{ readonly link: string; readonly cidr: string }[]>;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { StdioOptions } from 'node:child_process';
 import { isErrno, LongshoreError } from '../lib/errors.ts';
+import { Program } from './syscall/program.ts';
 import type { DaemonOptions, SpawnOptions, SpawnResult, Spawner } from './host.ts';
 
 const DEFAULT_OUTPUT_BYTES = 16 << 20;
@@ -22,6 +23,7 @@ export const PACKAGE_OF: Readonly<Record<string, string>> = {
 export class LinuxSpawner implements Spawner {
   async run(file: string, args: readonly string[], options: SpawnOptions = {}): Promise<SpawnResult> {
     options.signal?.throwIfAborted();
+    keepDescriptors();
     const limit = options.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
     return await new Promise((resolve, reject) => {
       const child = spawn(file, args, {
@@ -76,6 +78,7 @@ export class LinuxSpawner implements Spawner {
    * @returns its pid
    */
   async spawnDaemon(file: string, args: readonly string[], options: DaemonOptions): Promise<number> {
+    keepDescriptors();
     return await new Promise((resolve, reject) => {
       const child = spawn(file, args, {
         detached: true,
@@ -90,6 +93,16 @@ export class LinuxSpawner implements Spawner {
       });
     });
   }
+}
+
+const CLOSE_RANGE_CLOEXEC = 4;
+
+/** Descriptors that we inherited ourselves, or that a library opened, stay with us: a container must not see them. Those in `stdio` are handed over by the spawn itself. */
+function keepDescriptors(): void {
+  const program = new Program();
+  // Linux before 5.11 lacks the call; Node marks all that it opens anyway.
+  program.attempt('close_range', 3, 0x7fff_ffff, CLOSE_RANGE_CLOEXEC);
+  program.runSync();
 }
 
 function killGroup(pid: number | undefined): void {

@@ -5,6 +5,7 @@ const SHARED = {
   fsopen: 430,
   fsconfig: 431,
   fsmount: 432,
+  close_range: 436,
   openat2: 437,
   mount_setattr: 442,
 } as const;

@@ -1,0 +1,25 @@
+import type { Clock } from '../lib/clock.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { Host } from './host.ts';
+import { openCgroups } from './cgroups/detect.ts';
+import { LinuxLinks } from './links.ts';
+import { LinuxMounts } from './mounts.ts';
+import { LinuxNetworkNamespaces } from './netns.ts';
+import { LinuxNft } from './nft.ts';
+import { LinuxSpawner } from './spawn.ts';
+import { LinuxSysctl } from './sysctl.ts';
+
+/** The real machine. Nothing is loaded, opened or changed yet: the first use does. @throws `unavailable` without cgroups */
+export async function openHost(options: { readonly clock?: Clock } = {}): Promise<Host> {
+  const spawn = new LinuxSpawner();
+  const mounts = new LinuxMounts();
+  return {
+    spawn,
+    mounts,
+    netns: new LinuxNetworkNamespaces(mounts),
+    links: new LinuxLinks(),
+    nft: new LinuxNft(spawn),
+    cgroups: await openCgroups(options.clock ?? systemClock),
+    sysctl: new LinuxSysctl(),
+  };
+}
