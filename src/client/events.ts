@@ -30,21 +30,27 @@ export interface EventRecorderOptions {
   readonly host?: string;
 }
 
-interface EventBody extends KubeObject {
-  readonly metadata: ObjectMeta;
-  readonly count: number;
+interface Entry {
+  /** Equal for events that are counted as one. */
+  readonly id: string;
+  readonly target: EventTarget;
+  readonly type: EventType;
+  readonly reason: string;
+  readonly message: string;
+  readonly nowMs: number;
 }
 
+/** An event that was written. */
 interface Known {
-  /** Undefined until the event was written. */
-  name: string | undefined;
-  namespace: string;
+  readonly name: string;
+  readonly namespace: string;
   count: number;
-  lastMs: number;
 }
 
 /** Events that may wait to be written. */
-const QUEUE_CAPACITY = 1000;
+const QUEUE_CAPACITY = 4000;
+/** So many are written at once; those of one kind on one object in turn. */
+const WRITERS = 32;
 /** Entries of each of the caches below; the oldest ones go first. */
 const CACHE_CAPACITY = 4096;
 /** One object of one component may have so many events at once, and then one every so often. */
@@ -65,8 +71,10 @@ export class EventWriter implements EventRecorder {
   readonly #known = new Map<string, Known>();
   readonly #similar = new Map<string, { messages: Set<string>; lastMs: number }>();
   readonly #buckets = new Map<string, { tokens: number; atMs: number }>();
-  readonly #queue: (() => Promise<void>)[] = [];
-  #working = false;
+  readonly #queue: Entry[] = [];
+  #head = 0;
+  readonly #writing = new Map<string, Promise<void>>();
+  #writers = 0;
   #dropped = 0;
   #sequence = 0;
 
@@ -77,44 +85,53 @@ export class EventWriter implements EventRecorder {
   event(target: EventTarget, type: EventType, reason: string, message: string): void {
     const nowMs = this.#options.clock.now();
     const object = [target.kind, target.metadata?.namespace, target.metadata?.name, target.metadata?.uid, target.fieldPath].join('/');
-    const text = this.#fold(`${object} ${type} ${reason}`, message, nowMs);
+    const kind = `${object} ${type} ${reason}`;
+    const folded = this.#isSimilar(kind, message, nowMs);
     if (!this.#admit(object, nowMs)) return;
-    const id = `${object} ${type} ${reason} ${text}`;
-    if (this.#queue.length >= QUEUE_CAPACITY) {
+    if (this.#queue.length - this.#head >= QUEUE_CAPACITY) {
       this.#dropped++;
       return;
     }
-    this.#queue.push(() => this.#write(id, target, type, reason, text, nowMs));
-    if (!this.#working) void this.#work();
+    this.#queue.push({ id: folded ? kind : `${kind} ${message}`, target, type, reason, message: folded ? `(combined from similar events): ${message}` : message, nowMs });
+    if (this.#writers < WRITERS) void this.#work();
   }
 
   /** Resolves when all that was recorded is written or given up. */
   async flush(): Promise<void> {
-    while (this.#working) await new Promise((resolve) => setImmediate(resolve));
+    while (this.#writers > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
   async #work(): Promise<void> {
-    this.#working = true;
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) await next();
-    this.#working = false;
+    this.#writers++;
+    while (this.#head < this.#queue.length) {
+      const entry = this.#queue[this.#head++]!;
+      const before = this.#writing.get(entry.id);
+      const write = before === undefined ? this.#write(entry) : before.then(() => this.#write(entry));
+      this.#writing.set(entry.id, write);
+      await write;
+      if (this.#writing.get(entry.id) === write) this.#writing.delete(entry.id);
+    }
+    this.#queue.length = this.#head = 0;
+    this.#writers--;
     if (this.#dropped > 0) {
       this.#options.logger.warn('events were dropped, since too many waited', { count: this.#dropped });
       this.#dropped = 0;
     }
   }
 
-  async #write(id: string, target: EventTarget, type: EventType, reason: string, message: string, nowMs: number): Promise<void> {
-    const known = this.#known.get(id);
+  /** Never rejects. */
+  async #write(entry: Entry): Promise<void> {
+    const known = this.#known.get(entry.id);
     for (let attempt = 1; ; attempt++) {
       try {
-        if (known?.name !== undefined && (await this.#raise(known, nowMs))) return;
-        await this.#create(id, target, type, reason, message, nowMs, (known?.count ?? 0) + 1);
+        if (known !== undefined && (await this.#raise(known, entry))) return;
+        await this.#create(entry, (known?.count ?? 0) + 1);
         return;
       } catch (error) {
         // A namespace that is being deleted takes no events; nor does a second try help against other refusals.
         const final = isCode(error, 'forbidden') || isCode(error, 'not-found') || isCode(error, 'invalid') || isCode(error, 'unauthorized');
         if (final || attempt >= ATTEMPTS) {
-          this.#options.logger.debug('an event could not be written', { reason, error: messageOf(error) });
+          this.#options.logger.debug('an event could not be written', { reason: entry.reason, error: messageOf(error) });
           return;
         }
         await this.#options.clock.sleep(100 * 4 ** attempt);
@@ -123,20 +140,19 @@ export class EventWriter implements EventRecorder {
   }
 
   /** @returns false when the event is gone (events expire): it is then written anew */
-  async #raise(known: Known, nowMs: number): Promise<boolean> {
+  async #raise(known: Known, { message, nowMs }: Entry): Promise<boolean> {
     const count = known.count + 1;
     try {
-      await this.#options.transport.patch(events, known.namespace, known.name!, 'merge', { count, lastTimestamp: rfc3339(nowMs) });
+      await this.#options.transport.patch(events, known.namespace, known.name, 'merge', { count, message, lastTimestamp: rfc3339(nowMs) });
     } catch (error) {
       if (isCode(error, 'not-found')) return false;
       throw error;
     }
     known.count = count;
-    known.lastMs = nowMs;
     return true;
   }
 
-  async #create(id: string, target: EventTarget, type: EventType, reason: string, message: string, nowMs: number, count: number): Promise<void> {
+  async #create({ id, target, type, reason, message, nowMs }: Entry, count: number): Promise<void> {
     const { component, host } = this.#options;
     const metadata = target.metadata ?? {};
     const namespace = metadata.namespace || 'default';
@@ -154,12 +170,13 @@ export class EventWriter implements EventRecorder {
       firstTimestamp: rfc3339(nowMs), lastTimestamp: rfc3339(nowMs),
       source: { component, ...(host !== undefined && { host }) },
       reportingComponent: component, reportingInstance: host ?? '',
-    } satisfies EventBody & Record<string, unknown>;
-    await this.#options.transport.create<EventBody>(events, namespace, body);
-    remember(this.#known, id, { name, namespace, count, lastMs: nowMs });
+    };
+    await this.#options.transport.create<KubeObject>(events, namespace, body);
+    remember(this.#known, id, { name, namespace, count });
   }
 
-  #fold(kind: string, message: string, nowMs: number): string {
+  /** Notes the message; true when so many different ones came that this one is to be folded. */
+  #isSimilar(kind: string, message: string, nowMs: number): boolean {
     let entry = this.#similar.get(kind);
     if (entry === undefined || nowMs - entry.lastMs > SIMILAR_WINDOW_MS) {
       entry = { messages: new Set(), lastMs: nowMs };
@@ -167,7 +184,7 @@ export class EventWriter implements EventRecorder {
     }
     entry.lastMs = nowMs;
     if (entry.messages.size < SIMILAR_LIMIT) entry.messages.add(message);
-    return entry.messages.has(message) ? message : `(combined from similar events): ${message}`;
+    return !entry.messages.has(message);
   }
 
   /** A token bucket for each object. */

@@ -147,7 +147,7 @@ export class FakeTransport implements Transport {
 
   /** Ends every watch, in order or with an error. */
   breakWatches(error?: Error): void {
-    for (const watcher of this.#watchers.values().toArray()) {
+    for (const watcher of Array.from(this.#watchers)) {
       this.#watchers.delete(watcher);
       watcher.sink.ended(error);
     }
