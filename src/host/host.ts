@@ -15,6 +15,15 @@ export interface Host {
   readonly nft: Nft;
   readonly cgroups: Cgroups;
   readonly sysctl: Sysctl;
+  readonly ports: HostPorts;
+}
+
+/** Ports of the host, held by a socket of ours for as long as packets to them are redirected, so that nobody else gets them. */
+export interface HostPorts {
+  /** Quick and synchronous. @throws SyscallError with code EADDRINUSE, EADDRNOTAVAIL or EACCES */
+  hold(protocol: 'tcp' | 'udp', address: string, port: number): () => void;
+  /** The process that listens on a port, as in `nginx (pid 123)`; undefined when it can't be found out. Slow: for error messages. */
+  holder(protocol: 'tcp' | 'udp', port: number): Promise<string | undefined>;
 }
 
 export interface SpawnResult {
@@ -103,9 +112,18 @@ export interface Links {
   addVxlan(name: string, options: { readonly vni: number; readonly local: string; readonly port?: number; readonly mtu?: number; readonly bridge?: string }): Promise<Undo>;
   addDummy(name: string, addresses: readonly string[]): Promise<Undo>;
   remove(name: string, netns?: string): Promise<void>;
+  /**
+   * Cuts a bridge's port off at once, and removes the link soon, together with others: removing one waits some 14 ms for
+   * the kernel's readers, and removing fifty as one waits no longer. Nothing there is success.
+   */
+  retire(name: string): Promise<void>;
+  /** Resolves when all that was retired is gone. */
+  settle(): Promise<void>;
   addresses(netns?: string): Promise<{ readonly link: string; readonly cidr: string }[]>;
   addRoute(route: Route, netns?: string): Promise<Undo>;
   routes(netns?: string): Promise<Route[]>;
+  /** What `AttachOptions.loopback` asks for, on a link that is there. */
+  routeLoopback(link: string, loopback: { readonly address: string; readonly via: string }, netns?: string): Promise<void>;
   /** Static forwarding and neighbour entries, for the overlay. */
   addNeighbour(entry: { readonly link: string; readonly address: string; readonly mac: string }): Promise<Undo>;
   addFdb(entry: { readonly link: string; readonly mac: string; readonly remote: string }): Promise<Undo>;
@@ -122,6 +140,10 @@ export interface AttachOptions {
   readonly mtu?: number;
   /** Let packets come back through the port that they left by: a pod that calls its own Service. */
   readonly hairpin?: boolean;
+  /** Reaches the bridge, but no other isolated port. */
+  readonly isolated?: boolean;
+  /** Packets to this loopback address (the resolver's 127.0.0.11) leave by this link to `via`, rather than stay inside. */
+  readonly loopback?: { readonly address: string; readonly via: string };
 }
 
 export interface Route {

@@ -73,6 +73,17 @@ test('a container on a bridge: addresses, route, MAC, hairpin, and traffic', asy
   assert.ok((await links.addresses(path)).some((entry) => entry.cidr === 'fd00:1::3/64'));
 });
 
+test('retired links are cut off and removed together', async () => {
+  const path = join(dir, 'retired');
+  undos.push(await netns.create(path));
+  const names = [0, 1, 2].map((n) => `lt${tag}r${n}`);
+  for (const [n, hostName] of names.entries()) await links.attach({ netns: path, bridge, hostName, name: `eth${n}`, addresses: [`${net}.${50 + n}/24`], loopback: { address: '127.0.0.11', via: `${net}.1` } });
+  assert.equal((await links.list(path)).length, 4);
+  await Promise.all([...names, 'nothere'].map((name) => links.retire(name)));
+  await links.settle();
+  assert.equal((await links.list(path)).length, 1);
+});
+
 test('what can’t be attached leaves nothing', async () => {
   const path = join(dir, 'broken');
   undos.push(await netns.create(path));

@@ -6,7 +6,7 @@ import type { AttachOptions, LinkInfo, Links, Route } from './host.ts';
 import { dump, exchange, NetlinkError, openNetlink } from './netlink/exchange.ts';
 import type { Request } from './netlink/exchange.ts';
 import type { Reply } from './netlink/message.ts';
-import { addressDumpHeader, deleteFdb, deleteLink, deleteNeighbour, deleteRoute, linkDumpHeader, newAddress, newFdb, newLink, newNeighbour, newRoute, parseAddressReply, parseLink, parseRoute, routeDumpHeader, RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE, setHairpin, setLink, vethPeer, vxlanData } from './netlink/rtnetlink.ts';
+import { addressDumpHeader, allowLoopback, deleteFdb, deleteGroup, deleteLink, deleteNeighbour, deleteRoute, linkDumpHeader, newAddress, newFdb, newLink, newLoopbackRoute, newNeighbour, newRoute, parseAddressReply, parseLink, parseRoute, routeDumpHeader, RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE, setGroup, setPort, setLink, vethPeer, vxlanData } from './netlink/rtnetlink.ts';
 import type { NewLink } from './netlink/rtnetlink.ts';
 import { enterPath, homeNamespace, inside, runInside } from './netns.ts';
 import { Program, SyscallError } from './syscall/program.ts';
@@ -15,6 +15,9 @@ const SIOCGIFINDEX = 0x8933;
 /** linux/if.h: IFNAMSIZ less the final zero. */
 const NAME_BYTES = 15;
 const VXLAN_PORT = 4789;
+/** The group of links that are to go, whoever put them there ("lsgo"). */
+const RETIRED = 0x6c73676f;
+const REAP_AFTER_MS = 20;
 const THERE = ['EEXIST'];
 /** A kernel without IPv6 has no link-local addresses to switch off. */
 const NO_IPV6 = ['EAFNOSUPPORT', 'EOPNOTSUPP'];
@@ -23,6 +26,10 @@ const GONE = ['ENODEV', 'ENXIO', 'ESRCH', 'ENOENT', 'EADDRNOTAVAIL', 'EINVAL'];
 
 /** Links by rtnetlink: each method is one program of system calls, off this thread. */
 export class LinuxLinks implements Links {
+  #reaping: Promise<void> | undefined;
+  #reapFailure: unknown;
+  #retired = 0;
+
   async list(netns?: string): Promise<LinkInfo[]> {
     return (await table(RTM_GETLINK, linkDumpHeader(), netns)).filter((reply) => reply.payload[0] === 0).map(parseLink);
   }
@@ -73,6 +80,25 @@ export class LinuxLinks implements Links {
     return this.#undo(options.hostName);
   }
 
+  async retire(name: string): Promise<void> {
+    checkName(name);
+    const what = `link ${name}`;
+    await requests([
+      { what, message: setGroup(name, RETIRED), accept: GONE },
+      { what, message: setPort(name, { disabled: true }), accept: [...GONE, 'EOPNOTSUPP'] },
+    ]);
+    // Whoever comes meanwhile is taken along, or starts the next round.
+    this.#reaping ??= this.#reap();
+    this.#retired++;
+  }
+
+  async settle(): Promise<void> {
+    while (this.#reaping) await this.#reaping;
+    const failure = this.#reapFailure;
+    this.#reapFailure = undefined;
+    if (failure !== undefined) throw failure;
+  }
+
   async remove(name: string, netns?: string): Promise<void> {
     checkName(name);
     await requests([{ what: `link ${name}`, message: deleteLink(name), accept: GONE }], netns);
@@ -93,6 +119,17 @@ export class LinuxLinks implements Links {
     const what = `route ${route.destination}`;
     await requests([{ what, message: newRoute(route, oif), accept: THERE }], netns);
     return once(() => requests([{ what, message: deleteRoute(route, oif), accept: GONE }], netns));
+  }
+
+  async routeLoopback(link: string, loopback: { readonly address: string; readonly via: string }, netns?: string): Promise<void> {
+    const index = await this.#index(link, netns);
+    await requests(
+      [
+        { what: `link ${link}`, message: allowLoopback(index) },
+        { what: `route ${loopback.address}`, message: newLoopbackRoute(loopback.address, loopback.via, index), accept: THERE },
+      ],
+      netns,
+    );
   }
 
   async routes(netns?: string): Promise<Route[]> {
@@ -144,11 +181,17 @@ export class LinuxLinks implements Links {
       { what: `link ${options.name}`, message: setLink(index, { up: true }) },
       { what: 'link lo', message: setLink(1, { up: true }) },
       ...(options.gateway === undefined ? [] : [{ what: `route by ${options.gateway}`, message: newRoute({ destination: 'default', via: options.gateway }, index), accept: THERE }]),
+      ...(options.loopback === undefined
+        ? []
+        : [
+            { what: `link ${options.name}`, message: allowLoopback(index) },
+            { what: `route ${options.loopback.address}`, message: newLoopbackRoute(options.loopback.address, options.loopback.via, index), accept: THERE },
+          ]),
     ];
     const without: Request[] = [
       { what: `link ${options.hostName}`, message: setLink(options.hostName, { ipv6: false }), accept: NO_IPV6 },
       { what: `link ${options.hostName}`, message: setLink(options.hostName, { master: bridge, up: true }) },
-      ...(options.hairpin ? [{ what: `link ${options.hostName}`, message: setHairpin(options.hostName, true) }] : []),
+      ...(options.hairpin || options.isolated ? [{ what: `link ${options.hostName}`, message: setPort(options.hostName, { hairpin: options.hairpin, isolated: options.isolated }) }] : []),
     ];
     const program = new Program();
     const outer = openNetlink(program);
@@ -184,6 +227,21 @@ export class LinuxLinks implements Links {
       throw error;
     }
     return program.read(request).readInt32LE(16);
+  }
+
+  /** Rounds of removing all retired links as one, until none is left. */
+  async #reap(): Promise<void> {
+    try {
+      do {
+        await new Promise((resolve) => setTimeout(resolve, REAP_AFTER_MS));
+        this.#retired = 0;
+        await requests([{ what: 'retired links', message: deleteGroup(RETIRED), accept: GONE }]);
+      } while (this.#retired > 0);
+    } catch (error) {
+      this.#reapFailure = error; // for settle; until then the links are cut off, and stay in their group for the next round
+    } finally {
+      this.#reaping = undefined;
+    }
   }
 
   #undo(name: string): Undo {

@@ -6,6 +6,7 @@ import { LinuxLinks } from './links.ts';
 import { LinuxMounts } from './mounts.ts';
 import { LinuxNetworkNamespaces } from './netns.ts';
 import { LinuxNft } from './nft.ts';
+import { LinuxPorts } from './ports.ts';
 import { LinuxSpawner } from './spawn.ts';
 import { LinuxSysctl } from './sysctl.ts';
 
@@ -21,5 +22,6 @@ export async function openHost(options: { readonly clock?: Clock } = {}): Promis
     nft: new LinuxNft(spawn),
     cgroups: await openCgroups(options.clock ?? systemClock),
     sysctl: new LinuxSysctl(),
+    ports: new LinuxPorts(),
   };
 }

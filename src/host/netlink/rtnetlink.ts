@@ -26,12 +26,16 @@ const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_AF_SPEC = 26;
+const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
+const IFLA_BRPORT_STATE = 1;
 const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_ISOLATED = 33;
+const BR_STATE_DISABLED = 0;
 const VETH_INFO_PEER = 1;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
@@ -39,6 +43,8 @@ const IFLA_VXLAN_ID = 1;
 const IFLA_VXLAN_LOCAL = 4;
 const IFLA_VXLAN_LEARNING = 7;
 const IFLA_VXLAN_PORT = 15;
+const IFLA_INET_CONF = 1;
+const IPV4_DEVCONF_ROUTE_LOCALNET = 26;
 const IFF_UP = 1;
 
 const IFA_ADDRESS = 1;
@@ -51,6 +57,7 @@ const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_TABLE = 15;
 const RT_TABLE_MAIN = 254;
+const RT_TABLE_LOCAL = 255;
 const RTPROT_STATIC = 4;
 const RT_SCOPE_LINK = 253;
 const RTN_UNICAST = 1;
@@ -111,9 +118,23 @@ export function setLink(which: string | number, change: { readonly up?: boolean;
   return message(RTM_NEWLINK, NLM_F_ACK, ifinfomsg(typeof which === 'number' ? which : 0, change.up ? IFF_UP : 0, change.up === undefined ? 0 : IFF_UP), ...(typeof which === 'string' ? [text(IFLA_IFNAME, which)] : []), ...(change.master === undefined ? [] : [u32(IFLA_MASTER, change.master)]), ...optional(change));
 }
 
-/** Sets or clears hairpin mode of a bridge's port. */
-export function setHairpin(port: string, on: boolean): Buffer {
-  return message(RTM_NEWLINK, NLM_F_ACK, ifinfomsg(0), text(IFLA_IFNAME, port), nested(IFLA_LINKINFO, text(IFLA_INFO_SLAVE_KIND, 'bridge'), nested(IFLA_INFO_SLAVE_DATA, u8(IFLA_BRPORT_MODE, on ? 1 : 0))));
+/** Changes a bridge's port: hairpin lets packets out where they came in; isolated ports reach the bridge but not each other; a disabled one passes nothing. */
+export function setPort(port: string, change: { readonly hairpin?: boolean | undefined; readonly isolated?: boolean | undefined; readonly disabled?: boolean }): Buffer {
+  const data = [
+    ...(change.hairpin === undefined ? [] : [u8(IFLA_BRPORT_MODE, change.hairpin ? 1 : 0)]),
+    ...(change.isolated === undefined ? [] : [u8(IFLA_BRPORT_ISOLATED, change.isolated ? 1 : 0)]),
+    ...(change.disabled ? [u8(IFLA_BRPORT_STATE, BR_STATE_DISABLED)] : []),
+  ];
+  return message(RTM_NEWLINK, NLM_F_ACK, ifinfomsg(0), text(IFLA_IFNAME, port), nested(IFLA_LINKINFO, text(IFLA_INFO_SLAVE_KIND, 'bridge'), nested(IFLA_INFO_SLAVE_DATA, ...data)));
+}
+
+/** Puts a link in a group, which can be removed as one. */
+export function setGroup(name: string, group: number): Buffer {
+  return message(RTM_NEWLINK, NLM_F_ACK, ifinfomsg(0), text(IFLA_IFNAME, name), u32(IFLA_GROUP, group));
+}
+
+export function deleteGroup(group: number): Buffer {
+  return message(RTM_DELLINK, NLM_F_ACK, ifinfomsg(0), u32(IFLA_GROUP, group));
 }
 
 export function deleteLink(name: string): Buffer {
@@ -172,13 +193,13 @@ export function parseAddressReply(reply: Reply): { readonly index: number; reado
   return bytes ? { index: reply.payload.readUInt32LE(4), cidr: `${formatAddress(bytes)}/${reply.payload[1]}` } : undefined;
 }
 
-function routeMessage(type: number, flags: number, route: Route, oif: number | undefined): Buffer {
+function routeMessage(type: number, flags: number, route: Route, oif: number | undefined, table = RT_TABLE_MAIN): Buffer {
   const destination = route.destination === 'default' ? undefined : parseCidr(route.destination);
   const via = route.via === undefined ? undefined : parseAddress(route.via);
   const header = Buffer.alloc(12);
   header[0] = (destination?.bytes ?? via ?? Buffer.alloc(4)).length === 16 ? AF_INET6 : AF_INET;
   header[1] = destination?.prefixLength ?? 0;
-  header[4] = RT_TABLE_MAIN;
+  header[4] = table;
   header[5] = RTPROT_STATIC;
   header[6] = via ? 0 : RT_SCOPE_LINK;
   header[7] = RTN_UNICAST;
@@ -190,8 +211,18 @@ export function newRoute(route: Route, oif: number | undefined): Buffer {
   return routeMessage(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route, oif);
 }
 
+/** Sends a loopback address out of a link: more specific than the kernel's own 127.0.0.0/8 in the table that it looks at first. The link needs route_localnet. */
+export function newLoopbackRoute(address: string, via: string, oif: number): Buffer {
+  return routeMessage(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, { destination: `${address}/32`, via }, oif, RT_TABLE_LOCAL);
+}
+
 export function deleteRoute(route: Route, oif: number | undefined): Buffer {
   return routeMessage(RTM_DELROUTE, 0, route, oif);
+}
+
+/** Lets a link's packets come from, and go to, loopback addresses (net.ipv4.conf.<link>.route_localnet). */
+export function allowLoopback(index: number): Buffer {
+  return message(RTM_NEWLINK, NLM_F_ACK, ifinfomsg(index), nested(IFLA_AF_SPEC, nested(AF_INET, nested(IFLA_INET_CONF, u32(IPV4_DEVCONF_ROUTE_LOCALNET, 1)))));
 }
 
 export function routeDumpHeader(): Buffer {
