@@ -62,6 +62,8 @@ export interface WriteParameters {
   /** What unknown and duplicate fields do; default Warn. */
   readonly fieldValidation?: 'Ignore' | 'Warn' | 'Strict';
   readonly force?: boolean;
+  /** Paths of keys that the body held twice (codec/ finds them); treated as fieldValidation says. */
+  readonly duplicateFields?: readonly string[];
 }
 
 /** meta.k8s.io/v1 DeleteOptions, decoded. */

@@ -1,0 +1,50 @@
+import type { KubeObject } from '../../../types/kubernetes/meta.ts';
+import type { WriteOutcome } from '../contract.ts';
+import { badRequest } from '../errors.ts';
+import { draftOf, type Pipeline } from './pipeline.ts';
+import { checkName, checkType, reportFields, type Scope } from './scope.ts';
+import type { Draft } from './strategy.ts';
+import { change } from './update.ts';
+
+/**
+ * Server-side apply: merges the configuration by who owns which field; makes
+ * the object when it is not there.
+ * @throws StatusError 400, 404, 409 (another manager owns a field), 422
+ */
+export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, body: KubeObject): Promise<WriteOutcome> {
+  const { kind, options } = scope;
+  if (options.fieldManager === undefined || options.fieldManager === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
+  checkType(kind, body);
+  const applied = decodeApplied(pipeline, scope, body);
+  checkName(scope, applied, name);
+  const time = pipeline.now();
+  return change(pipeline, scope, name, {
+    allowCreate: options.subresource === undefined,
+    derived: true,
+    tracked: true,
+    next: (live) => {
+      const { object, changed } = pipeline.applyPatch({
+        resource: kind.info, subresource: options.subresource, live, applied: applied as KubeObject, manager: options.fieldManager!, force: options.force ?? false, now: time,
+      });
+      if (!changed) return undefined;
+      const draft = draftOf(object);
+      draft.metadata ??= {};
+      draft.apiVersion = kind.apiVersion;
+      draft.kind = kind.kind;
+      pipeline.rules.applyDefaults(kind.info, draft as KubeObject);
+      return draft;
+    },
+  });
+}
+
+/** As it was sent: without defaults, since what is not in it is not applied. */
+function decodeApplied(pipeline: Pipeline, scope: Scope, body: KubeObject): Draft {
+  const unknown: string[] = [];
+  const applied = pipeline.rules.decode(scope.kind.info, body, unknown) as Draft;
+  reportFields(scope, unknown, body);
+  if (unknown.length > 0) throw badRequest(`failed to create typed patch object: ${unknown.map((path) => `.${path}: field not declared in schema`).join(', ')}`);
+  applied.metadata ??= {};
+  applied.apiVersion = scope.kind.apiVersion;
+  applied.kind = scope.kind.kind;
+  return applied;
+}

@@ -1,0 +1,47 @@
+import type { KubeObject } from '../../../types/kubernetes/meta.ts';
+import { parseFieldSelector as parse, type FieldRequirement } from '../../../types/kubernetes/selectors.ts';
+import { badRequest } from '../errors.ts';
+
+/** Reads one selectable field; absent is ''. */
+export type FieldReader = (object: KubeObject) => string;
+
+type Term = FieldRequirement & { readonly read: FieldReader };
+
+/** A parsed field selector, as in `spec.nodeName=a,status.phase!=Failed`. */
+export class FieldSelector {
+  readonly #terms: readonly Term[];
+  /** The first pinned field, other than name and namespace, which have better ways. */
+  readonly indexable: Term | undefined;
+
+  constructor(terms: readonly Term[]) {
+    this.#terms = terms;
+    this.indexable = terms.find((term) => term.operator === '=' && !term.field.startsWith('metadata.'));
+  }
+
+  matches(object: KubeObject): boolean {
+    for (const { read, operator, value } of this.#terms) if ((read(object) === value) !== (operator === '=')) return false;
+    return true;
+  }
+
+  /** The value that the field must have; undefined where it is not pinned. */
+  pinned(field: string): string | undefined {
+    return this.#terms.find((term) => term.field === field && term.operator === '=')?.value;
+  }
+}
+
+/**
+ * Parses a field selector: terms parted by commas.
+ * @param fields the fields that this kind can be selected by
+ * @returns undefined when it selects everything
+ * @throws StatusError 400 `field label not supported: …`
+ */
+export function parseFieldSelector(text: string | undefined, fields: ReadonlyMap<string, FieldReader>): FieldSelector | undefined {
+  if (text === undefined || text === '') return undefined;
+  const terms = parse(text).map((term) => {
+    const field = term.field === 'spec.host' ? 'spec.nodeName' : term.field;
+    const read = fields.get(field);
+    if (read === undefined) throw badRequest(`field label not supported: ${term.field}`);
+    return { ...term, field, read };
+  });
+  return terms.length === 0 ? undefined : new FieldSelector(terms);
+}

@@ -1,0 +1,33 @@
+import type { KubeObject } from '../../../types/kubernetes/meta.ts';
+import { parseLabelSelector as parse, requirementsMatcher, type LabelMatcher, type LabelRequirement } from '../../../types/kubernetes/selectors.ts';
+import { BoundedCache } from './bounded-cache.ts';
+
+/** A parsed label selector, with what an index can answer of it. */
+export class LabelSelector {
+  readonly #matcher: LabelMatcher;
+  /** The key and the values that it may have. */
+  readonly indexable: { readonly key: string; readonly values: readonly string[] } | undefined;
+
+  constructor(requirements: readonly LabelRequirement[]) {
+    this.#matcher = requirementsMatcher(requirements);
+    const sets = requirements.filter((requirement) => requirement.operator === 'in');
+    const narrowest = sets.find((requirement) => requirement.values.length === 1) ?? sets[0];
+    this.indexable = narrowest && { key: narrowest.key, values: [...new Set(narrowest.values)] };
+  }
+
+  matches(object: KubeObject): boolean {
+    return this.#matcher(object.metadata?.labels);
+  }
+}
+
+const parsed = new BoundedCache<string, LabelSelector>(1024);
+
+/**
+ * Parses a label selector, as in `app=web,tier in (a, b),!canary`.
+ * @returns undefined when it selects everything
+ * @throws LongshoreError `invalid`
+ */
+export function parseLabelSelector(text: string | undefined): LabelSelector | undefined {
+  if (text === undefined || text.trim() === '') return undefined;
+  return parsed.get(text, () => new LabelSelector(parse(text)));
+}
