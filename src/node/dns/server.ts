@@ -78,13 +78,19 @@ export async function startDns({ zone, address, port = 53, upstreams, logger }: 
       pending = Buffer.concat([pending, data]);
       while (pending.length >= 2) {
         const length = pending.readUInt16BE(0);
-        if (length > LONGEST_TCP_QUERY) return void socket.destroy();
+        if (length > LONGEST_TCP_QUERY) {
+          socket.destroy();
+          return;
+        }
         if (pending.length < 2 + length) return;
         const packet = pending.subarray(2, 2 + length);
         pending = pending.subarray(2 + length);
         answer(packet, () => 65_535, forwardTcp).then(
           (reply) => {
-            if (!reply) return void socket.destroy();
+            if (!reply) {
+              socket.destroy();
+              return;
+            }
             const size = Buffer.alloc(2);
             size.writeUInt16BE(reply.length);
             socket.write(Buffer.concat([size, reply]));

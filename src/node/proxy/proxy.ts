@@ -46,6 +46,7 @@ export function startProxy({ informers, nft, clock, logger, table: name, nodeNam
   let running: Promise<void> | undefined;
   let closed = false;
 
+  const busy = (): Promise<void> | undefined => running;
   const touch = (key: string | undefined): void => {
     if (key === undefined || closed) return;
     dirty.add(key);
@@ -93,7 +94,8 @@ export function startProxy({ informers, nft, clock, logger, table: name, nodeNam
   ];
   const synced = Promise.all([serviceInformer.synced, sliceInformer.synced]).then(async () => {
     if (closed) return;
-    while (running as Promise<void> | undefined) await running;
+    // A change that came before this one may be under way; another may have begun meanwhile.
+    while (busy()) await busy();
     timer?.();
     timer = undefined;
     for (const service of serviceInformer.store.values()) dirty.add(keyOf(service));

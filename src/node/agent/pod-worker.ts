@@ -1,0 +1,417 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pods } from '../../client/resources.ts';
+import { isCode, LongshoreError, messageOf } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Container, Pod, PodStatus } from '../../types/kubernetes/generated/core-v1.ts';
+import type { CriContainerStatus } from '../cri/cri.ts';
+import { podFolder, type MountedVolume } from '../volumes/volumes.ts';
+import { containerConfig, hostsFile, logFolder, sandboxConfig } from './container-config.ts';
+import type { AgentContext } from './context.ts';
+import { runHook } from './hooks.ts';
+import { ImageError } from './image-puller.ts';
+import { planPod, type ContainerStart, type PodPlan } from './plan.ts';
+import { podStatus } from './status.ts';
+import { terminatePod } from './termination.ts';
+import { viewPod, type PodView } from './view.ts';
+
+/** Restarts: at once the first time, then after 10 s, 20 s, … up to 5 minutes; forgotten after 10 minutes of running. */
+const FIRST_RESTART_MS = 10_000;
+const LONGEST_RESTART_MS = 300_000;
+const FORGET_RESTART_MS = 600_000;
+/** After an error of ours or of the runtime: when to look again, doubling. */
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 20_000;
+const HOOK_TIMEOUT_MS = 120_000;
+
+type Waiting = { readonly reason: string; readonly message?: string };
+
+/**
+ * Brings one pod, and keeps it, to what its spec says: level-triggered, one
+ * step at a time. Whatever happens (a new version of the pod, a container's end, a probe's
+ * verdict) only asks for another look.
+ */
+export class PodWorker {
+  readonly uid: string;
+  readonly #context: AgentContext;
+  readonly #log: Logger;
+  readonly #gone: (uid: string) => void;
+  #pod: Pod;
+  #view: PodView | undefined;
+  #volumes: ReadonlyMap<string, MountedVolume> | undefined;
+  #waiting = new Map<string, Waiting>();
+  /** Killed for a probe or a hook: by container id. */
+  readonly #hookFailures = new Map<string, string>();
+  readonly #hooksRunning = new Set<string>();
+  readonly #restarts = new Map<string, number>();
+  /** The API does not have the pod any more. */
+  #removed = false;
+  #running = false;
+  #again = false;
+  #failures = 0;
+  #abort = new AbortController();
+  #cancelTimer: (() => void) | undefined;
+  #ended = false;
+  #closed = false;
+
+  /** `gone` is called when nothing is left of the pod on this node. */
+  constructor(context: AgentContext, pod: Pod, gone: (uid: string) => void) {
+    this.#context = context;
+    this.#pod = pod;
+    this.uid = pod.metadata?.uid ?? '';
+    this.#gone = gone;
+    this.#log = context.logger.child({ pod: `${pod.metadata?.namespace}/${pod.metadata?.name}` });
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  /** The container's newest run, by name; the one before with `previous`. For logs and exec. */
+  containerId(name: string, previous = false): string | undefined {
+    const run = this.#view?.containers.get(name);
+    return (previous ? run?.previous : run?.latest)?.id;
+  }
+
+  get sandboxId(): string | undefined {
+    return this.#view?.sandbox?.state === 'SANDBOX_READY' ? this.#view.sandbox.id : undefined;
+  }
+
+  /** A newer version of the pod from the API. */
+  update(pod: Pod): void {
+    const before = this.#pod;
+    this.#pod = pod;
+    if (this.#isLeaving()) this.#abort.abort(new LongshoreError('canceled', 'the pod is being deleted'));
+    // Our own status update comes back as a change: nothing to do for it.
+    if (before.metadata?.deletionTimestamp !== pod.metadata?.deletionTimestamp || before.metadata?.deletionGracePeriodSeconds !== pod.metadata?.deletionGracePeriodSeconds || before.metadata?.generation !== pod.metadata?.generation || before.spec !== pod.spec && JSON.stringify(before.spec) !== JSON.stringify(pod.spec) || JSON.stringify(before.metadata?.labels) !== JSON.stringify(pod.metadata?.labels) || gatesOf(before) !== gatesOf(pod)) this.poke();
+  }
+
+  /** The API has no such pod any more: take it down without further ado. */
+  remove(): void {
+    this.#removed = true;
+    this.#abort.abort(new LongshoreError('canceled', 'the pod was deleted'));
+    this.poke();
+  }
+
+  /** Look again. */
+  poke(): void {
+    if (this.#closed || this.#ended) return;
+    this.#cancelTimer?.();
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    this.#running = true;
+    void this.#loop();
+  }
+
+  /** The agent stops; containers go on. */
+  close(): void {
+    this.#closed = true;
+    this.#cancelTimer?.();
+    this.#abort.abort(new LongshoreError('canceled', 'the agent is stopping'));
+  }
+
+  #isLeaving(): boolean {
+    return this.#removed || this.#pod.metadata?.deletionTimestamp !== undefined;
+  }
+
+  async #loop(): Promise<void> {
+    do {
+      this.#again = false;
+      try {
+        await this.#sync();
+        this.#failures = 0;
+      } catch (error) {
+        if (this.#closed) break;
+        if (this.#abort.signal.aborted && this.#isLeaving()) {
+          this.#abort = new AbortController();
+          this.#again = true;
+          continue;
+        }
+        const waitMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++);
+        this.#log.warn('could not bring the pod to what it should be, trying again', { error: messageOf(error), waitMs });
+        this.#wake(waitMs);
+      }
+    } while (this.#again && !this.#closed && !this.#ended);
+    this.#running = false;
+  }
+
+  #wake(ms: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#context.clock.after(ms, () => this.poke());
+  }
+
+  async #sync(): Promise<void> {
+    const { cri, clock } = this.#context;
+    this.#view = await viewPod(cri, this.uid);
+    if (this.#isLeaving()) {
+      await this.#terminate();
+      return;
+    }
+    for (const id of this.#view.stale) await cri.removeContainer(id);
+    let plan = this.#plan();
+    if (plan.finished) {
+      await this.#finish(plan);
+      return;
+    }
+    this.#volumes ??= await this.#setUpVolumes();
+    if (plan.sandbox !== undefined) {
+      await this.#makeSandbox(plan.sandbox);
+      this.#view = await viewPod(cri, this.uid);
+      plan = this.#plan();
+    }
+    for (const { id, container, why } of plan.kill) {
+      this.#event('Normal', 'Killing', why, container);
+      const seconds = this.#containerSpec(container)?.livenessProbe?.terminationGracePeriodSeconds ?? this.#pod.spec?.terminationGracePeriodSeconds ?? 30;
+      this.#context.prober.unwatch(id);
+      await cri.stopContainer(id, seconds);
+      this.#hookFailures.delete(id);
+    }
+    this.#waiting = new Map();
+    let retryAtMs = Infinity;
+    for (const start of plan.start) {
+      const retry = await this.#start(start);
+      if (retry !== undefined) retryAtMs = Math.min(retryAtMs, retry);
+      this.#abort.signal.throwIfAborted();
+    }
+    for (const [name, readyAt] of plan.backingOff) {
+      const delayS = Math.round((this.#restarts.get(name) ?? FIRST_RESTART_MS) / 1000);
+      const message = `back-off ${delayS < 60 || delayS % 60 ? `${delayS >= 60 ? `${Math.floor(delayS / 60)}m` : ''}${delayS % 60}s` : `${delayS / 60}m0s`} restarting failed container=${name} pod=${this.#pod.metadata?.name}_${this.#pod.metadata?.namespace}(${this.uid})`;
+      if (!this.#waiting.has(name)) this.#waiting.set(name, { reason: 'CrashLoopBackOff', message });
+      this.#event('Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${this.#pod.metadata?.name}_${this.#pod.metadata?.namespace}(${this.uid})`, name);
+      retryAtMs = Math.min(retryAtMs, readyAt);
+    }
+    if (plan.start.length > 0 || plan.kill.length > 0) {
+      this.#view = await viewPod(cri, this.uid);
+      plan = this.#plan();
+      // A container may have ended, or an init container made way, while others were started.
+      if (plan.finished || plan.kill.length > 0 || plan.start.some(({ container }) => !this.#waiting.has(container.name))) this.#again = true;
+    }
+    this.#watchProbes();
+    await this.#publish(plan);
+    if (retryAtMs < Infinity) this.#wake(Math.max(50, retryAtMs - clock.now()));
+  }
+
+  #plan(): PodPlan {
+    const { prober, clock } = this.#context;
+    return planPod(this.#pod, this.#view!, {
+      started: (id) => prober.started(id) && !this.#hooksRunning.has(id),
+      mustRestart: (id) => this.#hookFailures.get(id) ?? prober.mustRestart(id),
+    }, { readyAt: (name, latest) => this.#readyAt(name, latest) }, clock.now());
+  }
+
+  #readyAt(name: string, latest: CriContainerStatus): number | undefined {
+    const delay = this.#restarts.get(name);
+    const finishedMs = Number(latest.finishedAt / 1_000_000n);
+    const ranMs = finishedMs - Number(latest.startedAt / 1_000_000n);
+    if (delay === undefined) return undefined;
+    if (ranMs > FORGET_RESTART_MS) {
+      this.#restarts.delete(name);
+      return undefined;
+    }
+    return finishedMs + delay;
+  }
+
+  async #setUpVolumes(): Promise<ReadonlyMap<string, MountedVolume>> {
+    try {
+      return await this.#context.volumes.setUp(this.#pod, this.#abort.signal);
+    } catch (error) {
+      if (!this.#abort.signal.aborted) {
+        this.#event('Warning', 'FailedMount', `MountVolume.SetUp failed: ${messageOf(error)}`);
+        await this.#publish({ finished: undefined, initialized: false });
+      }
+      throw error;
+    }
+  }
+
+  async #makeSandbox(attempt: number): Promise<void> {
+    const { cri } = this.#context;
+    const old = this.#view!.sandbox;
+    if (old) {
+      this.#event('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+      await cri.stopPodSandbox(old.id);
+    }
+    try {
+      await cri.runPodSandbox(await sandboxConfig(this.#context, this.#pod, attempt));
+    } catch (error) {
+      this.#event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`);
+      throw error;
+    }
+    for (const id of [...this.#view!.olderSandboxes, ...(old ? [old.id] : [])]) await cri.removePodSandbox(id);
+  }
+
+  /** Starts one container. @returns when to try again, where it could not be started */
+  async #start({ container, attempt }: ContainerStart): Promise<number | undefined> {
+    const { cri, clock, images } = this.#context;
+    const view = this.#view!;
+    const { name } = container;
+    try {
+      const imageId = await images.ensure(this.#pod, container, this.#abort.signal);
+      const address = this.#address();
+      const config = await containerConfig(this.#context, this.#pod, container, attempt, imageId, address, this.#volumes!, await hostsFile(this.#context, this.#pod, address));
+      const created = view.containers.get(name)?.latest;
+      if (created?.state === 'CONTAINER_CREATED') await cri.removeContainer(created.id);
+      const sandboxId = view.sandbox!.id;
+      if (attempt > 0) this.#raiseBackoff(name);
+      const id = await cri.createContainer(sandboxId, config, await sandboxConfig(this.#context, this.#pod, view.sandbox!.metadata.attempt));
+      this.#event('Normal', 'Created', 'Container created', name);
+      try {
+        await cri.startContainer(id);
+      } catch (error) {
+        this.#event('Warning', 'Failed', `Error: ${messageOf(error)}`, name);
+        this.#waiting.set(name, { reason: 'RunContainerError', message: messageOf(error) });
+        return clock.now() + (this.#restarts.get(name) ?? 0);
+      }
+      this.#event('Normal', 'Started', 'Container started', name);
+      if (container.lifecycle?.postStart) this.#runPostStart(container, id, address);
+      return undefined;
+    } catch (error) {
+      if (this.#abort.signal.aborted) throw error;
+      if (error instanceof ImageError) {
+        this.#waiting.set(name, { reason: error.reason, message: error.message });
+        return error.retryAtMs;
+      }
+      const reason = isCode(error, 'not-found') || isCode(error, 'invalid') ? 'CreateContainerConfigError' : 'CreateContainerError';
+      this.#event('Warning', 'Failed', `Error: ${messageOf(error)}`, name);
+      this.#waiting.set(name, { reason, message: messageOf(error) });
+      return clock.now() + FIRST_RESTART_MS;
+    }
+  }
+
+  #raiseBackoff(name: string): void {
+    const before = this.#restarts.get(name);
+    this.#restarts.set(name, before === undefined ? FIRST_RESTART_MS : Math.min(LONGEST_RESTART_MS, before * 2));
+  }
+
+  /** Runs beside the container; until it has ended, the container counts as not started. */
+  #runPostStart(container: Container, id: string, address: string): void {
+    const { cri, clock } = this.#context;
+    this.#hooksRunning.add(id);
+    void runHook(cri, clock, container.lifecycle!.postStart!, container, id, address, HOOK_TIMEOUT_MS).then((failure) => {
+      this.#hooksRunning.delete(id);
+      if (failure !== undefined) {
+        this.#event('Warning', 'FailedPostStartHook', `PostStartHook failed: ${failure}`, container.name);
+        this.#hookFailures.set(id, 'FailedPostStartHook');
+      }
+      this.poke();
+    });
+  }
+
+  #watchProbes(): void {
+    const { prober } = this.#context;
+    const address = this.#address();
+    for (const container of [...(this.#pod.spec?.initContainers ?? []), ...(this.#pod.spec?.containers ?? [])]) {
+      const run = this.#view!.containers.get(container.name);
+      if (!run) continue;
+      const { latest, previous } = run;
+      if (previous) prober.unwatch(previous.id);
+      if (latest.state !== 'CONTAINER_RUNNING') {
+        prober.unwatch(latest.id);
+        continue;
+      }
+      const known = [...(this.#pod.status?.containerStatuses ?? []), ...(this.#pod.status?.initContainerStatuses ?? [])].find(({ containerID }) => containerID === `longshore://${latest.id}`);
+      prober.watch({ pod: this.#pod, container, containerId: latest.id, address, startedMs: Number(latest.startedAt / 1_000_000n), wasReady: known?.ready ?? false, wasStarted: known?.started ?? false, changed: () => this.poke() });
+    }
+  }
+
+  async #publish(plan: Pick<PodPlan, 'finished' | 'initialized'>, extra: { readonly terminating?: boolean } = {}): Promise<void> {
+    await this.#addLastWords();
+    const status = this.#status(plan, extra);
+    // Not awaited while the pod lives: the next look need not wait for the write.
+    const written = this.#context.statuses.set(this.#pod, status);
+    if (plan.finished || extra.terminating) await written;
+  }
+
+  #status(plan: Pick<PodPlan, 'finished' | 'initialized'>, extra: { readonly terminating?: boolean }): PodStatus {
+    const { prober, nodeAddress, clock, statuses } = this.#context;
+    const last = statuses.get(this.uid);
+    return podStatus({
+      pod: last ? { ...this.#pod, status: { ...this.#pod.status, ...last, conditions: mergeConditions(this.#pod.status?.conditions ?? [], last.conditions ?? []) } } : this.#pod,
+      view: this.#view!, plan, waiting: this.#waiting,
+      started: (id) => prober.started(id) && !this.#hooksRunning.has(id),
+      ready: (id) => prober.ready(id),
+      nodeAddress, nowMs: clock.now(), ...extra,
+    });
+  }
+
+  /** A container that ended may have left a message in its file; without one, the policy may ask for the end of its log. */
+  async #addLastWords(): Promise<void> {
+    const view = this.#view;
+    if (!view) return;
+    const containers = new Map(view.containers);
+    for (const container of [...(this.#pod.spec?.containers ?? []), ...(this.#pod.spec?.initContainers ?? [])]) {
+      const run = containers.get(container.name);
+      if (run?.latest.state !== 'CONTAINER_EXITED' || run.latest.message) continue;
+      const message = await this.#lastWords(container, run.latest);
+      if (message) containers.set(container.name, { ...run, latest: { ...run.latest, message } });
+    }
+    this.#view = { ...view, containers };
+  }
+
+  async #lastWords(container: Container, run: CriContainerStatus): Promise<string> {
+    const text = await readFile(join(podFolder(this.#context.folder, this.uid), 'containers', container.name, 'termination-log'), 'utf8').catch(() => ''); // none was made
+    if (text !== '') return text.slice(0, 4096);
+    if (container.terminationMessagePolicy !== 'FallbackToLogsOnError' || run.exitCode === 0 || run.logPath === '') return '';
+    const log = await readFile(run.logPath, 'utf8').catch(() => ''); // it never wrote a line
+    return log.trimEnd().split('\n').slice(-80).map((line) => line.split(' ').slice(3).join(' ')).join('\n').slice(-2048);
+  }
+
+  async #finish(plan: PodPlan): Promise<void> {
+    const { cri, prober, volumes } = this.#context;
+    for (const { latest } of this.#view!.containers.values()) prober.unwatch(latest.id);
+    // Side-cars have nobody left to serve.
+    for (const { latest } of this.#view!.containers.values()) if (latest.state === 'CONTAINER_RUNNING') await cri.stopContainer(latest.id, this.#pod.spec?.terminationGracePeriodSeconds ?? 30);
+    if (this.#view!.sandbox?.state === 'SANDBOX_READY') {
+      await cri.stopPodSandbox(this.#view!.sandbox.id);
+      this.#view = await viewPod(cri, this.uid);
+    }
+    await this.#publish(plan);
+    await volumes.tearDown(this.uid);
+    this.#volumes = undefined;
+  }
+
+  async #terminate(): Promise<void> {
+    const { cri, statuses, volumes, transport } = this.#context;
+    await terminatePod(this.#context, () => ({ pod: this.#pod, removed: this.#removed }), this.#view!, (container, message) => this.#event('Normal', 'Killing', message, container), (view) => (this.#view = view));
+    this.#waiting = new Map();
+    if (!this.#removed) await this.#publish({ finished: undefined, initialized: true }, { terminating: true });
+    for (const id of [...(this.#view!.sandbox ? [this.#view!.sandbox.id] : []), ...this.#view!.olderSandboxes]) await cri.removePodSandbox(id);
+    await volumes.tearDown(this.uid);
+    await rm(logFolder(this.#context.folder, this.#pod), { recursive: true, force: true });
+    if (!this.#removed) {
+      try {
+        await transport.delete(pods, this.#pod.metadata?.namespace, this.#pod.metadata?.name ?? '', { gracePeriodSeconds: 0, preconditions: { uid: this.uid } });
+      } catch (error) {
+        if (!isCode(error, 'not-found') && !isCode(error, 'conflict')) throw error;
+      }
+    }
+    statuses.forget(this.uid);
+    this.#ended = true;
+    this.#gone(this.uid);
+  }
+
+  #containerSpec(name: string): Container | undefined {
+    return [...(this.#pod.spec?.containers ?? []), ...(this.#pod.spec?.initContainers ?? [])].find((container) => container.name === name);
+  }
+
+  #address(): string {
+    return this.#pod.spec?.hostNetwork ? this.#context.nodeAddress : this.#view?.sandbox?.network.ip ?? '';
+  }
+
+  #event(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void {
+    const init = this.#pod.spec?.initContainers?.some(({ name }) => name === container);
+    this.#context.events.event({ apiVersion: 'v1', kind: 'Pod', ...(this.#pod.metadata && { metadata: this.#pod.metadata }), ...(container !== undefined && { fieldPath: `spec.${init ? 'initContainers' : 'containers'}{${container}}` }) }, type, reason, message);
+  }
+}
+
+type Conditions = NonNullable<PodStatus['conditions']>;
+
+/** Conditions of others from the API's version, ours from what we wrote last. */
+function mergeConditions(theirs: Conditions, ours: Conditions): Conditions {
+  return [...theirs.filter(({ type }) => !ours.some((own) => own.type === type)), ...ours];
+}
+
+function gatesOf(pod: Pod): string {
+  return (pod.spec?.readinessGates ?? []).map(({ conditionType }) => pod.status?.conditions?.find(({ type }) => type === conditionType)?.status ?? '').join();
+}
