@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '../lib/log.ts';
+import type { KubeObject } from '../types/kubernetes/meta.ts';
+import { FakeTransport } from './fake-transport.test-helper.ts';
+import { Informer } from './informer.ts';
+import { ManualClock, SeededRandom, settle } from './manual-clock.test-helper.ts';
+import { RecentWrites } from './recent-writes.ts';
+import { configMaps } from './resources.ts';
+
+test('own writes stand before the cache until it shows them', async () => {
+  const clock = new ManualClock();
+  const random = new SeededRandom(1);
+  const transport = new FakeTransport({ clock, random, manual: true });
+  const informer = new Informer(configMaps, {}, { transport, clock, random, logger: silentLogger });
+  const writes = new RecentWrites(informer, clock);
+  const all = (): string[] => writes.over(informer.store.values(), () => true).map((o) => `${o.metadata!.name}@${o.metadata!.resourceVersion}`);
+  informer.start();
+  await informer.synced;
+  await settle();
+  const one = await transport.create<KubeObject>(configMaps, 'a', { metadata: { name: 'one' } });
+  writes.note(one, undefined);
+  assert.deepEqual(all(), ['one@1']);
+  assert.deepEqual(writes.over(informer.store.values(), () => false), []);
+  transport.deliver();
+  assert.deepEqual(all(), ['one@1']);
+  const changed = await transport.update<KubeObject>(configMaps, 'a', 'one', { ...one, metadata: { ...one.metadata, labels: { x: 'y' } } });
+  writes.note(changed, one);
+  assert.deepEqual(all(), ['one@2']);
+  await transport.delete(configMaps, 'a', 'one');
+  transport.deliver();
+  transport.deliver();
+  assert.deepEqual(all(), []);
+  writes.note(await transport.create<KubeObject>(configMaps, 'a', { metadata: { name: 'two' } }), undefined);
+  await clock.advance(60_001);
+  assert.deepEqual(all(), [], 'what never shows up is given up');
+  informer.stop();
+});

@@ -1,0 +1,63 @@
+import { EventWriter } from '../../client/events.ts';
+import { InformerFactory } from '../../client/informer-factory.ts';
+import type { Transport } from '../../client/transport.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Random } from '../../lib/random.ts';
+import type { ControllerEntry, RunningController } from './context.ts';
+import { DeploymentController } from './deployment/controller.ts';
+import type { ControllersOptions } from './options.ts';
+import { ReplicaController } from './replica-set/controller.ts';
+import { replicaSetKind, replicationControllerKind } from './replica-set/kinds.ts';
+
+/** All controllers. Each stands alone: it knows the API and nothing of the others. */
+export const CONTROLLERS: readonly ControllerEntry[] = [
+  { name: 'deployment-controller', create: (context) => new DeploymentController(context) },
+  { name: 'replicaset-controller', create: (context) => new ReplicaController(context, replicaSetKind) },
+  { name: 'replication-controller', create: (context) => new ReplicaController(context, replicationControllerKind) },
+];
+
+export interface StartOptions {
+  /**
+   * A transport for each controller, by its service account in kube-system; and
+   * one for `kube-controller-manager`, which all watches go through: it must be
+   * allowed to get, list and watch everything.
+   */
+  readonly transportFor: (name: string) => Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly options?: ControllersOptions;
+  /** Which controllers; all where it is left out. */
+  readonly only?: readonly string[];
+}
+
+export interface RunningControllers {
+  /** Resolves when all of them are at work. */
+  readonly ready: Promise<void>;
+  /** Stops all; resolves when nothing runs any more. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** Starts the controllers; they share their watches. */
+export function startControllers({ transportFor, clock, random, logger, options = {}, only }: StartOptions): RunningControllers {
+  const informers = new InformerFactory({ transport: transportFor('kube-controller-manager'), clock, random, logger });
+  const running: RunningController[] = [];
+  for (const entry of CONTROLLERS) {
+    if (only && !only.includes(entry.name)) continue;
+    const transport = transportFor(entry.name);
+    const log = logger.child({ controller: entry.name });
+    const events = new EventWriter({ transport, clock, logger: log, component: entry.component ?? entry.name });
+    const controller = entry.create({ transport, informers, events, clock, random, logger: log, options });
+    if (controller) running.push(controller);
+  }
+  informers.start();
+  const ready = Promise.all(running.map((controller) => controller.start())).then(() => undefined);
+  return {
+    ready,
+    async stop() {
+      informers.stop();
+      await Promise.all(running.map((controller) => controller.stop()));
+    },
+  };
+}
