@@ -74,6 +74,9 @@ func (c *collector) add(t reflect.Type) string {
 			}
 		}
 		out.Type = c.typeCode(ft, f.Tag.Get("protobuf"))
+		if namesOther(ft) {
+			out.GoType = ft.String()
+		}
 		out.Patch = f.Tag.Get("patchStrategy")
 		out.MergeKey = f.Tag.Get("patchMergeKey")
 		entry.Fields = append(entry.Fields, out)
@@ -139,4 +142,18 @@ func number(tag string) int {
 		panic(err)
 	}
 	return n
+}
+
+// namesOther tells whether a type has a name that its code does not carry: a named string, number, list or map.
+func namesOther(t reflect.Type) bool {
+	if _, ok := special[goName(t)]; ok && t.Name() != "" {
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Slice, reflect.Map, reflect.Pointer:
+		return t.PkgPath() != "" || namesOther(t.Elem())
+	case reflect.Struct, reflect.Interface:
+		return false
+	}
+	return t.PkgPath() != ""
 }

@@ -26,6 +26,7 @@ export interface FieldFacts {
   readonly keys?: readonly string[];
   readonly atomic?: boolean;
   readonly default?: string;
+  readonly goType?: string;
 }
 
 export interface Discovery {

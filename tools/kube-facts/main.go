@@ -35,6 +35,7 @@ type Field struct {
 	Keys      []string `json:"keys,omitempty"`
 	Atomic    bool     `json:"atomic,omitempty"`  // a map or struct that is replaced as a whole
 	Default   string   `json:"default,omitempty"` // JSON
+	GoType    string   `json:"goType,omitempty"`  // as Go prints it, where a name in it is not a struct's
 }
 
 type Type struct {

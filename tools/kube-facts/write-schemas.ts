@@ -24,6 +24,7 @@ function field(f: FieldFacts, own: string): string {
     f.keys === undefined || f.keys.length === 0 ? '' : ` K${f.keys.join(',')}`,
     f.mergeKey === undefined || f.mergeKey === '' ? '' : ` G${f.mergeKey}`,
     f.default === undefined ? '' : ` D${f.default}`,
+    f.goType === undefined ? '' : ` T${f.goType}`,
   ].join('');
   return `${f.name} ${f.number ?? 0} ${type(f.type, own)}${flags === '' && extras === '' ? '' : ` ${flags}`}${extras}`;
 }

@@ -10,7 +10,7 @@ import { SCHEMAS } from './generated/schemas.ts';
  *     field = name number type [flags [extras]]
  *     type  = letter | [type (list) | <type (list wrapped in a message) | {type (map from strings) | @struct
  *     flags = p pointer, e omitted when empty, o optional, a atomic map or struct, S set, m patch strategy merge, k retainKeys
- *     extras = Kkey,key (list map) Gkey (patch merge key) Djson (default)
+ *     extras = Kkey,key (list map) Gkey (patch merge key) Djson (default) Ttype (as Go names it)
  *
  * A field without a name is an embedded struct: its fields are inline in JSON, and a message of its own in protobuf.
  */
@@ -46,6 +46,8 @@ export interface FieldSchema {
   /** Server-side apply replaces the map or struct as a whole (by the field; see also TypeSchema.atomic). */
   readonly atomic: boolean;
   readonly default: unknown;
+  /** The type as Go's decoder names it in errors, where it is no plain one: `v1.RestartPolicy`, `[]v1.Taint`. */
+  readonly goType: string | undefined;
 }
 
 export type ScalarKind = 'string' | 'bool' | 'int32' | 'int64' | 'float64' | 'bytes' | 'Quantity' | 'IntOrString' | 'Time' | 'MicroTime' | 'Duration'
@@ -132,7 +134,7 @@ function decodeField(text: string, own: string): FieldSchema {
     pointer: flags.includes('p'), omitEmpty: flags.includes('e'), optional: flags.includes('o'),
     patchMerge: flags.includes('m'), patchRetainKeys: flags.includes('k'), mergeKey: extra('G'),
     list: keys.length > 0 ? 'map' : flags.includes('S') ? 'set' : 'atomic', listKeys: keys,
-    atomic: flags.includes('a'), default: fallback === undefined ? undefined : JSON.parse(fallback) as unknown,
+    atomic: flags.includes('a'), default: fallback === undefined ? undefined : JSON.parse(fallback) as unknown, goType: extra('T'),
   };
 }
 

@@ -1,0 +1,117 @@
+import type { FieldError } from '../../contract.ts';
+
+/** The path of a field. Made of links, and written out only when an error needs it. */
+export class Path {
+  readonly #parent: Path | undefined;
+  readonly #segment: string | number;
+  readonly #key: boolean;
+
+  constructor(segment: string | number, parent?: Path, key = false) {
+    this.#segment = segment;
+    this.#parent = parent;
+    this.#key = key;
+  }
+
+  child(name: string): Path {
+    return new Path(name, this);
+  }
+
+  index(n: number): Path {
+    return new Path(n, this);
+  }
+
+  /** Of a map: `limits[cpu]`. */
+  key(name: string): Path {
+    return new Path(name, this, true);
+  }
+
+  toString(): string {
+    const own = typeof this.#segment === 'number' || this.#key ? `[${this.#segment}]` : this.#segment;
+    if (this.#parent === undefined) return own;
+    return own.startsWith('[') && (typeof this.#segment === 'number' || this.#key) ? `${String(this.#parent)}${own}` : `${String(this.#parent)}.${own}`;
+  }
+}
+
+const NO_VALUE = Symbol('no value');
+export const OMIT_VALUE: unknown = NO_VALUE;
+
+/** Collects what is wrong with an object, worded as the API server words it. */
+export class Errors {
+  readonly list: FieldError[] = [];
+
+  required(path: Path, detail = ''): void {
+    this.#add('FieldValueRequired', path, `Required value${tail(detail)}`);
+  }
+
+  /** @param value what was found there; a text is quoted, an object shown as JSON */
+  invalid(path: Path, value: unknown, detail: string): void {
+    this.#add('FieldValueInvalid', path, `Invalid value${shown(value)}${tail(detail)}`);
+  }
+
+  /** Invalid, once for each of `details`. */
+  invalidEach(path: Path, value: unknown, details: readonly string[]): void {
+    for (const detail of details) this.invalid(path, value, detail);
+  }
+
+  notSupported(path: Path, value: unknown, supported: readonly string[]): void {
+    const detail = supported.length === 0 ? '' : `supported values: ${supported.map((s) => quote(s)).join(', ')}`;
+    this.#add('FieldValueNotSupported', path, `Unsupported value${shown(value)}${tail(detail)}`);
+  }
+
+  forbidden(path: Path, detail: string): void {
+    this.#add('FieldValueForbidden', path, `Forbidden${tail(detail)}`);
+  }
+
+  duplicate(path: Path, value: unknown): void {
+    this.#add('FieldValueDuplicate', path, `Duplicate value${shown(value)}`);
+  }
+
+  notFound(path: Path, value: unknown): void {
+    this.#add('FieldValueNotFound', path, `Not found${shown(value)}`);
+  }
+
+  /** @param unit of `max` */
+  tooLong(path: Path, max: number, unit: 'byte' | 'character' = 'byte'): void {
+    this.#add('FieldValueTooLong', path, `Too long: may not be more than ${max} ${unit}${max === 1 ? '' : 's'}`);
+  }
+
+  tooMany(path: Path, actual: number, max: number): void {
+    this.#add('FieldValueTooMany', path, `Too many: ${actual}: must have at most ${max} item${max === 1 ? '' : 's'}`);
+  }
+
+  internal(path: Path, detail: string): void {
+    this.#add('InternalError', path, `Internal error: ${detail}`);
+  }
+
+  /** The value must be one of `allowed`; empty is told apart as missing. */
+  oneOf(path: Path, value: string | undefined, allowed: readonly string[]): void {
+    if (value === undefined || value === '') this.required(path);
+    else if (!allowed.includes(value)) this.notSupported(path, value, allowed);
+  }
+
+  #add(type: FieldError['type'], path: Path, message: string): void {
+    this.list.push({ type, field: String(path), message });
+  }
+}
+
+function tail(detail: string): string {
+  return detail === '' ? '' : `: ${detail}`;
+}
+
+function shown(value: unknown): string {
+  if (value === NO_VALUE) return '';
+  if (typeof value === 'string') return `: ${quote(value)}`;
+  if (value === undefined || value === null) return ': null';
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return `: ${value}`;
+  return `: ${escapeHtml(JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? Number(item) : item)))}`;
+}
+
+/** Go's json.Marshal writes these three as escapes. */
+function escapeHtml(json: string): string {
+  return json.replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026');
+}
+
+/** As Go's %q: JSON's quotes, but control characters in their short or \x form. */
+export function quote(text: string): string {
+  return JSON.stringify(text).replaceAll(/\\u00([0-9a-f]{2})/g, '\\x$1');
+}
