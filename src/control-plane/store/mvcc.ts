@@ -1,4 +1,5 @@
 import { KeyRecord, isDeleted } from './key-record.ts';
+import { PageCounts } from './page-counts.ts';
 import { RevisionLog } from './revision-log.ts';
 import { SortedIndex } from './sorted-index.ts';
 import type { KeyValue, WatchEvent } from './store.ts';
@@ -26,6 +27,7 @@ export class Mvcc {
   readonly #records = new Map<string, KeyRecord>();
   readonly #index = new SortedIndex();
   readonly #log: RevisionLog;
+  readonly #pages = new PageCounts();
   #revision: number;
   #compacted: number;
   #keys = 0;
@@ -67,7 +69,9 @@ export class Mvcc {
 
   /** Fills `out` with at most `limit` entries as of `revision`; returns how many the range holds. */
   range(start: string, end: string, revision: number, limit: number, out: KeyValue[]): number {
-    return this.#index.range(start, end, revision, limit, out);
+    const count = this.#index.range(start, end, revision, limit, out, this.#pages.take(start, end, revision));
+    if (count > out.length && out.length > 0) this.#pages.keep(out.at(-1)!.key, end, revision, count - out.length);
+    return count;
   }
 
   /** Takes in a key of a snapshot, before anything is applied. */

@@ -65,12 +65,14 @@ export class SortedIndex {
   /**
    * What existed at `revision` from `start` up to, without, `end`: at most
    * `limit` entries into `out`.
+   * @param known how many there are without the limit, where that is known: then nothing is counted
    * @returns how many there are without the limit
    */
-  range(start: string, end: string, revision: number, limit: number, out: KeyValue[]): number {
+  range(start: string, end: string, revision: number, limit: number, out: KeyValue[], known?: number): number {
     let count = 0;
     const first = this.#find(start);
     for (let at = first; at < this.#chunks.length; at++) {
+      if (known !== undefined && out.length >= limit) return known;
       const chunk = this.#chunks[at]!;
       const { records } = chunk;
       const from = at === first ? lowerBound(records, start) : 0;

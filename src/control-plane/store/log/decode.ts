@@ -69,6 +69,21 @@ export function decodeRecords(buffer: Buffer, at: number, end: number, visitor: 
   }
 }
 
+/** Small values share slabs: an allocation each would double the time of a recovery. A value that stays keeps at most one slab alive. */
+const SLAB_BYTES = 64 * 1024;
+let slab = Buffer.alloc(0);
+let slabAt = 0;
+
+function copyOut(from: Buffer, start: number, length: number): Uint8Array {
+  if (length > SLAB_BYTES / 8) return Uint8Array.prototype.slice.call(from, start, start + length);
+  if (slabAt + length > slab.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabAt = 0;
+  }
+  from.copy(slab, slabAt, start, start + length);
+  return slab.subarray(slabAt, (slabAt += length));
+}
+
 class Cursor {
   readonly #buffer: Buffer;
   at: number;
@@ -102,6 +117,8 @@ class Cursor {
   /** A copy, since the buffer is used again for the next part of the file. */
   bytes(): Uint8Array {
     const length = this.u32();
-    return Buffer.from(this.#buffer.subarray(this.at, (this.at += length)));
+    const start = this.at;
+    this.at += length;
+    return copyOut(this.#buffer, start, length);
   }
 }

@@ -21,7 +21,9 @@ export async function readFrames(file: LogFile, headSalt: number, visit: FrameVi
   let salt = headSalt;
   /** The position in the file of the window's start. */
   let base = 0;
-  let window = await readFrom(file, 0, Math.min(size, WINDOW_BYTES));
+  // One buffer for the whole file: what a visitor keeps, it copies.
+  let memory = Buffer.allocUnsafeSlow(Math.min(size, WINDOW_BYTES));
+  let window = await readFrom(file, 0, memory);
   for (let at = 0; ; ) {
     if (base + at >= size) return { end: size, size, nextFrame: -1 };
     const check = checkFrame(window, at, salt);
@@ -31,23 +33,24 @@ export async function readFrames(file: LogFile, headSalt: number, visit: FrameVi
     } else if (check.state === 'short' && base + at + check.need <= size) {
       base += at;
       at = 0;
-      window = await readFrom(file, base, Math.min(size - base, Math.max(check.need, WINDOW_BYTES)));
+      if (check.need > memory.length) memory = Buffer.allocUnsafeSlow(check.need);
+      window = await readFrom(file, base, memory);
     } else {
       const end = base + at;
-      const rest = await readFrom(file, end, size - end);
+      const rest = await readFrom(file, end, Buffer.allocUnsafeSlow(size - end));
       const next = findFrame(rest, 1, salt);
       return { end, size, nextFrame: next === -1 ? -1 : end + next };
     }
   }
 }
 
-async function readFrom(file: LogFile, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length);
+/** Fills `into` from `position` on; returns the part that was filled, shorter at the end of the file. */
+async function readFrom(file: LogFile, position: number, into: Buffer): Promise<Buffer> {
   let filled = 0;
-  while (filled < length) {
-    const count = await file.read(buffer.subarray(filled), position + filled);
+  while (filled < into.length) {
+    const count = await file.read(into.subarray(filled), position + filled);
     if (count === 0) break;
     filled += count;
   }
-  return buffer.subarray(0, filled);
+  return into.subarray(0, filled);
 }
