@@ -1,6 +1,4 @@
-import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
-import type { StatusError } from '../../../types/kubernetes/status.ts';
-import { StatusError as Failure } from '../../../types/kubernetes/status.ts';
+import { StatusError } from '../../../types/kubernetes/status.ts';
 import type { Authorizer, AuthorizationAttributes, UserInfo } from '../contract.ts';
 import { failure, qualified } from '../errors.ts';
 
@@ -13,7 +11,7 @@ export class Access {
   }
 
   /** @throws StatusError 403 unless the user may */
-  check(user: UserInfo, verb: string, resource: ResourceInfo, subresource: string | undefined, namespace: string | undefined, name: string | undefined): void {
+  check(user: UserInfo, verb: string, resource: { readonly group: string; readonly resource: string }, subresource: string | undefined, namespace: string | undefined, name: string | undefined): void {
     const attributes: AuthorizationAttributes = {
       user, verb, group: resource.group, resource: resource.resource, subresource: subresource ?? '', namespace: namespace ?? '', name: name ?? '',
     };
@@ -39,12 +37,12 @@ export function denied(attributes: AuthorizationAttributes, reason: string): Sta
   const user = `User ${JSON.stringify(attributes.user.name)}`;
   const why = reason === '' ? '' : `: ${reason}`;
   if (attributes.path !== undefined) {
-    return new Failure(failure(403, 'Forbidden', `forbidden: ${user} cannot ${attributes.verb} path ${JSON.stringify(attributes.path)}${why}`, {}));
+    return new StatusError(failure(403, 'Forbidden', `forbidden: ${user} cannot ${attributes.verb} path ${JSON.stringify(attributes.path)}${why}`, {}));
   }
   const what = attributes.subresource === '' ? attributes.resource : `${attributes.resource}/${attributes.subresource}`;
   const where = attributes.namespace === '' ? ' at the cluster scope' : ` in the namespace ${JSON.stringify(attributes.namespace)}`;
   const object = attributes.name === '' ? `${qualified(attributes)} is` : `${qualified(attributes)} ${JSON.stringify(attributes.name)} is`;
-  return new Failure(failure(
+  return new StatusError(failure(
     403, 'Forbidden', `${object} forbidden: ${user} cannot ${attributes.verb} resource ${JSON.stringify(what)} in API group ${JSON.stringify(attributes.group)}${where}${why}`,
     { ...(attributes.name && { name: attributes.name }), ...(attributes.group && { group: attributes.group }), kind: attributes.resource },
   ));

@@ -1,0 +1,45 @@
+import type { KubeObject } from '../../types/kubernetes/meta.ts';
+import type { ResourceInfo } from '../../types/kubernetes/resource-info.ts';
+import { encodeJson } from './codec/json.ts';
+import type { Registry, RequestContext, StoredObject, WriteOutcome, WriteParameters } from './contract.ts';
+
+/** A resource that is computed instead of stored: an access review, a token. */
+export interface Virtual {
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  /** @returns the whole answer */
+  create(context: RequestContext, namespace: string | undefined, name: string | undefined, body: unknown, options: WriteParameters): KubeObject | Promise<KubeObject>;
+}
+
+/** An object that lives for one answer. */
+export function ephemeral(object: KubeObject): StoredObject {
+  return { object, revision: 0, json: () => encodeJson(object) };
+}
+
+/** The registry as both doors see it: what is computed goes to its maker, all else to the registry of the kinds. */
+export function withVirtuals(registry: Registry, virtuals: readonly Virtual[]): Registry {
+  const table = new Map(virtuals.map((virtual) => [keyOf(virtual, virtual.subresource), virtual]));
+  return {
+    get: (...args) => registry.get(...args),
+    list: (...args) => registry.list(...args),
+    async create(context: RequestContext, resource: ResourceInfo, namespace, body, options): Promise<WriteOutcome> {
+      const virtual = table.get(keyOf(resource, options.subresource));
+      if (virtual === undefined) return registry.create(context, resource, namespace, body, options);
+      return { stored: ephemeral(await virtual.create(context, namespace, options.name, body, options)), created: true };
+    },
+    update: (...args) => registry.update(...args),
+    patch: (...args) => registry.patch(...args),
+    delete: (...args) => registry.delete(...args),
+    deleteCollection: (...args) => registry.deleteCollection(...args),
+    watch: (...args) => registry.watch(...args),
+    get revision() {
+      return registry.revision;
+    },
+    close: () => registry.close(),
+  };
+}
+
+function keyOf(resource: { readonly group: string; readonly resource: string }, subresource: string | undefined): string {
+  return `${resource.group}/${resource.resource}/${subresource ?? ''}`;
+}

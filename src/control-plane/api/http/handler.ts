@@ -1,0 +1,170 @@
+import type { Logger } from '../../../lib/log.ts';
+import { uuid } from '../../../lib/random.ts';
+import { messageOf } from '../../../lib/errors.ts';
+import { StatusError } from '../../../types/kubernetes/status.ts';
+import type { Authenticator } from '../authn/authenticator.ts';
+import { impersonate } from '../authn/impersonation.ts';
+import type { UserInfo } from '../contract.ts';
+import { failure, noSuchResource, statusOf } from '../errors.ts';
+import type { ResourceTable } from '../resource-table.ts';
+import type { Exchange } from './exchange.ts';
+import type { FairGate } from './gate.ts';
+import { flag } from './options.ts';
+import type { PathTable } from './paths.ts';
+import type { ApiRequest } from './request.ts';
+import { sendStatus, wantsPretty } from './respond.ts';
+import { parseResourceRoute, verbOf, type ResourceRoute } from './route.ts';
+import { parseTarget, type Target } from './target.ts';
+import type { Door } from './verbs/door.ts';
+import { get } from './verbs/get.ts';
+import { list } from './verbs/list.ts';
+import { remove, removeCollection } from './verbs/remove.ts';
+import { nameInFieldSelector, watch } from './verbs/watch.ts';
+import { create, patch, update } from './verbs/write.ts';
+
+/** The subresources that lead to a node or a pod instead of to the registry; `streams/` has it. */
+export interface Connector {
+  handles(route: ResourceRoute): boolean;
+  connect(request: ApiRequest): void | Promise<void>;
+}
+
+/** Told about each answer; for metrics. */
+export type Observe = (verb: string, resource: string, subresource: string, code: number, ms: number) => void;
+
+type Verb = (door: Door, request: ApiRequest) => void | Promise<void>;
+
+const VERBS: Readonly<Record<string, Verb>> = { get, list, watch, create, update, patch, delete: remove, deletecollection: removeCollection };
+/** A write by upgrade: a WebSocket begins with GET, but runs a command all the same. */
+const NEEDS_CREATE = new Set(['exec', 'attach', 'portforward']);
+
+export interface HandlerParts {
+  readonly door: Door;
+  readonly resources: ResourceTable;
+  readonly authenticator: Authenticator;
+  readonly paths: PathTable;
+  readonly connector: Connector;
+  readonly gate: FairGate;
+  readonly logger: Logger;
+  readonly observe: Observe;
+}
+
+/** Takes every request through the same steps: read the target, authenticate, impersonate, wait for a turn, authorise, do. */
+export class RequestHandler {
+  readonly #parts: HandlerParts;
+
+  constructor(parts: HandlerParts) {
+    this.#parts = parts;
+  }
+
+  /** Never throws; answers every exchange. */
+  readonly handle = (exchange: Exchange): void => {
+    const audit = exchange.header('audit-id');
+    const headers = ['Audit-Id', audit !== undefined && /^[\w-]{1,64}$/.test(audit) ? audit : uuid(this.#parts.door.random), 'Cache-Control', 'no-cache, private'];
+    let target: Target | undefined;
+    try {
+      target = parseTarget(exchange.target);
+      const user = this.#userOf(exchange);
+      const route = parseResourceRoute(target, this.#parts.resources);
+      if (route === undefined) this.#path(exchange, target, user, headers);
+      else this.#resource(exchange, target, route, user, headers);
+    } catch (error) {
+      this.#fail(exchange, target, headers, error);
+    }
+  };
+
+  #userOf(exchange: Exchange): UserInfo {
+    const user = this.#parts.authenticator.authenticate({
+      clientCertificate: exchange.connection.clientCertificate, badCertificate: exchange.connection.badCertificate, authorization: exchange.header('authorization'),
+    });
+    if (exchange.header('impersonate-user') === undefined && exchange.header('impersonate-group') === undefined && exchange.header('impersonate-uid') === undefined) return user;
+    return impersonate(user, exchange.allHeaders(), this.#parts.door.access);
+  }
+
+  #path(exchange: Exchange, target: Target, user: UserInfo, headers: readonly string[]): void {
+    this.#parts.door.access.checkPath(user, exchange.method === 'HEAD' ? 'get' : exchange.method.toLowerCase(), target.rawPath);
+    const handler = this.#parts.paths.find(target.rawPath);
+    if (handler === undefined) {
+      if (target.rawPath.startsWith('/api')) throw noSuchResource();
+      exchange.respond(404, [...headers, 'Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff'], '404 page not found\n');
+      return;
+    }
+    if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodNotAllowed();
+    const result = handler({ exchange, target, user, headers });
+    if (result !== undefined) result.catch((error: unknown) => this.#fail(exchange, target, headers, error));
+  }
+
+  #resource(exchange: Exchange, target: Target, route: ResourceRoute, user: UserInfo, headers: readonly string[]): void {
+    const watching = exchange.method === 'GET' && (route.watchPrefix || (route.name === undefined && flag(target.query, 'watch') === true));
+    const verb = verbOf(exchange.method, route, watching);
+    const connecting = this.#parts.connector.handles(route);
+    if (verb === 'watch' || connecting || isExempt(user)) {
+      const result = this.#serve(exchange, target, route, user, headers, verb, connecting);
+      if (result !== undefined) void result;
+      return;
+    }
+    this.#parts.gate.run(user.name, () => this.#serve(exchange, target, route, user, headers, verb, connecting), (error) => this.#fail(exchange, target, headers, error));
+  }
+
+  #serve(exchange: Exchange, target: Target, route: ResourceRoute, user: UserInfo, headers: readonly string[], verb: string, connecting: boolean): void | Promise<void> {
+    const started = this.#parts.door.clock.monotonic();
+    try {
+      this.#authorize(user, verb, route, target, connecting);
+      const request = this.#request(exchange, target, route, user, headers, verb);
+      const result = connecting ? this.#parts.connector.connect(request) : VERBS[verb]!(this.#parts.door, request);
+      if (result === undefined) {
+        this.#done(verb, route, 200, started);
+        return undefined;
+      }
+      return result.then(() => this.#done(verb, route, 200, started), (error: unknown) => this.#failResource(exchange, target, route, headers, verb, started, error));
+    } catch (error) {
+      this.#failResource(exchange, target, route, headers, verb, started, error);
+      return undefined;
+    }
+  }
+
+  #authorize(user: UserInfo, verb: string, route: ResourceRoute, target: Target, connecting: boolean): void {
+    const { access } = this.#parts.door;
+    const name = route.name ?? (verb === 'list' || verb === 'watch' || verb === 'deletecollection' ? nameInFieldSelector(target.query.get('fieldSelector')) : undefined);
+    // A namespace is authorised as an object within itself, so that its own roles can reach it.
+    const namespace = route.namespace ?? (route.group === '' && route.resourceName === 'namespaces' ? route.name : undefined);
+    const named = { group: route.group, resource: route.resourceName };
+    access.check(user, verb, named, route.subresource, namespace, name);
+    if (connecting && verb === 'get' && route.resourceName === 'pods' && NEEDS_CREATE.has(route.subresource!)) access.check(user, 'create', named, route.subresource, namespace, name);
+  }
+
+  /** @throws StatusError 404 or 405 when nothing like that is served */
+  #request(exchange: Exchange, target: Target, route: ResourceRoute, user: UserInfo, headers: readonly string[], verb: string): ApiRequest {
+    const { resource, subresource, subresourceInfo } = route;
+    if (resource === undefined || (subresource !== undefined && subresourceInfo === undefined)) throw noSuchResource();
+    const verbs = subresourceInfo?.verbs ?? resource.verbs;
+    if (!verbs.includes(verb) && !this.#parts.connector.handles(route)) throw methodNotAllowed();
+    if (route.namespace === undefined && resource.namespaced && (verb === 'create' || verb === 'deletecollection')) throw methodNotAllowed();
+    return { exchange, target, route, resource, user, verb, headers, context: { user, verb, warnings: [] } };
+  }
+
+  #done(verb: string, route: ResourceRoute, code: number, started: number): void {
+    this.#parts.observe(verb, route.resourceName, route.subresource ?? '', code, this.#parts.door.clock.monotonic() - started);
+  }
+
+  #failResource(exchange: Exchange, target: Target, route: ResourceRoute, headers: readonly string[], verb: string, started: number, error: unknown): void {
+    this.#done(verb, route, this.#fail(exchange, target, headers, error), started);
+  }
+
+  #fail(exchange: Exchange, target: Target | undefined, headers: readonly string[], error: unknown): number {
+    const status = statusOf(error);
+    if ((status.code ?? 500) >= 500 && !(error instanceof StatusError)) {
+      this.#parts.logger.error('a request failed', { method: exchange.method, path: target?.rawPath, error: messageOf(error), stack: error instanceof Error ? error.stack : undefined });
+    }
+    sendStatus(exchange, headers, status, target !== undefined && wantsPretty({ exchange, target }));
+    return status.code ?? 500;
+  }
+}
+
+/** The platform's own components do not wait behind users. */
+function isExempt(user: UserInfo): boolean {
+  return user.name.startsWith('system:') && (user.name.startsWith('system:kube-') || user.name.startsWith('system:node:') || user.name === 'system:apiserver');
+}
+
+export function methodNotAllowed(): StatusError {
+  return new StatusError(failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {}));
+}

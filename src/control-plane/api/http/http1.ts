@@ -1,0 +1,133 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { failure } from '../errors.ts';
+import { StatusError } from '../../../types/kubernetes/status.ts';
+import type { BodyStream, ConnectionFacts, Exchange, HeaderList } from './exchange.ts';
+
+export function tooLarge(limit: number): StatusError {
+  return new StatusError(failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`));
+}
+
+/** Parts smaller than this are joined: a write costs more than a copy. */
+const JOIN_BELOW = 1 << 20;
+
+/** An exchange over HTTP/1.1, on Node's strict parser. */
+export class Http1Exchange implements Exchange {
+  readonly method: string;
+  readonly target: string;
+  readonly connection: ConnectionFacts;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined;
+  #taken = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts, upgrade?: { readonly socket: Duplex; readonly head: Buffer }) {
+    this.method = request.method!;
+    this.target = request.url!;
+    this.connection = connection;
+    this.#request = request;
+    this.#response = response;
+    this.#upgrade = upgrade;
+  }
+
+  header(name: string): string | undefined {
+    const raw = this.#request.rawHeaders;
+    for (let at = 0; at < raw.length; at += 2) {
+      const key = raw[at]!;
+      if (key.length === name.length && key.toLowerCase() === name) return raw[at + 1];
+    }
+    return undefined;
+  }
+
+  headers(name: string): readonly string[] {
+    return this.allHeaders().filter(([key]) => key === name).map(([, value]) => value);
+  }
+
+  allHeaders(): readonly (readonly [string, string])[] {
+    const raw = this.#request.rawHeaders;
+    const out: (readonly [string, string])[] = [];
+    for (let at = 0; at < raw.length; at += 2) out.push([raw[at]!.toLowerCase(), raw[at + 1]!]);
+    return out;
+  }
+
+  body(limit: number): Promise<Buffer> {
+    const request = this.#request;
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      request.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > limit) {
+          // What is still under way is not read: the answer goes out and the connection ends.
+          request.removeAllListeners('data');
+          request.pause();
+          this.#response.shouldKeepAlive = false;
+          reject(tooLarge(limit));
+        } else chunks.push(chunk);
+      });
+      request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
+      request.on('error', reject);
+      request.on('close', () => reject(new StatusError(failure(400, 'BadRequest', 'the client closed the connection before the body was complete'))));
+    });
+  }
+
+  respond(status: number, headers: HeaderList, body: Buffer | string): void {
+    if (this.answered) return;
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    this.#response.writeHead(status, [...headers, 'Content-Length', String(length)] as string[]);
+    if (this.method === 'HEAD') this.#response.end();
+    else this.#response.end(body);
+  }
+
+  respondParts(status: number, headers: HeaderList, parts: readonly Buffer[], length: number): void {
+    if (length < JOIN_BELOW || this.method === 'HEAD') {
+      this.respond(status, headers, Buffer.concat(parts, length));
+      return;
+    }
+    if (this.answered) return;
+    this.#response.writeHead(status, [...headers, 'Content-Length', String(length)] as string[]);
+    this.#response.end(Buffer.concat(parts, length));
+  }
+
+  stream(status: number, headers: HeaderList): BodyStream {
+    const response = this.#response;
+    if (!this.answered) {
+      response.writeHead(status, headers as string[]);
+      response.flushHeaders();
+    }
+    return {
+      get pending() {
+        return response.writableLength;
+      },
+      write: (chunk) => {
+        if (!response.destroyed && !response.writableEnded) response.write(chunk);
+      },
+      end: () => {
+        if (!response.writableEnded) response.end();
+      },
+      abort: () => {
+        response.destroy();
+      },
+    };
+  }
+
+  get answered(): boolean {
+    return this.#taken || this.#response.headersSent || this.#response.destroyed;
+  }
+
+  get closed(): boolean {
+    return this.#response.destroyed || this.#response.writableFinished;
+  }
+
+  onClose(fn: () => void): void {
+    if (this.closed) fn();
+    else this.#response.once('close', fn);
+  }
+
+  takeSocket(): { readonly socket: Duplex; readonly head: Buffer } | undefined {
+    if (this.#upgrade === undefined || this.answered) return undefined;
+    this.#taken = true;
+    this.#response.detachSocket(this.#upgrade.socket as Parameters<ServerResponse['detachSocket']>[0]);
+    return this.#upgrade;
+  }
+}

@@ -1,0 +1,128 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
+import { failure } from '../errors.ts';
+import { StatusError } from '../../../types/kubernetes/status.ts';
+import type { BodyStream, ConnectionFacts, Exchange, HeaderList } from './exchange.ts';
+import { tooLarge } from './http1.ts';
+
+/** An exchange over one stream of an HTTP/2 connection. */
+export class Http2Exchange implements Exchange {
+  readonly method: string;
+  readonly target: string;
+  readonly connection: ConnectionFacts;
+  readonly #stream: ServerHttp2Stream;
+  readonly #headers: IncomingHttpHeaders;
+  readonly #raw: readonly string[];
+  readonly #bodyless: boolean;
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[], bodyless: boolean, connection: ConnectionFacts) {
+    this.method = headers[':method'] as string;
+    this.target = headers[':path'] as string;
+    this.connection = connection;
+    this.#stream = stream;
+    this.#headers = headers;
+    this.#raw = raw;
+    this.#bodyless = bodyless;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  }
+
+  headers(name: string): readonly string[] {
+    return this.allHeaders().filter(([key]) => key === name).map(([, value]) => value);
+  }
+
+  allHeaders(): readonly (readonly [string, string])[] {
+    const out: (readonly [string, string])[] = [];
+    for (let at = 0; at < this.#raw.length; at += 2) if (!this.#raw[at]!.startsWith(':')) out.push([this.#raw[at]!, this.#raw[at + 1]!]);
+    return out;
+  }
+
+  body(limit: number): Promise<Buffer> {
+    if (this.#bodyless) return Promise.resolve(Buffer.alloc(0));
+    const stream = this.#stream;
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      stream.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > limit) {
+          stream.removeAllListeners('data');
+          stream.pause();
+          reject(tooLarge(limit));
+        } else chunks.push(chunk);
+      });
+      stream.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
+      stream.on('close', () => reject(new StatusError(failure(400, 'BadRequest', 'the client closed the stream before the body was complete'))));
+    });
+  }
+
+  respond(status: number, headers: HeaderList, body: Buffer | string): void {
+    if (this.answered) return;
+    const stream = this.#stream;
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    if (length === 0 || this.method === 'HEAD') stream.respond(fields(status, headers, length), { endStream: true });
+    else {
+      stream.respond(fields(status, headers, length));
+      stream.end(body);
+    }
+    this.#dropRest();
+  }
+
+  respondParts(status: number, headers: HeaderList, parts: readonly Buffer[], length: number): void {
+    this.respond(status, headers, Buffer.concat(parts, length));
+  }
+
+  stream(status: number, headers: HeaderList): BodyStream {
+    const stream = this.#stream;
+    if (!this.answered) stream.respond(fields(status, headers, undefined));
+    return {
+      get pending() {
+        return stream.writableLength;
+      },
+      write: (chunk) => {
+        if (!stream.destroyed && !stream.writableEnded) stream.write(chunk);
+      },
+      end: () => {
+        if (!stream.writableEnded) stream.end();
+      },
+      abort: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
+    };
+  }
+
+  get answered(): boolean {
+    return this.#stream.headersSent || this.#stream.destroyed || this.#stream.closed;
+  }
+
+  get closed(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
+  onClose(fn: () => void): void {
+    if (this.closed) fn();
+    else this.#stream.once('close', fn);
+  }
+
+  takeSocket(): undefined {
+    return undefined;
+  }
+
+  /** A body that nobody read must not hold the flow-control window of the whole connection. */
+  #dropRest(): void {
+    if (!this.#bodyless && !this.#stream.readableEnded) this.#stream.resume();
+  }
+}
+
+function fields(status: number, headers: HeaderList, length: number | undefined): Record<string, string | number | string[]> {
+  const out: Record<string, string | number | string[]> = { ':status': status };
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at]!.toLowerCase();
+    const value = headers[at + 1]!;
+    const before = out[name];
+    out[name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [String(before), value];
+  }
+  if (length !== undefined) out['content-length'] = length;
+  return out;
+}

@@ -1,0 +1,127 @@
+import type { KubeObject } from '../../../types/kubernetes/meta.ts';
+import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
+import type { ListPage, StoredObject } from '../contract.ts';
+import { encodeJson } from '../codec/json.ts';
+import { badRequest } from '../errors.ts';
+import { notAcceptable, type Wanted } from './accept.ts';
+import type { Query } from './target.ts';
+import { sendLarge, sendValue, wantsPretty, type ProtobufEncoder, type TableMaker } from './respond.ts';
+import type { ApiRequest } from './request.ts';
+
+/** How a client wants to see objects: plain, as rows of a Table, or their metadata alone; and in which encoding. */
+export class Representation {
+  readonly #tables: TableMaker;
+  readonly #protobuf: ProtobufEncoder | undefined;
+
+  constructor(tables: TableMaker, protobuf: ProtobufEncoder | undefined) {
+    this.#tables = tables;
+    this.#protobuf = protobuf;
+  }
+
+  canProtobuf(resource: ResourceInfo): boolean {
+    return this.#protobuf?.handles(resource) ?? false;
+  }
+
+  /** One object as the whole answer. The usual one, plain JSON, is the registry's own bytes. */
+  sendObject(request: ApiRequest, wanted: Wanted, status: number, stored: StoredObject): void | Promise<void> {
+    if (wanted.as === undefined && wanted.format === 'json' && !wantsPretty(request)) {
+      const body = stored.json();
+      if (body.length < PLAIN_BELOW) {
+        request.exchange.respond(status, [...request.headers, 'Content-Type', 'application/json'], body);
+        return undefined;
+      }
+      return sendLarge(request, status, 'application/json', body);
+    }
+    if (wanted.as === undefined && wanted.format === 'protobuf') {
+      return sendLarge(request, status, 'application/vnd.kubernetes.protobuf', this.#protobuf!.object(request.resource, stored.object));
+    }
+    return sendValue(request, status, wanted, this.view(request, wanted, stored, true));
+  }
+
+  sendList(request: ApiRequest, wanted: Wanted, page: ListPage): void | Promise<void> {
+    const { resource } = request;
+    if (wanted.as === undefined && wanted.format === 'json' && !wantsPretty(request)) return sendLarge(request, 200, 'application/json', encodeList(resource, page));
+    if (wanted.as === undefined && wanted.format === 'protobuf') return sendLarge(request, 200, 'application/vnd.kubernetes.protobuf', this.#protobuf!.list(resource, page));
+    if (wanted.as === 'Table') {
+      const table = this.#tables.table(resource, page.items, includeObject(request.target.query), true) as Record<string, unknown>;
+      return sendValue(request, 200, wanted, { ...table, metadata: listMeta(page) });
+    }
+    if (wanted.as === 'PartialObjectMetadata') throw notAcceptable();
+    if (wanted.as === 'PartialObjectMetadataList') {
+      return sendValue(request, 200, wanted, { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${wanted.asVersion}`, metadata: listMeta(page), items: page.items.map((item) => partial(item.object, wanted)) });
+    }
+    return sendValue(request, 200, wanted, { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata: listMeta(page), items: page.items.map((item) => item.object) });
+  }
+
+  /** One object as a watch event carries it, in JSON. */
+  eventBody(request: ApiRequest, wanted: Wanted, stored: StoredObject, first: boolean): Buffer {
+    if (wanted.as === undefined) return stored.json();
+    return encodeJson(this.view(request, wanted, stored, first));
+  }
+
+  /** @param headers whether a Table names its columns: the first of a watch does */
+  view(request: ApiRequest, wanted: Wanted, stored: StoredObject, headers: boolean): unknown {
+    if (wanted.as === 'Table') return this.#tables.table(request.resource, [stored], includeObject(request.target.query), headers);
+    if (wanted.as === 'PartialObjectMetadata') return partial(stored.object, wanted);
+    if (wanted.as === 'PartialObjectMetadataList') {
+      if (request.verb === 'watch') return partial(stored.object, wanted);
+      throw notAcceptable();
+    }
+    return stored.object;
+  }
+}
+
+/** Where the answer is surely too small to be compressed, and needs no promise. */
+const PLAIN_BELOW = 128 * 1024;
+
+export function apiVersionOf(resource: { readonly group: string; readonly version: string }): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+}
+
+export function listMeta(page: ListPage): Record<string, unknown> {
+  return {
+    resourceVersion: String(page.revision), ...(page.continue !== undefined && { continue: page.continue }),
+    ...(page.remainingItemCount !== undefined && { remainingItemCount: page.remainingItemCount }),
+  };
+}
+
+function partial(object: KubeObject, wanted: Wanted): KubeObject {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${wanted.asVersion}`, metadata: object.metadata ?? {} };
+}
+
+function includeObject(query: Query): 'None' | 'Metadata' | 'Object' {
+  const value = query.get('includeObject');
+  if (value === undefined || value === '') return 'Metadata';
+  if (value !== 'None' && value !== 'Metadata' && value !== 'Object') throw badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
+  return value;
+}
+
+const COMMA = 0x2c;
+const OPEN = 0x7b;
+/** What stands before the fields of every item: lists of built-in kinds leave it out, as upstream's do. */
+const heads = new WeakMap<ResourceInfo, Buffer>();
+
+/** The JSON of a list, from the JSON of its items as they lie in memory. */
+export function encodeList(resource: ResourceInfo, page: ListPage): Buffer {
+  const start = Buffer.from(`{"kind":${JSON.stringify(`${resource.kind}List`)},"apiVersion":${JSON.stringify(apiVersionOf(resource))},"metadata":${JSON.stringify(listMeta(page))},"items":[`);
+  let head = heads.get(resource);
+  if (head === undefined) heads.set(resource, (head = Buffer.from(`{"kind":${JSON.stringify(resource.kind)},"apiVersion":${JSON.stringify(apiVersionOf(resource))},`)));
+  const { items } = page;
+  let size = start.length + 2 + items.length;
+  for (const item of items) size += item.json().length;
+  const out = Buffer.allocUnsafe(size);
+  out.set(start, 0);
+  let at = start.length;
+  const skip = head.length;
+  for (let n = 0; n < items.length; n++) {
+    const json = items[n]!.json();
+    if (n > 0) out[at++] = COMMA;
+    if (json.length > skip && json.compare(head, 0, skip, 0, skip) === 0) {
+      out[at++] = OPEN;
+      at += json.copy(out, at, skip);
+    } else at += json.copy(out, at);
+  }
+  out[at++] = 0x5d;
+  out[at++] = 0x7d;
+  return out.subarray(0, at);
+}

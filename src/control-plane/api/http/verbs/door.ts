@@ -1,0 +1,27 @@
+import type { Clock } from '../../../../lib/clock.ts';
+import type { Random } from '../../../../lib/random.ts';
+import type { Access } from '../../authz/access.ts';
+import type { Registry } from '../../contract.ts';
+import type { Negotiator, Wanted } from '../accept.ts';
+import type { ProtobufDecoder } from '../body.ts';
+import type { Representation } from '../representation.ts';
+import type { ApiRequest } from '../request.ts';
+
+/** What the verbs work with. */
+export interface Door {
+  readonly registry: Registry;
+  readonly access: Access;
+  readonly negotiator: Negotiator;
+  readonly representation: Representation;
+  readonly protobuf: ProtobufDecoder | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborts when the server stops: watches end. */
+  readonly stopping: AbortSignal;
+}
+
+/** What a request wants its answer to be. @throws StatusError 406 */
+export function negotiate(door: Door, request: ApiRequest): Wanted {
+  const { resource } = request;
+  return door.negotiator.choose(request.exchange.header('accept'), { protobuf: door.representation.canProtobuf(resource), view: true });
+}

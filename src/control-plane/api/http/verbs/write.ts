@@ -1,0 +1,77 @@
+import type { PatchBody, WriteParameters } from '../../contract.ts';
+import { badRequest } from '../../errors.ts';
+import { parseJson } from '../../codec/json.ts';
+import { unsupportedMediaType } from '../accept.ts';
+import { BODY_LIMIT, bodyMedia, decodeBody, mediaType, parseYaml, type DecodedBody } from '../body.ts';
+import { writeParameters } from '../options.ts';
+import type { ApiRequest } from '../request.ts';
+import { warningHeaders } from '../respond.ts';
+import { negotiate, type Door } from './door.ts';
+
+/** POST: makes an object, or calls a subresource. */
+export async function create(door: Door, request: ApiRequest): Promise<void> {
+  const wanted = negotiate(door, request);
+  const { exchange, route, context } = request;
+  const media = bodyMedia(exchange);
+  const options = writeParameters(request.target.query, exchange.header('user-agent'), 'CreateOptions', false);
+  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, door.protobuf), options, request);
+  const outcome = await door.registry.create(context, request.resource, route.namespace, body, {
+    ...options, ...(route.name !== undefined && { name: route.name }), ...(route.subresource !== undefined && { subresource: route.subresource }),
+  });
+  await door.representation.sendObject(withWarnings(request), wanted, 201, outcome.stored);
+}
+
+/** PUT: replaces, or makes where the kind allows it. */
+export async function update(door: Door, request: ApiRequest): Promise<void> {
+  const wanted = negotiate(door, request);
+  const { exchange, route, context } = request;
+  const media = bodyMedia(exchange);
+  const options = writeParameters(request.target.query, exchange.header('user-agent'), 'UpdateOptions', false);
+  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, door.protobuf), options, request);
+  const outcome = await door.registry.update(context, request.resource, route.namespace, route.name!, body, { ...options, ...(route.subresource !== undefined && { subresource: route.subresource }) });
+  await door.representation.sendObject(withWarnings(request), wanted, outcome.created ? 201 : 200, outcome.stored);
+}
+
+const PATCHES = {
+  'application/json-patch+json': 'json', 'application/merge-patch+json': 'merge', 'application/strategic-merge-patch+json': 'strategic', 'application/apply-patch+yaml': 'apply',
+} as const;
+
+/** PATCH in any of its four types. */
+export async function patch(door: Door, request: ApiRequest): Promise<void> {
+  const wanted = negotiate(door, request);
+  const { exchange, route, context } = request;
+  const media = mediaType(exchange.header('content-type'));
+  if (!Object.hasOwn(PATCHES, media)) throw unsupportedMediaType(Object.keys(PATCHES));
+  const type = PATCHES[media as keyof typeof PATCHES];
+  const options = writeParameters(request.target.query, exchange.header('user-agent'), 'PatchOptions', type === 'apply');
+  const bytes = await exchange.body(BODY_LIMIT);
+  const outcome = await door.registry.patch(context, request.resource, route.namespace, route.name!, await patchBody(type, bytes), {
+    ...options, ...(route.subresource !== undefined && { subresource: route.subresource }),
+  });
+  await door.representation.sendObject(withWarnings(request), wanted, outcome.created ? 201 : 200, outcome.stored);
+}
+
+async function patchBody(type: PatchBody['type'], bytes: Buffer): Promise<PatchBody> {
+  if (type !== 'apply') return { type, body: parseJson(bytes).value };
+  const looksLikeJson = bytes[0] === 0x7b;
+  const body = looksLikeJson ? parseJson(bytes).value : await parseYaml(bytes);
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw badRequest('error decoding YAML: the applied configuration must be an object');
+  return { type, body: body };
+}
+
+/** Keys that came twice: an error where the client is strict, a warning by default. */
+function decided(decoded: DecodedBody, options: WriteParameters, request: ApiRequest): unknown {
+  if (decoded.duplicates.length === 0 || options.fieldValidation === 'Ignore') return decoded.value;
+  const told = decoded.duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
+  if (options.fieldValidation === 'Strict') {
+    const { kind, version } = request.resource;
+    throw badRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: strict decoding error: ${told.join(', ')}`);
+  }
+  request.context.warnings.push(...told);
+  return decoded.value;
+}
+
+function withWarnings(request: ApiRequest): ApiRequest {
+  const { warnings } = request.context;
+  return warnings.length === 0 ? request : { ...request, headers: [...request.headers, ...warningHeaders(warnings)] };
+}
