@@ -122,8 +122,8 @@ export interface Images {
   /** By name, `name@digest`, full id, or unambiguous id prefix. @throws `not-found` (`No such image: …`), `invalid` (malformed or ambiguous) */
   get(nameOrId: string): Promise<Image>;
   tag(nameOrId: string, target: string): Promise<void>;
-  /** Removes a reference, and the image itself with its last one. `inUse` tells which containers hold an image id. @returns what happened, in order. @throws `not-found`, `conflict` */
-  remove(nameOrId: string, options: { readonly force?: boolean; readonly prune?: boolean; readonly inUse: (id: string) => readonly string[] }): Promise<readonly ({ readonly untagged: string } | { readonly deleted: string })[]>;
+  /** Removes a reference, and the image itself with its last one. `inUse` tells which containers hold an image id, `running` which of them run (left out: none does). @returns what happened, in order. @throws `not-found`, `conflict` */
+  remove(nameOrId: string, options: { readonly force?: boolean; readonly prune?: boolean; readonly inUse: (id: string) => readonly string[]; readonly running?: (id: string) => readonly string[] }): Promise<readonly ({ readonly untagged: string } | { readonly deleted: string })[]>;
   /** @throws `not-found` (no such repository or tag), `unauthorized`, `unavailable` (registry can't be reached) */
   pull(reference: string, options?: TransferOptions): Promise<Image>;
   push(reference: string, options?: TransferOptions): Promise<{ readonly digest: string; readonly size: number }>;
@@ -141,6 +141,8 @@ export interface Images {
   /** Removes images without a reference (or, `all`, without a container). */
   prune(options: { readonly all?: boolean; readonly inUse: (id: string) => readonly string[] }): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }>;
   onEvent(listener: (event: ImageEvent) => void): () => void;
+  /** Ends the background work; what was acknowledged is on disk before that already. */
+  close(): Promise<void>;
 }
 
 /**
@@ -155,20 +157,33 @@ export interface Snapshots {
   /** Makes the writable layer `key` over the chain (undefined: over nothing). Not mounted yet. @throws `already-exists`, `not-found` */
   prepare(key: string, parentChainId: string | undefined): Promise<void>;
   /** Mounts an active snapshot as an overlay at `target`; the undo unmounts. */
-  mount(key: string, target: string): Promise<Undo>;
+  mount(key: string, target: string, options?: MountOptions): Promise<Undo>;
   /** Mounts a committed chain read-only. */
   mountChain(chainId: string, target: string): Promise<Undo>;
   /** The layers of an active snapshot, topmost first, for a caller that mounts itself. */
   layers(key: string): Promise<{ readonly lower: readonly string[]; readonly upper: string; readonly work: string }>;
   /**
    * Makes a layer of what the active snapshot's upper directory holds, never by a scan of the whole tree: writes the tar blob (gzip, or uncompressed) and
-   * keeps the directory itself as the committed snapshot of the new chain. The key is gone afterwards.
+   * keeps the directory itself as the committed snapshot of the new chain. The key is gone afterwards, unless `keep` is set. Not while it is mounted, without `keep`.
    */
-  commit(key: string, options?: { readonly compression?: 'none' | 'gzip' }): Promise<{ readonly descriptor: Descriptor; readonly diffId: string; readonly chainId: string }>;
+  commit(key: string, options?: CommitOptions): Promise<{ readonly descriptor: Descriptor; readonly diffId: string; readonly chainId: string }>;
   /** What changed against the parent: paths with 0 modified, 1 added, 2 deleted (`docker diff`). */
   changes(key: string): Promise<readonly { readonly path: string; readonly kind: 0 | 1 | 2 }[]>;
   /** Bytes of the writable layer. */
   usage(key: string): Promise<number>;
   /** Nothing there is success. */
   remove(key: string): Promise<void>;
+}
+
+export interface MountOptions {
+  /** Don't sync the upper directory, at unmounting neither: for build steps and containers that are removed when they end. */
+  readonly volatile?: boolean;
+}
+
+export interface CommitOptions {
+  /** Default: none. */
+  readonly compression?: 'none' | 'gzip';
+  /** The snapshot stays active (`docker commit` of a container); the new chain gets a copy. */
+  readonly keep?: boolean;
+  readonly signal?: AbortSignal;
 }

@@ -1,0 +1,257 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { isErrno, LongshoreError, messageOf } from '../../lib/errors.ts';
+import type { Random } from '../../lib/random.ts';
+import { hexId } from '../../lib/random.ts';
+import { checkDigest, hexOf } from './digest.ts';
+import type { ContentStore } from './images.ts';
+
+/** Manifests and configs; a bigger blob is streamed. */
+const READ_BYTES = 8 << 20;
+/** Pieces are gathered to this size for each write: a hop to the thread pool costs more than a copy. */
+const BATCH_BYTES = 512 * 1024;
+
+/** Blobs as files `blobs/sha256/<hex>`; a blob appears there whole, verified and synced, or not at all. */
+export class FileContentStore implements ContentStore {
+  readonly #blobs: string;
+  readonly #ingest: string;
+  readonly #random: Random;
+  readonly #onWritten: (digest: string) => void;
+
+  /** @param onWritten called before a blob appears: what protects it from collection begins here */
+  private constructor(folder: string, random: Random, onWritten: (digest: string) => void) {
+    this.#blobs = join(folder, 'blobs/sha256');
+    this.#ingest = join(folder, 'ingest');
+    this.#random = random;
+    this.#onWritten = onWritten;
+  }
+
+  static async open(folder: string, random: Random, onWritten: (digest: string) => void = () => {}): Promise<FileContentStore> {
+    const store = new FileContentStore(folder, random, onWritten);
+    await mkdir(store.#blobs, { recursive: true, mode: 0o700 });
+    // What was being written when an earlier process ended.
+    await rm(store.#ingest, { recursive: true, force: true });
+    await mkdir(store.#ingest, { recursive: true, mode: 0o700 });
+    return store;
+  }
+
+  async has(digest: string): Promise<boolean> {
+    return (await this.size(digest)) !== undefined;
+  }
+
+  async size(digest: string): Promise<number | undefined> {
+    try {
+      return (await stat(this.path(digest))).size;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  async read(digest: string): Promise<Buffer> {
+    const size = await this.size(digest);
+    if (size === undefined) throw missing(digest);
+    if (size > READ_BYTES) throw new LongshoreError('too-large', `blob ${digest} has ${size} bytes, and at most ${READ_BYTES} are read at once`, { object: digest });
+    return await readFile(this.path(digest));
+  }
+
+  async stream(digest: string, range?: { readonly start: number; readonly end?: number }): Promise<Readable> {
+    let file: FileHandle;
+    try {
+      file = await open(this.path(digest), 'r');
+    } catch (error) {
+      throw isErrno(error, 'ENOENT') ? missing(digest) : error;
+    }
+    return createReadStream('', { fd: file, highWaterMark: 256 * 1024, autoClose: true, ...(range ? { start: range.start, ...(range.end === undefined ? {} : { end: range.end }) } : {}) });
+  }
+
+  path(digest: string): string {
+    return join(this.#blobs, hexOf(digest));
+  }
+
+  async write(
+    source: AsyncIterable<Uint8Array> | Uint8Array,
+    expected: { readonly digest?: string; readonly size?: number; readonly maxBytes?: number } = {},
+    signal?: AbortSignal,
+  ): Promise<{ readonly digest: string; readonly size: number }> {
+    if (expected.digest !== undefined) checkDigest(expected.digest);
+    const limit = expected.size ?? expected.maxBytes ?? Number.MAX_SAFE_INTEGER;
+    const writer = await this.writer();
+    try {
+      if (source instanceof Uint8Array) await writer.write(source);
+      else {
+        for await (const piece of source) {
+          signal?.throwIfAborted();
+          if (writer.size + piece.length > limit) throw new LongshoreError('invalid', `${expected.digest ?? 'the blob'} is larger than the ${limit} bytes expected`, { object: expected.digest });
+          await writer.write(piece);
+        }
+      }
+      signal?.throwIfAborted();
+      return await writer.commit(expected);
+    } finally {
+      await writer.abort();
+    }
+  }
+
+  /** A blob in the making, for uploads in several requests. Ends with `commit` or `abort`, or with the process. */
+  async writer(): Promise<BlobWriter> {
+    const path = join(this.#ingest, hexId(this.#random, 12));
+    return new BlobWriter(await open(path, 'wx', 0o600), path, async (digest) => {
+      this.#onWritten(digest);
+      await rename(path, this.path(digest));
+      await syncFolder(this.#blobs);
+    });
+  }
+
+  /** A fresh path among the unfinished blobs, for a worker thread that writes one; `adopt` makes it a blob. */
+  temporaryPath(): string {
+    return join(this.#ingest, hexId(this.#random, 12));
+  }
+
+  /** Takes over a file which its writer has hashed and synced. */
+  async adopt(path: string, digest: string): Promise<void> {
+    this.#onWritten(digest);
+    await rename(path, this.path(digest));
+    await syncFolder(this.#blobs);
+  }
+
+  async remove(digest: string): Promise<void> {
+    await rm(this.path(digest), { force: true });
+  }
+
+  async *list(): AsyncGenerator<{ readonly digest: string; readonly size: number; readonly mtimeMs: number }> {
+    for await (const entry of await opendir(this.#blobs)) {
+      if (!/^[0-9a-f]{64}$/.test(entry.name)) continue;
+      try {
+        const { size, mtimeMs } = await stat(join(this.#blobs, entry.name));
+        yield { digest: `sha256:${entry.name}`, size, mtimeMs };
+      } catch (error) {
+        // Removed in the meantime.
+        if (!isErrno(error, 'ENOENT')) throw error;
+      }
+    }
+  }
+}
+
+/** Hashes while it writes. */
+export class BlobWriter {
+  readonly #file: FileHandle;
+  readonly #path: string;
+  readonly #publish: (digest: string) => Promise<void>;
+  readonly #hash = createHash('sha256');
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
+  #writing: Promise<void> | undefined;
+  #failure: unknown;
+  #size = 0;
+  #ended = false;
+
+  constructor(file: FileHandle, path: string, publish: (digest: string) => Promise<void>) {
+    this.#file = file;
+    this.#path = path;
+    this.#publish = publish;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Takes a piece, which must not change afterwards; waits while the disk is behind. @throws `exhausted` when the disk is full */
+  async write(piece: Uint8Array): Promise<void> {
+    this.#size += piece.length;
+    this.#batch.push(piece);
+    this.#batchBytes += piece.length;
+    if (this.#batchBytes >= BATCH_BYTES) await this.#flush();
+  }
+
+  /**
+   * Verifies, syncs and publishes the blob.
+   * @throws `invalid` when digest or size are not as expected
+   */
+  async commit(expected: { readonly digest?: string; readonly size?: number } = {}): Promise<{ readonly digest: string; readonly size: number }> {
+    await this.#flush();
+    await this.#settle();
+    const digest = `sha256:${this.#hash.digest('hex')}`;
+    if (expected.size !== undefined && expected.size !== this.#size) {
+      throw new LongshoreError('invalid', `${expected.digest ?? digest} has ${this.#size} bytes instead of the ${expected.size} expected`, { object: expected.digest });
+    }
+    if (expected.digest !== undefined && expected.digest !== digest) {
+      throw new LongshoreError('invalid', `the content's digest is ${digest} instead of the expected ${expected.digest}`, { object: expected.digest });
+    }
+    await this.#guard(() => this.#file.datasync());
+    this.#ended = true;
+    await this.#file.close();
+    await this.#publish(digest);
+    return { digest, size: this.#size };
+  }
+
+  /** Throws away what there is, unless it is committed. Safe to call twice. */
+  async abort(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#writing?.catch(() => {
+      // The blob is given up either way.
+    });
+    await this.#file.close();
+    await rm(this.#path, { force: true });
+  }
+
+  /** Starts writing the batch, and hashes it meanwhile. */
+  async #flush(): Promise<void> {
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    await this.#settle();
+    this.#writing = writeAll(this.#file, batch).catch((error: unknown) => {
+      this.#failure = error;
+    });
+    for (const piece of batch) this.#hash.update(piece);
+  }
+
+  async #settle(): Promise<void> {
+    await this.#writing;
+    if (this.#failure !== undefined) await this.#guard(() => Promise.reject(this.#failure));
+  }
+
+  async #guard(task: () => Promise<void>): Promise<void> {
+    try {
+      await task();
+    } catch (cause) {
+      throw new LongshoreError(isErrno(cause, 'ENOSPC') || isErrno(cause, 'EDQUOT') ? 'exhausted' : 'internal', `can't write an image's content: ${messageOf(cause)}`, { remedy: 'Free some disk space (docker system prune, longshore prune).', cause });
+    }
+  }
+}
+
+async function writeAll(file: FileHandle, batch: Uint8Array[]): Promise<void> {
+  const total = batch.reduce((sum, piece) => sum + piece.length, 0);
+  let { bytesWritten } = await file.writev(batch);
+  if (bytesWritten === total) return;
+  // A short write: the rest piece by piece.
+  let skip = bytesWritten;
+  for (const piece of batch) {
+    if (skip >= piece.length) {
+      skip -= piece.length;
+      continue;
+    }
+    for (let at = skip; at < piece.length; at += bytesWritten) ({ bytesWritten } = await file.write(piece, at, piece.length - at));
+    skip = 0;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function missing(digest: string): LongshoreError {
+  return new LongshoreError('not-found', `content ${digest} is not in the store`, { object: digest });
+}

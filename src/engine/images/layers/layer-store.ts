@@ -1,0 +1,264 @@
+import { lstat, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isCode, isErrno, LongshoreError } from '../../../lib/errors.ts';
+import type { Logger } from '../../../lib/log.ts';
+import { hexId } from '../../../lib/random.ts';
+import type { Random } from '../../../lib/random.ts';
+import { chainIds, chainOf, hexOf } from '../digest.ts';
+import type { Trash } from './trash.ts';
+import type { LayerWorkers } from './workers.ts';
+
+/** An unpacked layer, on top of a chain. */
+export interface Layer {
+  readonly chainId: string;
+  readonly parent: string | undefined;
+  readonly diffId: string;
+  /** Sum of the sizes of the files in this layer. */
+  readonly bytes: number;
+  /** Of the layer's own root folder, which an overlay shows as the root's. */
+  readonly root: { readonly mode: number; readonly uid: number; readonly gid: number };
+}
+
+export interface LayerSource {
+  readonly diffId: string;
+  /** Resolves with the layer's file once it is there. */
+  path(): Promise<string>;
+  progress?(readBytes: number): void;
+  /** It is unpacked, or was before. */
+  done?(): void;
+}
+
+export interface LayerStoreOptions {
+  readonly folder: string;
+  readonly workers: LayerWorkers;
+  readonly trash: Trash;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Bounds for what a layer may unpack to. */
+  readonly maxLayerBytes?: number;
+  readonly maxLayerEntries?: number;
+}
+
+/** Kept free on the file system while unpacking. */
+const RESERVE_BYTES = 64 << 20;
+const RECORD = 'layer.json';
+
+/**
+ * Unpacked layers: `layers/<hex of the chain id>/{fs,layer.json}`. A layer is unpacked on its
+ * own, beside others, and put on its chain when those below are there; it appears whole, by a rename.
+ */
+export class LayerStore {
+  readonly #options: LayerStoreOptions;
+  readonly #layers = new Map<string, Layer>();
+  readonly #running = new Map<string, Promise<Layer>>();
+  /** Layers below those that are being unpacked, and how many need each. */
+  readonly #pending = new Map<string, number>();
+
+  private constructor(options: LayerStoreOptions) {
+    this.#options = options;
+  }
+
+  static async open(options: LayerStoreOptions): Promise<LayerStore> {
+    const store = new LayerStore(options);
+    await mkdir(join(options.folder, 'layers'), { recursive: true, mode: 0o700 });
+    // Half-unpacked layers of an earlier process.
+    await options.trash.put(join(options.folder, 'tmp'));
+    await mkdir(join(options.folder, 'tmp'), { recursive: true, mode: 0o700 });
+    for (const name of await readdir(join(options.folder, 'layers'))) {
+      const path = join(options.folder, 'layers', name);
+      try {
+        const layer = JSON.parse(await readFile(join(path, RECORD), 'utf8')) as Layer;
+        store.#layers.set(layer.chainId, layer);
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT') && !(error instanceof SyntaxError)) throw error;
+        options.logger.warn('an unpacked layer has no readable record and is dropped; its image is unpacked again', { path });
+        await options.trash.put(path);
+      }
+    }
+    return store;
+  }
+
+  get(chainId: string): Layer | undefined {
+    return this.#layers.get(chainId);
+  }
+
+  all(): Iterable<Layer> {
+    return this.#layers.values();
+  }
+
+  /** The folder with the layer's files. */
+  path(chainId: string): string {
+    return join(this.#options.folder, 'layers', hexOf(chainId), 'fs');
+  }
+
+  /** The folders of a chain, topmost first. @throws `not-found` */
+  stack(chainId: string | undefined): string[] {
+    const out: string[] = [];
+    for (let at = chainId; at !== undefined; ) {
+      const layer = this.#layers.get(at);
+      if (!layer) throw new LongshoreError('not-found', `the layer ${at} is not unpacked`, { object: at });
+      out.push(this.path(at));
+      at = layer.parent;
+    }
+    return out;
+  }
+
+  /** Sum of the bytes of a chain; undefined when not all of it is unpacked. */
+  bytes(chainId: string): number | undefined {
+    let sum = 0;
+    for (let at: string | undefined = chainId; at !== undefined; ) {
+      const layer: Layer | undefined = this.#layers.get(at);
+      if (!layer) return undefined;
+      sum += layer.bytes;
+      at = layer.parent;
+    }
+    return sum;
+  }
+
+  /**
+   * Unpacks what is missing of a stack of layers (base first), all at once.
+   * @returns the chain id of the whole. @throws `invalid` (a layer that is malformed or has another diff id), `exhausted`, `canceled`
+   */
+  async ensure(sources: readonly LayerSource[], signal?: AbortSignal): Promise<string> {
+    const chains = chainIds(sources.map((source) => source.diffId));
+    const release = this.#need(chains);
+    try {
+      return await this.#all(sources, chains, signal);
+    } finally {
+      release();
+    }
+  }
+
+  /** From now on these are not removed, until the returned call. */
+  #need(chains: readonly string[]): () => void {
+    for (const chain of chains) this.#pending.set(chain, (this.#pending.get(chain) ?? 0) + 1);
+    return () => {
+      for (const chain of chains) {
+        const left = this.#pending.get(chain)! - 1;
+        if (left === 0) this.#pending.delete(chain);
+        else this.#pending.set(chain, left);
+      }
+    };
+  }
+
+  async #all(sources: readonly LayerSource[], chains: readonly string[], signal: AbortSignal | undefined): Promise<string> {
+    if (sources.length === 0) throw new LongshoreError('invalid', 'an image without layers has no root file system');
+    for (;;) {
+      // All must have ended before anybody hears of a failure: what runs still writes.
+      const results: PromiseSettledResult<Layer>[] = await Promise.allSettled(sources.map((source, at) => this.#one(source, chains, at, signal)));
+      const failures = results.filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
+      if (failures.length === 0) return chains.at(-1)!;
+      // Somebody else who waited for the same layer gave up: that is not our failure.
+      const own = failures.find((error) => !isCode(error, 'canceled'));
+      if (own === undefined && !signal?.aborted) continue;
+      throw signal?.aborted ? signal.reason : (own ?? failures[0]);
+    }
+  }
+
+  /** Unpacks one layer on top of a chain that is there. @returns the new chain's id */
+  async extend(parent: string | undefined, source: LayerSource, signal?: AbortSignal): Promise<string> {
+    const chains = [...(parent === undefined ? [] : [parent]), chainOf(parent, source.diffId)];
+    const release = this.#need(chains);
+    try {
+      return (await this.#one(source, chains, chains.length - 1, signal)).chainId;
+    } finally {
+      release();
+    }
+  }
+
+  #one(source: LayerSource, chains: readonly string[], at: number, signal: AbortSignal | undefined): Promise<Layer> {
+    const chainId = chains[at]!;
+    const known = this.#layers.get(chainId);
+    if (known) {
+      source.done?.();
+      return Promise.resolve(known);
+    }
+    let running = this.#running.get(chainId);
+    if (!running) {
+      const below = at === 0 ? undefined : this.#running.get(chains[at - 1]!);
+      running = this.#unpack(source, chains, at, below, signal).finally(() => this.#running.delete(chainId));
+      this.#running.set(chainId, running);
+    }
+    return running.then((layer) => {
+      source.done?.();
+      return layer;
+    });
+  }
+
+  async #unpack(source: LayerSource, chains: readonly string[], at: number, below: Promise<Layer> | undefined, signal: AbortSignal | undefined): Promise<Layer> {
+    const temporary = join(this.#options.folder, 'tmp', hexId(this.#options.random, 8));
+    // If the layer below fails, this one is of no use; it must not stay unheard until then.
+    below?.catch(() => {});
+    try {
+      const path = await source.path();
+      const redirects: { path: string; target: string }[] = [];
+      for (;;) {
+        await mkdir(join(temporary, 'fs'), { recursive: true, mode: 0o755 });
+        const folder = join(temporary, 'fs');
+        const unpacked = await this.#options.workers.run(
+          { kind: 'unpack', path, into: folder, options: { whiteouts: 'overlay', maxBytes: await this.#room(), redirects }, maxEntries: this.#options.maxLayerEntries ?? 5_000_000 },
+          { ...(signal ? { signal } : {}), progress: (bytes) => source.progress?.(bytes) },
+        );
+        if (unpacked.diffId !== source.diffId) {
+          throw new LongshoreError('invalid', `the layer's uncompressed content has the digest ${unpacked.diffId}, but the image's configuration says ${source.diffId}`, { object: source.diffId });
+        }
+        await below;
+        const lower = at === 0 ? [] : this.stack(chains[at - 1]);
+        const { throughSymlink } = at === 0 && unpacked.pendingLinks.length === 0 ? { throughSymlink: [] } : await this.#options.workers.run({ kind: 'settle', folder, lower, extracted: { implicit: unpacked.implicit, pendingLinks: unpacked.pendingLinks } });
+        if (throughSymlink.length === 0) return await this.#publish(temporary, chains[at]!, at === 0 ? undefined : chains[at - 1], source.diffId, unpacked.bytes);
+        if (redirects.length > 64) throw new LongshoreError('invalid', 'the layer lies behind too many symlinks of the layers below');
+        redirects.push(...throughSymlink);
+        await rm(folder, { recursive: true });
+      }
+    } catch (error) {
+      await this.#options.trash.put(temporary);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a layer of a folder that is on this file system already: an upper directory.
+   * @param work the folder's parent, which is moved; its `fs` holds the files
+   */
+  async adopt(work: string, parent: string | undefined, diffId: string, bytes: number): Promise<Layer> {
+    const chainId = chainOf(parent, diffId);
+    const known = this.#layers.get(chainId);
+    if (known) {
+      await this.#options.trash.put(work);
+      return known;
+    }
+    return await this.#publish(work, chainId, parent, diffId, bytes);
+  }
+
+  async #publish(folder: string, chainId: string, parent: string | undefined, diffId: string, bytes: number): Promise<Layer> {
+    const { mode, uid, gid } = await lstat(join(folder, 'fs'));
+    const layer: Layer = { chainId, parent, diffId, bytes, root: { mode: mode & 0o7777, uid, gid } };
+    await writeFile(join(folder, RECORD), JSON.stringify(layer));
+    const target = join(this.#options.folder, 'layers', hexOf(chainId));
+    try {
+      await rename(folder, target);
+    } catch (error) {
+      if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw error;
+      // A layer whose record was not read at the start, or made twice: one is as good as the other.
+      await this.#options.trash.put(folder);
+    }
+    this.#layers.set(chainId, layer);
+    return layer;
+  }
+
+  /** It is being unpacked, or something is on top of it. */
+  isBusy(chainId: string): boolean {
+    return this.#running.has(chainId) || this.#pending.has(chainId);
+  }
+
+  /** The caller knows that nobody uses it. */
+  async remove(chainId: string): Promise<void> {
+    this.#layers.delete(chainId);
+    await this.#options.trash.put(join(this.#options.folder, 'layers', hexOf(chainId)));
+  }
+
+  async #room(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#options.folder);
+    return Math.min(Math.max(bavail * bsize - RESERVE_BYTES, 0), this.#options.maxLayerBytes ?? Number.MAX_SAFE_INTEGER);
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The worker thread that unpacks and packs layers: starts with the first job and
+ * stops when it has been idle, since an idle thread holds some 10 MiB.
+ * This module is both ends: the thread runs it anew, and then serves.
+ */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { LongshoreError, messageOf } from '../../../lib/errors.ts';
+import type { ErrorCode } from '../../../lib/errors.ts';
+import { rmSync } from 'node:fs';
+import { packLayer } from './pack-job.ts';
+import type { PackJob, Packed } from './pack-job.ts';
+import { settleLayer } from './settle-job.ts';
+import type { Settled, SettleJob } from './settle-job.ts';
+import { unpackLayer } from './unpack-job.ts';
+import type { Unpacked, UnpackJob } from './unpack-job.ts';
+
+/** Deletes a tree. */
+export interface RemoveJob {
+  readonly kind: 'remove';
+  readonly path: string;
+}
+
+export interface Jobs {
+  readonly unpack: { readonly job: UnpackJob; readonly result: Unpacked };
+  readonly pack: { readonly job: PackJob; readonly result: Packed };
+  readonly settle: { readonly job: SettleJob; readonly result: Settled };
+  readonly remove: { readonly job: RemoveJob; readonly result: undefined };
+}
+
+export type Job = Jobs[keyof Jobs]['job'];
+
+export type ToWorker = { readonly id: number; readonly job: Job } | { readonly id: number; readonly abort: true };
+export type FromWorker =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly progress: number }
+  | { readonly id: number; readonly error: { readonly message: string; readonly code?: string; readonly longshore?: ErrorCode; readonly object?: string; readonly remedy?: string } };
+
+const ROLE = 'longshore-layers';
+
+export function startLayerWorker(): Worker {
+  return new Worker(new URL(import.meta.url), { workerData: ROLE, name: 'layers', trackUnmanagedFds: false, resourceLimits: { maxOldGenerationSizeMb: 256 } });
+}
+
+/** Takes one job at a time; the next waits in the port. */
+function serve(): void {
+  const running = new Map<number, AbortController>();
+  let queue = Promise.resolve();
+  parentPort!.on('message', (message: ToWorker) => {
+    if ('abort' in message) {
+      running.get(message.id)?.abort(new LongshoreError('canceled', 'the operation was cancelled'));
+      return;
+    }
+    const { id, job } = message;
+    const controller = new AbortController();
+    running.set(id, controller);
+    queue = queue.then(async () => {
+      const reply = await perform(id, job, controller.signal);
+      running.delete(id);
+      parentPort!.postMessage(reply);
+    });
+  });
+}
+
+async function perform(id: number, job: Job, signal: AbortSignal): Promise<FromWorker> {
+  try {
+    signal.throwIfAborted();
+    switch (job.kind) {
+      case 'unpack':
+        return { id, result: await unpackLayer(job, signal, (progress) => parentPort!.postMessage({ id, progress } satisfies FromWorker)) };
+      case 'pack':
+        return { id, result: await packLayer(job, signal) };
+      case 'settle':
+        return { id, result: settleLayer(job) };
+      case 'remove':
+        rmSync(job.path, { recursive: true, force: true });
+        return { id, result: undefined };
+      default:
+        throw new Error('unknown job');
+    }
+  } catch (error) {
+    if (error instanceof LongshoreError) {
+      return { id, error: { message: error.message, longshore: error.code, ...(error.object === undefined ? {} : { object: error.object }), ...(error.remedy === undefined ? {} : { remedy: error.remedy }) } };
+    }
+    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+    return { id, error: { message: messageOf(error), ...(typeof code === 'string' ? { code } : {}) } };
+  }
+}
+
+if (!isMainThread && workerData === ROLE) serve();

@@ -1,0 +1,224 @@
+import type { Readable } from 'node:stream';
+import { Readable as NodeReadable } from 'node:stream';
+import { open } from 'node:fs/promises';
+import { posix } from 'node:path';
+import { LongshoreError } from '../../lib/errors.ts';
+import { readTar, TarError } from '../../lib/tar.ts';
+import { isDigest, shortId } from './digest.ts';
+import type { Descriptor, Image, TransferOptions } from './images.ts';
+import { compressionOf, decompress, MAGIC_BYTES, peek } from './layers/compression.ts';
+import { cleanName } from './layers/entry-name.ts';
+import type { Lease } from './leases.ts';
+import { choosePlatform, parseImageDocument, parseManifest } from './manifest.ts';
+import type { Index } from './manifest.ts';
+import { isIndexType, isManifestType, OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from './media-types.ts';
+import type { Parts } from './parts.ts';
+import { recordImage, writeImage } from './record.ts';
+import { familiar, fullName, parseTagged } from './reference.ts';
+
+export interface LoadedImage {
+  readonly image: Image;
+  readonly references: readonly string[];
+}
+
+const MAX_ENTRIES = 100_000;
+const MAX_IMAGES = 1000;
+
+/** What an archive holds, by name. */
+interface Archive {
+  readonly files: ReadonlyMap<string, Descriptor>;
+  /** Links to other entries. */
+  readonly links: ReadonlyMap<string, string>;
+}
+
+interface Found {
+  readonly manifestDigest: string;
+  readonly references: readonly string[];
+}
+
+/**
+ * `docker load`: an archive of `docker save` (manifest.json; layers as
+ * `<id>/layer.tar` or as blobs) or an OCI image layout (index.json). Everything is verified and
+ * unpacked before any reference changes.
+ * @throws `invalid`, `exhausted`
+ */
+export async function loadImages(parts: Parts, tar: Readable, options: TransferOptions = {}): Promise<LoadedImage[]> {
+  const lease = parts.leases.open();
+  parts.workers.warm();
+  const before = new Set<string>();
+  let archive: Archive | undefined;
+  try {
+    archive = await readArchive(parts, tar, lease, before, options.signal);
+    const found = await imagesOf(parts, archive, options);
+    if (found.length === 0) throw new LongshoreError('invalid', 'the archive has no image in it: neither manifest.json nor index.json names one', { remedy: 'For the tar of a root file system, use docker import.' });
+    const out: LoadedImage[] = [];
+    for (const { manifestDigest, references } of found) {
+      const { document, layers } = await parts.catalog.read(manifestDigest);
+      lease.add(manifestDigest);
+      await parts.layers.ensure(
+        document.rootfs.diff_ids.map((diffId, at) => {
+          const { digest, size } = layers[at]!;
+          const id = shortId(diffId);
+          return {
+            diffId,
+            path: () => Promise.resolve(parts.content.path(digest)),
+            progress: (current: number) => options.progress?.({ id, status: 'Loading layer', current, total: size }),
+          };
+        }),
+        options.signal,
+      );
+      const image = await recordImage(parts, manifestDigest, { references });
+      parts.emit({ action: 'load', id: image.id, name: references.map(familiar)[0] ?? image.id });
+      out.push({ image, references });
+    }
+    return out;
+  } catch (error) {
+    throw error instanceof TarError ? new LongshoreError('invalid', error.message, { cause: error }) : error;
+  } finally {
+    await lease.end();
+    await forget(parts, archive, before);
+  }
+}
+
+/** Puts every file of the archive into the content store, under its digest. */
+async function readArchive(parts: Parts, tar: Readable, lease: Lease, before: Set<string>, signal: AbortSignal | undefined): Promise<Archive> {
+  const { start, whole } = await peek(tar);
+  if (start.length === 0) throw new LongshoreError('invalid', 'the archive is empty');
+  const plain = decompress(NodeReadable.from(whole, { objectMode: false }), compressionOf(start));
+  const files = new Map<string, Descriptor>();
+  const links = new Map<string, string>();
+  for await (const { header, body } of readTar(plain, { maxEntries: MAX_ENTRIES })) {
+    const name = cleanName(header.name);
+    if (header.type === 'symlink') links.set(name, posix.join(posix.dirname(name), header.linkname ?? ''));
+    else if (header.type === 'link') links.set(name, cleanName(header.linkname ?? ''));
+    if (header.type !== 'file') continue;
+    const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(name)?.[1];
+    const digest = hex === undefined ? undefined : `sha256:${hex}`;
+    if (digest !== undefined) {
+      lease.add(digest);
+      if ((await parts.content.size(digest)) === header.size) {
+        // It is here, and was verified when it came.
+        before.add(digest);
+        files.set(name, { mediaType: '', digest, size: header.size });
+        continue;
+      }
+    }
+    const blob = await parts.content.write(body, { size: header.size, ...(digest === undefined ? {} : { digest }) }, signal);
+    lease.add(blob.digest);
+    files.set(name, { mediaType: '', ...blob });
+  }
+  return { files, links };
+}
+
+async function imagesOf(parts: Parts, archive: Archive, options: TransferOptions): Promise<Found[]> {
+  const manifests = find(archive, 'manifest.json');
+  const index = find(archive, 'index.json');
+  if (!manifests) return index ? await fromLayout(parts, index, options) : [];
+  // An archive may be both; then a manifest that is there already keeps its digest.
+  const known = new Map<string, string>();
+  if (index) for (const found of await fromLayout(parts, index, options)) known.set((await parts.catalog.read(found.manifestDigest)).id, found.manifestDigest);
+  const entries = parseEntries(await parts.content.read(manifests.digest));
+  const out: Found[] = [];
+  for (const entry of entries) {
+    const references = entry.tags.map((tag) => fullName(parseTagged(tag)));
+    const config = mustFind(archive, entry.config);
+    const same = known.get(config.digest);
+    if (same !== undefined) {
+      out.push({ manifestDigest: same, references });
+      continue;
+    }
+    const bytes = await parts.content.read(config.digest);
+    const document = parseImageDocument(bytes);
+    if (document.rootfs.diff_ids.length !== entry.layers.length) throw new LongshoreError('invalid', `the archive's image ${entry.config} has ${entry.layers.length} layers, but its configuration names ${document.rootfs.diff_ids.length}`);
+    const layers: Descriptor[] = [];
+    for (const name of entry.layers) {
+      const { digest, size } = mustFind(archive, name);
+      layers.push({ mediaType: await layerType(parts, digest), digest, size });
+    }
+    out.push({ manifestDigest: (await writeImage(parts, bytes, layers)).manifestDigest, references });
+  }
+  return out;
+}
+
+async function fromLayout(parts: Parts, file: Descriptor, options: TransferOptions): Promise<Found[]> {
+  const { index } = parseManifest(await parts.content.read(file.digest));
+  if (!index) throw new LongshoreError('invalid', "the archive's index.json is not an index");
+  const out: Found[] = [];
+  for (const entry of index.manifests) {
+    if (out.length >= MAX_IMAGES) throw new LongshoreError('invalid', `the archive has more than ${MAX_IMAGES} images`);
+    let at: Descriptor | undefined = entry;
+    for (let depth = 0; at && isIndexType(at.mediaType) && depth < 4; depth++) {
+      const nested: Index | undefined = parseManifest(await parts.content.read(at.digest), at.mediaType).index;
+      at = nested && choosePlatform(nested, options.platform ?? parts.platform);
+    }
+    if (!at || !isManifestType(at.mediaType) || at.annotations?.['vnd.docker.reference.type'] !== undefined || !(await parts.content.has(at.digest))) continue;
+    const name = entry.annotations?.['io.containerd.image.name'] ?? entry.annotations?.['org.opencontainers.image.ref.name'];
+    // A bare tag, as `oci:folder:tag` writes it, names no repository.
+    const references = name !== undefined && /[/:]/.test(name) ? [fullName(parseTagged(name))] : [];
+    const there = out.find((found) => found.manifestDigest === at.digest);
+    if (there) out[out.indexOf(there)] = { manifestDigest: at.digest, references: [...new Set([...there.references, ...references])] };
+    else out.push({ manifestDigest: at.digest, references });
+  }
+  return out;
+}
+
+function parseEntries(bytes: Buffer): { readonly config: string; readonly tags: readonly string[]; readonly layers: readonly string[] }[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    throw new LongshoreError('invalid', "the archive's manifest.json is not JSON", { cause });
+  }
+  if (!Array.isArray(parsed) || parsed.length > MAX_IMAGES) throw new LongshoreError('invalid', "the archive's manifest.json is not a list of images");
+  return parsed.map((item: unknown) => {
+    const { Config, RepoTags, Layers } = (item ?? {}) as Record<string, unknown>;
+    const isStrings = (value: unknown): value is string[] => Array.isArray(value) && value.every((word) => typeof word === 'string');
+    if (typeof Config !== 'string' || !isStrings(Layers) || !(RepoTags === null || RepoTags === undefined || isStrings(RepoTags))) throw new LongshoreError('invalid', "the archive's manifest.json is malformed");
+    return { config: Config, tags: RepoTags ?? [], layers: Layers };
+  });
+}
+
+function find(archive: Archive, name: string): Descriptor | undefined {
+  let at = name;
+  for (let depth = 0; depth < 8; depth++) {
+    const file = archive.files.get(at);
+    if (file) return file;
+    const link = archive.links.get(at);
+    if (link === undefined) return undefined;
+    at = link;
+  }
+  return undefined;
+}
+
+function mustFind(archive: Archive, name: string): Descriptor {
+  const file = find(archive, cleanName(name));
+  if (!file) throw new LongshoreError('invalid', `the archive's manifest.json names ${JSON.stringify(name)}, which is not in it`);
+  return file;
+}
+
+async function layerType(parts: Parts, digest: string): Promise<string> {
+  const file = await open(parts.content.path(digest), 'r');
+  try {
+    const start = Buffer.alloc(MAGIC_BYTES);
+    const { bytesRead } = await file.read(start, 0, MAGIC_BYTES, 0);
+    return { none: OCI_LAYER, gzip: OCI_LAYER_GZIP, zstd: OCI_LAYER_ZSTD }[compressionOf(start.subarray(0, bytesRead))];
+  } finally {
+    await file.close();
+  }
+}
+
+/** Takes out again what no image needs: manifest.json and its like, or all of it after a failure. */
+async function forget(parts: Parts, archive: Archive | undefined, before: ReadonlySet<string>): Promise<void> {
+  if (!archive) return;
+  const needed = new Set<string>();
+  for (const [id, record] of parts.catalog.images) {
+    needed.add(id).add(record.manifest);
+    for (const layer of (await parts.catalog.read(record.manifest)).layers) needed.add(layer.digest);
+  }
+  for (const { digest } of archive.files.values()) {
+    if (needed.has(digest) || before.has(digest) || !isDigest(digest)) continue;
+    // No longer kept for its own sake; somebody else's lease on the same bytes still counts.
+    parts.leases.owned([digest]);
+    if (!parts.leases.holds(digest)) await parts.content.remove(digest);
+  }
+}
