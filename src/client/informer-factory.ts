@@ -36,6 +36,12 @@ export class InformerFactory {
     await Promise.all([...this.#informers.values()].map((informer) => informer.synced));
   }
 
+  /** Stops one informer and forgets it: its resource is no longer served. The next one who asks gets a new one. */
+  release(informer: Pick<Informer, 'stop'>): void {
+    informer.stop();
+    for (const [id, known] of this.#informers) if (known === informer) this.#informers.delete(id);
+  }
+
   stop(): void {
     this.#stopped = true;
     for (const informer of this.#informers.values()) informer.stop();

@@ -5,7 +5,11 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ControllerEntry, RunningController } from './context.ts';
+import { createRootCaPublisher } from './bootstrap/root-ca.ts';
+import { createServiceAccountController } from './bootstrap/service-account.ts';
 import { DeploymentController } from './deployment/controller.ts';
+import { GarbageCollector } from './garbage/collector.ts';
+import { NamespaceController } from './namespace/controller.ts';
 import type { ControllersOptions } from './options.ts';
 import { ReplicaController } from './replica-set/controller.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/kinds.ts';
@@ -15,6 +19,10 @@ export const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'deployment-controller', create: (context) => new DeploymentController(context) },
   { name: 'replicaset-controller', create: (context) => new ReplicaController(context, replicaSetKind) },
   { name: 'replication-controller', create: (context) => new ReplicaController(context, replicationControllerKind) },
+  { name: 'service-account-controller', create: createServiceAccountController },
+  { name: 'root-ca-cert-publisher', create: createRootCaPublisher },
+  { name: 'namespace-controller', create: (context) => new NamespaceController(context) },
+  { name: 'generic-garbage-collector', component: 'garbage-collector-controller', create: (context) => new GarbageCollector(context) },
 ];
 
 export interface StartOptions {
