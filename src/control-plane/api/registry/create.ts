@@ -6,6 +6,7 @@ import { badRequest, invalid } from '../errors.ts';
 import { jsonCopy } from './equal.ts';
 import { alreadyExists } from './errors.ts';
 import type { Decision, Pipeline } from './pipeline.ts';
+import { stampRequester } from './requester.ts';
 import { decodeBody, settleNamespace, type Scope } from './scope.ts';
 import type { Draft } from './strategy.ts';
 
@@ -67,6 +68,7 @@ export function prepareCreate(pipeline: Pipeline, scope: Scope, draft: Draft, tr
   const object = pipeline.mutate(scope, 'CREATE', String(metadata.name), draft, undefined);
   delete object.metadata.generation;
   strategy.prepareForCreate(object);
+  stampRequester(scope, object);
   if (strategy.generation) object.metadata.generation = 1;
   pipeline.validate(scope, object, undefined);
   pipeline.admit(scope, 'CREATE', String(metadata.name), object as KubeObject, undefined);

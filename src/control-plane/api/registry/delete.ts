@@ -5,6 +5,7 @@ import type { DeleteOutcome, DeleteParameters } from '../contract.ts';
 import { conflict, forbidden, invalid, notFound } from '../errors.ts';
 import { draftOf, type Decision, type Pipeline } from './pipeline.ts';
 import type { Scope } from './scope.ts';
+import type { Stored } from './stored.ts';
 import type { Draft } from './strategy.ts';
 
 const FOREGROUND = 'foregroundDeletion';
@@ -23,18 +24,27 @@ export async function remove(pipeline: Pipeline, scope: Scope, name: string, opt
   let alive = false;
   const result = await pipeline.write(scope, kind.key(scope.namespace, name), (current): Decision => {
     if (current === undefined) throw notFound(kind.info, name);
-    const old = kind.view(current).object;
-    checkPreconditions(kind.info, name, old, options);
-    if (kind.info.group === '' && kind.info.resource === 'namespaces' && IMMORTAL.has(name)) throw forbidden(kind.info, name, 'this namespace may not be deleted');
-    pipeline.admit(scope, 'DELETE', name, undefined, old);
-    const draft = draftOf(old);
-    const fate = decide(pipeline, scope, draft, old, options);
-    alive = fate !== 'gone';
-    if (fate === 'unchanged') return { type: 'keep', stored: current };
-    if (fate === 'gone') return { type: 'delete', object: draft as KubeObject, more: pipeline.releases(scope, old) };
-    return { type: 'put', object: draft as KubeObject, created: false, more: [] };
+    const decision = decideDeletion(pipeline, scope, name, current, kind.view(current).object, options);
+    alive = decision.type !== 'delete';
+    return decision;
   });
   return { stored: kind.view(result.stored), gone: !alive };
+}
+
+/**
+ * What a deletion does to an object.
+ * @param object its present state in the request's version, perhaps with a last change that is written along with the mark
+ */
+export function decideDeletion(pipeline: Pipeline, scope: Scope, name: string, current: Stored, object: KubeObject, options: DeleteParameters): Decision {
+  const { info } = scope.kind;
+  checkPreconditions(info, name, object, options);
+  if (info.group === '' && info.resource === 'namespaces' && IMMORTAL.has(name)) throw forbidden(info, name, 'this namespace may not be deleted');
+  pipeline.admit(scope, 'DELETE', name, undefined, object);
+  const draft = draftOf(object);
+  const fate = decide(pipeline, scope, draft, object, options);
+  if (fate === 'unchanged') return { type: 'keep', stored: current };
+  if (fate === 'gone') return { type: 'delete', object: draft as KubeObject, more: pipeline.releases(scope, object) };
+  return { type: 'put', object: draft as KubeObject, created: false, more: [] };
 }
 
 /** Deletes what a list selects, one after the other; what vanishes meanwhile is no error. */

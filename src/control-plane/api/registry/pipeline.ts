@@ -174,7 +174,7 @@ export class Pipeline {
   }
 
   companions(scope: Scope, object: Draft, old: KubeObject | undefined): readonly Write[] {
-    const companion = this.#parts.companions.find((candidate) => candidate.handles(scope.kind));
+    const companion = scope.options.subresource === undefined ? this.#parts.companions.find((candidate) => candidate.handles(scope.kind)) : undefined;
     return companion === undefined ? [] : companion.prepare(object, old, scope.options.dryRun ?? false);
   }
 

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { WriteOutcome } from '../contract.ts';
+import type { Write } from './commit.ts';
 import { conflict, invalid, notFound } from '../errors.ts';
 import { prepareCreate } from './create.ts';
 import { OPTIMISTIC_LOCK } from './errors.ts';
@@ -54,10 +55,10 @@ export async function change(pipeline: Pipeline, scope: Scope, name: string, cha
     const draft = changing.next(old);
     if (draft === undefined) return { type: 'keep', stored: current };
     checkPreconditions(scope, name, draft, old, current.revision, changing.derived ?? false);
-    const object = prepareUpdate(pipeline, scope, name, draft, old, changing.tracked ?? false);
+    const { object, more } = prepareUpdate(pipeline, scope, name, draft, old, changing.tracked ?? false);
     if (sameState(object, old)) return { type: 'keep', stored: current };
     if (isFinished(object, old)) return { type: 'delete', object: object as KubeObject, more: pipeline.releases(scope, old) };
-    return { type: 'put', object: object as KubeObject, created: false, more: pipeline.companions(scope, object, old) };
+    return { type: 'put', object: object as KubeObject, created: false, more };
   });
   return { stored: kind.view(result.stored), created: result.created };
 }
@@ -83,17 +84,18 @@ function checkPreconditions(scope: Scope, name: string, draft: Draft, old: KubeO
 }
 
 /** Everything that happens to a changed object before it is written. */
-function prepareUpdate(pipeline: Pipeline, scope: Scope, name: string, draft: Draft, old: KubeObject, tracked: boolean): Draft {
+function prepareUpdate(pipeline: Pipeline, scope: Scope, name: string, draft: Draft, old: KubeObject, tracked: boolean): { object: Draft; more: readonly Write[] } {
   const { strategy } = scope.kind;
   const object = pipeline.mutate(scope, 'UPDATE', name, draft, old);
   keepSystemFields(object, old);
   strategy.prepareForUpdate(object, old, scope.options.subresource);
   keepSystemFields(object, old);
   if (strategy.generation && strategy.changed(object, old)) object.metadata.generation = (old.metadata?.generation ?? 0) + 1;
+  const more = pipeline.companions(scope, object, old);
   pipeline.validate(scope, object, old);
   pipeline.admit(scope, 'UPDATE', name, object as KubeObject, old);
   if (!tracked) pipeline.track(scope, object, old);
-  return object;
+  return { object, more };
 }
 
 /** Metadata that no update can touch. */
