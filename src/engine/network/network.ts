@@ -1,5 +1,8 @@
 import type { Undo } from '../../lib/undo.ts';
 
+/** Where containers on a user-defined network ask for names; it also answers on the default bridge, where it only forwards. */
+export const EMBEDDED_DNS = '127.0.0.11';
+
 /**
  * # Networks of the engine
  *
@@ -15,7 +18,7 @@ export interface Networks {
   get(nameOrId: string): Promise<Network>;
   /** @throws `already-exists`, `invalid` (bad or overlapping subnet), `exhausted` (no subnet free) */
   create(options: NetworkOptions): Promise<Network>;
-  /** @throws `conflict` (has active endpoints, or is predefined) */
+  /** @throws `forbidden` (has active endpoints, or is predefined: Docker answers 403) */
   remove(nameOrId: string): Promise<void>;
   prune(): Promise<readonly string[]>;
   /** Connects the namespace at `netns`. @throws `exhausted` (addresses), `conflict` (port in use: names the port and, where it can, who has it) */
@@ -27,24 +30,32 @@ export interface Networks {
   removeNamespace(id: string): Promise<void>;
   /** Names by which a container's neighbours on user-defined networks find it; the embedded DNS at 127.0.0.11 answers from this. */
   resolve(networkId: string, name: string): readonly string[];
-  /** Brings state in line after a restart: drops endpoints whose container isn't in `live`. */
+  /** Brings state in line after a restart: drops endpoints and namespaces whose container or pod isn't in `live`, and takes up the others. */
   recover(live: ReadonlySet<string>): Promise<void>;
-  /** Takes away links, nft table and namespaces of this instance. */
+  /** Ends the work of this process; containers keep their networks. */
+  close(): Promise<void>;
+  /** Takes away links, nft table and namespaces of this instance, and puts kernel parameters back. The definitions of networks stay on disk. */
   destroy(): Promise<void>;
 }
 
 export interface NetworkOptions {
   readonly name: string;
-  readonly driver?: 'bridge' | 'host' | 'none';
+  /** Anything but `bridge` can't be created: `host` and `none` are there, others are not implemented. */
+  readonly driver?: string;
   readonly subnet?: string;
   readonly gateway?: string;
   readonly ipRange?: string;
   readonly internal?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
+  /**
+   * Driver options by Docker's names: `com.docker.network.bridge.name`, `….bridge.enable_ip_masquerade`, `….bridge.enable_icc`,
+   * `….bridge.host_binding_ipv4`, `….bridge.gateway_mode_ipv4` (`nat`, or `routed`: reachable from outside, and not masqueraded), `….driver.mtu`;
+   * and ours: `io.longshore.hairpin` (ports let packets out where they came in).
+   */
   readonly options?: Readonly<Record<string, string>>;
 }
 
-export interface Network extends NetworkOptions {
+export interface Network extends Omit<NetworkOptions, 'driver'> {
   readonly id: string;
   readonly driver: 'bridge' | 'host' | 'none';
   readonly createdMs: number;
@@ -66,7 +77,10 @@ export interface EndpointOptions {
   readonly netns: string;
   /** Name of the link inside, as in `eth0`. */
   readonly linkName: string;
+  /** All names by which others on a user-defined network find it: container name, short id, service, aliases. */
   readonly aliases?: readonly string[];
+  /** Servers that the resolver asks for this container's other names, instead of the host's (`docker run --dns`). */
+  readonly dnsServers?: readonly string[];
   readonly address?: string;
   readonly mac?: string;
   readonly ports?: readonly PortBinding[];

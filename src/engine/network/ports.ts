@@ -1,0 +1,83 @@
+import { isErrno, LongshoreError } from '../../lib/errors.ts';
+import type { HostPorts } from '../../host/host.ts';
+import type { PortBinding } from './network.ts';
+import { ANY_ADDRESS } from './rules.ts';
+
+/** Free ports are looked for from here, as Docker does (the start of the kernel's own ephemeral range). */
+const FIRST = 32_768;
+const LAST = 60_999;
+
+export interface ReservedPort {
+  readonly binding: Required<PortBinding>;
+  release(): void;
+}
+
+/** The host ports of this instance: each is held by a socket, so the kernel decides on conflicts, with strangers and other instances too. */
+export class PublishedPorts {
+  #ports: HostPorts;
+  #owners = new Map<string, string>();
+  #next = FIRST;
+
+  constructor(ports: HostPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * Takes a port, or a free one for 0.
+   * @param owner of whom a later conflict's message tells: a container
+   * @throws `conflict` (in use: by whom, where that can be known), `invalid` (the address is not ours), `exhausted`
+   */
+  async reserve(wish: PortBinding, owner: string, defaultAddress = ANY_ADDRESS): Promise<ReservedPort> {
+    const hostIp = wish.hostIp === undefined || wish.hostIp === '' ? defaultAddress : wish.hostIp;
+    if (hostIp.includes(':')) throw new LongshoreError('not-implemented', `publishing on IPv6 addresses is not implemented: [${hostIp}]`, { remedy: 'Publish on an IPv4 address.' });
+    if (wish.hostPort !== undefined && wish.hostPort !== 0) return await this.#take(wish, hostIp, wish.hostPort, owner);
+    for (let tries = FIRST; tries <= LAST; tries++) {
+      const port = this.#next;
+      this.#next = port === LAST ? FIRST : port + 1;
+      try {
+        return this.#hold(wish, hostIp, port, owner);
+      } catch (error) {
+        if (!isErrno(error, 'EADDRINUSE')) throw refused(hostIp, port, error);
+      }
+    }
+    throw new LongshoreError('exhausted', `no free port on ${hostIp} between ${FIRST} and ${LAST}`);
+  }
+
+  async #take(wish: PortBinding, hostIp: string, port: number, owner: string): Promise<ReservedPort> {
+    try {
+      return this.#hold(wish, hostIp, port, owner);
+    } catch (error) {
+      if (!isErrno(error, 'EADDRINUSE')) throw refused(hostIp, port, error);
+      const who = this.#owner(wish.protocol, port) ?? (await this.#ports.holder(wish.protocol, port));
+      throw new LongshoreError('conflict', `Bind for ${hostIp}:${port} failed: port is already allocated`, {
+        object: `port ${port}/${wish.protocol}`,
+        remedy: `${who === undefined ? 'Something else' : who} has it: stop that, or publish another port.`,
+        cause: error,
+      });
+    }
+  }
+
+  #hold(wish: PortBinding, hostIp: string, hostPort: number, owner: string): ReservedPort {
+    const letGo = this.#ports.hold(wish.protocol, hostIp, hostPort);
+    const key = `${wish.protocol} ${hostPort} ${hostIp}`;
+    this.#owners.set(key, owner);
+    return {
+      binding: { containerPort: wish.containerPort, protocol: wish.protocol, hostIp, hostPort },
+      release: () => {
+        letGo();
+        this.#owners.delete(key);
+      },
+    };
+  }
+
+  #owner(protocol: string, port: number): string | undefined {
+    for (const [key, owner] of this.#owners) if (key.startsWith(`${protocol} ${port} `)) return `container ${owner}`;
+    return undefined;
+  }
+}
+
+function refused(hostIp: string, port: number, cause: unknown): unknown {
+  if (isErrno(cause, 'EADDRNOTAVAIL')) return new LongshoreError('invalid', `Bind for ${hostIp}:${port} failed: cannot assign requested address`, { object: `address ${hostIp}`, remedy: 'Publish on an address of this machine, or on all (leave the address out).', cause });
+  if (isErrno(cause, 'EACCES')) return new LongshoreError('forbidden', `Bind for ${hostIp}:${port} failed: permission denied`, { cause });
+  return cause;
+}
