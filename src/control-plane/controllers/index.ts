@@ -8,6 +8,9 @@ import type { ControllerEntry, RunningController } from './context.ts';
 import { createRootCaPublisher } from './bootstrap/root-ca.ts';
 import { createServiceAccountController } from './bootstrap/service-account.ts';
 import { DeploymentController } from './deployment/controller.ts';
+import { EndpointsController } from './endpoints/controller.ts';
+import { EndpointMirrorController } from './endpoints/mirror-controller.ts';
+import { EndpointSliceController } from './endpoints/slice-controller.ts';
 import { GarbageCollector } from './garbage/collector.ts';
 import { NamespaceController } from './namespace/controller.ts';
 import type { ControllersOptions } from './options.ts';
@@ -19,6 +22,9 @@ export const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'deployment-controller', create: (context) => new DeploymentController(context) },
   { name: 'replicaset-controller', create: (context) => new ReplicaController(context, replicaSetKind) },
   { name: 'replication-controller', create: (context) => new ReplicaController(context, replicationControllerKind) },
+  { name: 'endpoint-controller', create: (context) => new EndpointsController(context) },
+  { name: 'endpointslice-controller', component: 'endpoint-slice-controller', create: (context) => new EndpointSliceController(context) },
+  { name: 'endpointslicemirroring-controller', component: 'endpoint-slice-mirroring-controller', create: (context) => new EndpointMirrorController(context) },
   { name: 'service-account-controller', create: createServiceAccountController },
   { name: 'root-ca-cert-publisher', create: createRootCaPublisher },
   { name: 'namespace-controller', create: (context) => new NamespaceController(context) },
