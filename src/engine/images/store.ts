@@ -9,6 +9,10 @@ import type { Undo } from '../../lib/undo.ts';
 import { Catalog } from './catalog.ts';
 import { collectGarbage } from './collect.ts';
 import { FileContentStore } from './content.ts';
+import { HttpClient } from './distribution/http.ts';
+import { pullImage } from './distribution/pull.ts';
+import type { PullParts } from './distribution/pull.ts';
+import { pushImage } from './distribution/push.ts';
 import { chainIds } from './digest.ts';
 import type { ContentStore, Descriptor, Image, ImageConfig, ImageDocument, ImageEvent, Images, Platform, Snapshots, TransferOptions } from './images.ts';
 import { importImage } from './import.ts';
@@ -20,8 +24,8 @@ import { loadImages } from './load.ts';
 import type { LoadedImage } from './load.ts';
 import { Leases } from './leases.ts';
 import { hostPlatform } from './manifest.ts';
-import type { Parts } from './parts.ts';
 import { recordImage, writeImage } from './record.ts';
+import { RegistryBacking } from './registry-backing.ts';
 import { fullName, parseTagged } from './reference.ts';
 import { removeImage } from './remove.ts';
 import type { Removed, RemoveOptions } from './remove.ts';
@@ -41,6 +45,10 @@ export interface OpenImagesOptions {
   /** Bounds for one layer. */
   readonly maxLayerBytes?: number;
   readonly maxLayerEntries?: number;
+  /** Registries (host with port) that may be spoken to without TLS; this machine's own always may. */
+  readonly insecureRegistries?: readonly string[];
+  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up: the daemon's environment. */
+  readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Opens (or makes) the image store of a folder. One process at a time. @throws system errors */
@@ -64,7 +72,7 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageStore
   const journal = await Journal.open(join(folder, 'images.log'));
   const catalog = new Catalog(journal, content, layers);
   const listeners = new Set<(event: ImageEvent) => void>();
-  const parts: Parts = {
+  const parts: PullParts = {
     clock,
     logger,
     catalog,
@@ -74,6 +82,9 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageStore
     snapshots,
     workers,
     platform: options.platform ?? hostPlatform(),
+    http: new HttpClient(options.proxyEnv ? { proxyEnv: options.proxyEnv } : {}),
+    insecureRegistries: new Set(options.insecureRegistries),
+    fetching: new Map(),
     emit(event) {
       for (const listener of listeners) listener(event);
     },
@@ -82,15 +93,16 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageStore
 }
 
 /** The image store over a folder. */
-export class ImageStore implements Omit<Images, 'pull' | 'push'> {
-  readonly #parts: Parts;
+export class ImageStore implements Images {
+  readonly #parts: PullParts;
   readonly #listeners: Set<(event: ImageEvent) => void>;
   readonly #trash: Trash;
   readonly #startedMs: number;
+  #registry: RegistryBacking | undefined;
   /** Removals and collections, one after another. */
   #sweeping: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: Parts, listeners: Set<(event: ImageEvent) => void>, trash: Trash) {
+  constructor(parts: PullParts, listeners: Set<(event: ImageEvent) => void>, trash: Trash) {
     this.#parts = parts;
     this.#listeners = listeners;
     this.#trash = trash;
@@ -99,6 +111,11 @@ export class ImageStore implements Omit<Images, 'pull' | 'push'> {
 
   get content(): ContentStore {
     return this.#parts.content;
+  }
+
+  /** For the registry's room. */
+  get registry(): RegistryBacking {
+    return (this.#registry ??= new RegistryBacking(this.#parts));
   }
 
   get snapshots(): Snapshots {
@@ -123,6 +140,14 @@ export class ImageStore implements Omit<Images, 'pull' | 'push'> {
 
   async import(tar: Readable, options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig }): Promise<Image> {
     return await importImage(this.#parts, tar, options);
+  }
+
+  async pull(reference: string, options: TransferOptions = {}): Promise<Image> {
+    return await pullImage(this.#parts, reference, options);
+  }
+
+  async push(reference: string, options: TransferOptions = {}): Promise<{ readonly digest: string; readonly size: number }> {
+    return await pushImage(this.#parts, reference, options);
   }
 
   async load(tar: Readable, options: TransferOptions = {}): Promise<readonly LoadedImage[]> {
@@ -192,6 +217,7 @@ export class ImageStore implements Omit<Images, 'pull' | 'push'> {
     await this.#sweeping.catch(() => {
       // Its caller was told.
     });
+    this.#parts.http.close();
     await this.#parts.workers.close();
     await this.#trash.emptied();
     await this.#parts.catalog.journal.close();
