@@ -13,7 +13,10 @@ export interface ApplyRequest {
   readonly subresource: string | undefined;
   /** undefined: the apply creates the object. */
   readonly live: KubeObject | undefined;
-  /** The configuration as it was sent, decoded (Rules.decode), without defaults. */
+  /**
+   * The configuration as it was sent: the parsed body itself, once Rules.decode found no fault with it. Not what decode returned: what
+   * that fills in would count as applied, and what it leaves out (`replicas: 0`, `false`) would not.
+   */
   readonly applied: KubeObject;
   readonly manager: string;
   readonly force: boolean;
@@ -34,7 +37,8 @@ export interface TrackRequest {
   /** undefined: a create. */
   readonly live: KubeObject | undefined;
   /**
-   * The object that is going to be written, defaults filled in, with the managedFields that the client sent. An emptied list (`[]` or
+   * The object as the client wants it, defaults filled in, with the managedFields that the client sent; before admission and allocation,
+   * since what the server itself sets is nobody's. An emptied list (`[]` or
    * `[{}]`) there drops all tracking, as in the API; else what the client sent there counts as the live ones do.
    */
   readonly updated: KubeObject;
@@ -44,7 +48,7 @@ export interface TrackRequest {
 
 /**
  * @throws StatusError 409 Conflict with causes FieldManagerConflict (`Apply failed with 1 conflict: …`); 400 for a configuration that
- * carries managedFields; 422/400 for duplicate keys in a list map
+ * carries managedFields; 500 (as upstream) for one that names an item of a list twice
  */
 export type ApplyPatch = (request: ApplyRequest) => ApplyResult;
 

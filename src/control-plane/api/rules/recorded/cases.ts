@@ -1,0 +1,2 @@
+import type { RecordedCase } from './case.ts';
+export const CASES: readonly RecordedCase[] = [];
