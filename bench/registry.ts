@@ -3,7 +3,9 @@ import { systemClock } from '../src/lib/clock.ts';
 import { silentLogger } from '../src/lib/log.ts';
 import { systemRandom } from '../src/lib/random.ts';
 import { openMemoryStore } from '../src/control-plane/store/memory-store.ts';
-import { openRegistry, type RegistryOptions } from '../src/control-plane/api/registry/open.ts';
+import { openRegistry } from '../src/control-plane/api/registry/open.ts';
+import { applyPatch, trackUpdate } from '../src/control-plane/api/apply/apply.ts';
+import { kubernetesRules } from '../src/control-plane/api/rules/rules.ts';
 import { parseJson } from '../src/control-plane/api/codec/json.ts';
 import type { RequestContext } from '../src/control-plane/api/contract.ts';
 import { RESOURCES } from '../src/types/kubernetes/generated/resources.ts';
@@ -36,14 +38,8 @@ async function rate(what: string, count: number, parallel: number, work: (n: num
   console.log(`${what.padEnd(46)} ${Math.round((count / ms) * 1000).toLocaleString('en').padStart(12)} /s ${((ms * 1000) / count).toFixed(1).padStart(10)} µs`);
 }
 
-/** Rules and apply of the real kinds where they are there. */
-async function kinds(): Promise<Pick<RegistryOptions, 'rules' | 'applyPatch' | 'trackUpdate' | 'strategyOf'>> {
-  const { lenientRules } = await import('../src/control-plane/api/registry/fixtures.test-helper.ts');
-  return { rules: lenientRules, applyPatch: ({ applied }) => ({ object: applied, changed: true }), trackUpdate: ({ updated }) => updated.metadata?.managedFields };
-}
-
 const store = await openMemoryStore();
-const registry = await openRegistry({ store, clock: systemClock, random: systemRandom, logger: silentLogger, admission: [], ...await kinds() });
+const registry = await openRegistry({ store, clock: systemClock, random: systemRandom, logger: silentLogger, admission: [], rules: kubernetesRules, applyPatch, trackUpdate });
 await registry.create(context(), find('namespaces'), undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }, {});
 
 const body = configMapBody('x');

@@ -77,8 +77,6 @@ function exactly(_key: string, value: unknown, context?: { readonly source?: str
   return exact >= -(2n ** 63n) && exact < 2n ** 63n ? exact : value;
 }
 
-type Reviver = (this: unknown, key: string, value: unknown) => unknown;
-
 /**
  * Parses a JSON body (RFC 8259). Integers between 2^53 and 2^63 become
  * bigint, so that int64 stays exact. Keys that occur twice cost extra only
@@ -90,7 +88,7 @@ export function parseJson(bytes: Buffer): ParsedJson {
   let value: unknown;
   try {
     const text = bytes.toString();
-    value = exact ? JSON.parse(text, exactly as Reviver) : JSON.parse(text);
+    value = exact ? JSON.parse(text, exactly) : JSON.parse(text);
   } catch (error) {
     if (error instanceof SyntaxError) throw badRequest(`the body is not valid JSON: ${error.message}`);
     throw error;
@@ -101,7 +99,7 @@ export function parseJson(bytes: Buffer): ParsedJson {
 /** Parses what `encodeJson` wrote. */
 export function parseTrustedJson(bytes: Buffer): unknown {
   const text = bytes.toString();
-  return /[:,[]-?\d{16}/.test(text) ? JSON.parse(text, exactly as Reviver) : JSON.parse(text);
+  return /[:,[]-?\d{16}/.test(text) ? JSON.parse(text, exactly) : JSON.parse(text);
 }
 
 function raw(_key: string, value: unknown): unknown {

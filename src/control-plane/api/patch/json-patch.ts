@@ -39,7 +39,7 @@ export function jsonPatch(target: unknown, patch: unknown): unknown {
 function parse(raw: unknown, index: number): Operation {
   if (!isObject(raw)) throw badRequest(`error decoding patch: operation ${index} is not an object`);
   const { op, path, from } = raw;
-  if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) throw badRequest(`error decoding patch: Unexpected kind: ${String(op as string)}`);
+  if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) throw badRequest(`error decoding patch: Unexpected kind: ${String(op)}`);
   if (typeof path !== 'string') throw badRequest(`error decoding patch: operation ${index} has no path`);
   if ((op === 'move' || op === 'copy') && typeof from !== 'string') throw badRequest(`error decoding patch: operation ${index} (${op}) has no from`);
   const hasValue = Object.hasOwn(raw, 'value');
@@ -114,7 +114,7 @@ class Document {
     if (path.length === 0) throw unprocessable('the whole document cannot be removed');
     const parent = this.#own(path, text);
     const token = path.at(-1)!;
-    if (Array.isArray(parent)) return parent.splice(index(token, parent.length, text, false), 1)[0] as unknown;
+    if (Array.isArray(parent)) return parent.splice(index(token, parent.length, text, false), 1)[0];
     if (!Object.hasOwn(parent, token)) throw missing(text);
     const value = parent[token];
     delete parent[token];
@@ -189,7 +189,7 @@ function index(token: string, length: number, text: string, insert: boolean): nu
 /** RFC 6902, section 4.6: numbers by value, objects without order. */
 function same(a: unknown, b: unknown): boolean {
   if (a === b) return true;
-  if (typeof a === 'bigint' || typeof b === 'bigint') return String(a as bigint) === String(b as bigint);
+  if (typeof a === 'bigint' || typeof b === 'bigint') return String(a) === String(b);
   if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object' || Array.isArray(a) !== Array.isArray(b)) return false;
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && same((a as JsonObject)[key], (b as JsonObject)[key]));

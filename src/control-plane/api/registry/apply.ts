@@ -2,7 +2,7 @@ import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { WriteOutcome } from '../contract.ts';
 import { badRequest } from '../errors.ts';
 import { draftOf, type Pipeline } from './pipeline.ts';
-import { checkName, checkType, reportFields, type Scope } from './scope.ts';
+import { checkName, reportFields, type Scope } from './scope.ts';
 import type { Draft } from './strategy.ts';
 import { change } from './update.ts';
 
@@ -14,7 +14,6 @@ import { change } from './update.ts';
 export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, body: KubeObject): Promise<WriteOutcome> {
   const { kind, options } = scope;
   if (options.fieldManager === undefined || options.fieldManager === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
-  checkType(kind, body);
   const applied = decodeApplied(pipeline, scope, body);
   checkName(scope, applied, name);
   const time = pipeline.now();
@@ -24,14 +23,14 @@ export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, 
     tracked: true,
     next: (live) => {
       const { object, changed } = pipeline.applyPatch({
-        resource: kind.info, subresource: options.subresource, live, applied: applied as KubeObject, manager: options.fieldManager!, force: options.force ?? false, now: time,
+        resource: kind.info, subresource: options.subresource, live, applied: applied, manager: options.fieldManager!, force: options.force ?? false, now: time,
       });
       if (!changed) return undefined;
       const draft = draftOf(object);
       draft.metadata ??= {};
       draft.apiVersion = kind.apiVersion;
       draft.kind = kind.kind;
-      pipeline.rules.applyDefaults(kind.info, draft as KubeObject);
+      pipeline.rules.applyDefaults(kind.info, draft);
       return draft;
     },
   });

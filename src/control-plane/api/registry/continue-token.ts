@@ -23,7 +23,7 @@ export function decodeContinue(text: string): ContinueToken {
     throw fail((error as Error).message);
   }
   const { v, rv, start } = (value ?? {}) as { v?: unknown; rv?: unknown; start?: unknown };
-  if (v !== 'meta.k8s.io/v1') throw fail(`server does not recognize this encoded version ${String(v as string)}`);
+  if (v !== 'meta.k8s.io/v1') throw fail(`server does not recognize this encoded version ${String(v)}`);
   if (!Number.isSafeInteger(rv) || rv === 0) throw fail('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
   if (typeof start !== 'string' || start === '') throw fail('encoded start key empty (version meta.k8s.io/v1)');
   if (/(^|\/)\.{0,2}(\/|$)/.test(start.replace(/^\//, ''))) throw fail(start);

@@ -1,5 +1,4 @@
 import { nameSuffix, uuid } from '../../../lib/random.ts';
-import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import { isReason } from '../../../types/kubernetes/status.ts';
 import type { WriteOutcome } from '../contract.ts';
 import { badRequest, invalid } from '../errors.ts';
@@ -27,7 +26,7 @@ export async function create(pipeline: Pipeline, scope: Scope, body: unknown): P
   }
   const prefix = draft.metadata.generateName;
   if (draft.metadata.name !== undefined && draft.metadata.name !== '') return createNamed(pipeline, scope, draft, false);
-  if (typeof prefix !== 'string' || prefix === '') {
+  if (prefix === undefined || prefix === '') {
     throw invalid(scope.kind.info, '', [{ reason: 'FieldValueRequired', message: 'Required value: name or generateName is required', field: 'metadata.name' }]);
   }
   for (let attempt = 1; ; attempt++) {
@@ -43,14 +42,14 @@ export async function create(pipeline: Pipeline, scope: Scope, body: unknown): P
 
 async function createNamed(pipeline: Pipeline, scope: Scope, draft: Draft, generated: boolean): Promise<WriteOutcome> {
   const { kind } = scope;
-  const name = String(draft.metadata.name);
+  const name = draft.metadata.name!;
   pipeline.checkNamespace(scope, name);
   const finished = prepareCreate(pipeline, scope, draft);
   const { stored } = await pipeline.write(scope, kind.key(scope.namespace, name), (current): Decision => {
     if (current !== undefined) throw alreadyExists(kind.info, name, { generated, deleting: current.object.metadata?.deletionTimestamp !== undefined });
     const object = pipeline.accompanied(kind) ? jsonCopy(finished) : finished; // What is allotted now must not be there when this is decided anew.
     const more = pipeline.companions(scope, object, undefined);
-    return { type: 'put', object: object as KubeObject, created: true, more };
+    return { type: 'put', object: object, created: true, more };
   });
   return { stored: kind.view(stored), created: true };
 }
@@ -65,13 +64,13 @@ export function prepareCreate(pipeline: Pipeline, scope: Scope, draft: Draft, tr
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.selfLink;
-  const object = pipeline.mutate(scope, 'CREATE', String(metadata.name), draft, undefined);
+  const object = pipeline.mutate(scope, 'CREATE', metadata.name, draft, undefined);
   delete object.metadata.generation;
   strategy.prepareForCreate(object);
   stampRequester(scope, object);
   if (strategy.generation) object.metadata.generation = 1;
   pipeline.validate(scope, object, undefined);
-  pipeline.admit(scope, 'CREATE', String(metadata.name), object as KubeObject, undefined);
+  pipeline.admit(scope, 'CREATE', metadata.name, object, undefined);
   if (!tracked) pipeline.track(scope, object, undefined);
   return object;
 }

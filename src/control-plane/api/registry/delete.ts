@@ -43,8 +43,8 @@ export function decideDeletion(pipeline: Pipeline, scope: Scope, name: string, c
   const draft = draftOf(object);
   const fate = decide(pipeline, scope, draft, object, options);
   if (fate === 'unchanged') return { type: 'keep', stored: current };
-  if (fate === 'gone') return { type: 'delete', object: draft as KubeObject, more: pipeline.releases(scope, object) };
-  return { type: 'put', object: draft as KubeObject, created: false, more: [] };
+  if (fate === 'gone') return { type: 'delete', object: draft, more: pipeline.releases(scope, object) };
+  return { type: 'put', object: draft, created: false, more: [] };
 }
 
 /** Deletes what a list selects, one after the other; what vanishes meanwhile is no error. */
@@ -164,5 +164,5 @@ function decideNamespace(pipeline: Pipeline, draft: Draft, old: KubeObject, opti
 }
 
 function finalizersOf(draft: Draft): readonly string[] {
-  return (draft.metadata.finalizers as readonly string[] | undefined) ?? [];
+  return (draft.metadata.finalizers) ?? [];
 }

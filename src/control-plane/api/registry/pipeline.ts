@@ -136,7 +136,7 @@ export class Pipeline {
     let current = object;
     for (const plugin of this.#parts.admission) {
       if (plugin.mutate === undefined || !this.#handles(plugin, scope, operation)) continue;
-      const changed = plugin.mutate(this.#attributes(scope, operation, name, current as KubeObject, old));
+      const changed = plugin.mutate(this.#attributes(scope, operation, name, current, old));
       if (changed !== undefined) current = changed as Draft;
     }
     return current;
@@ -152,9 +152,9 @@ export class Pipeline {
 
   /** @throws StatusError 422 with all causes */
   validate(scope: Scope, object: Draft, old: KubeObject | undefined): void {
-    const errors = this.rules.validate(scope.kind.info, object as KubeObject, old, scope.options.subresource);
+    const errors = this.rules.validate(scope.kind.info, object, old, scope.options.subresource);
     if (errors.length > 0) {
-      throw invalid(scope.kind.info, String(object.metadata.name ?? ''), errors.map(({ type, message, field }) => ({ reason: type, message, field })));
+      throw invalid(scope.kind.info, object.metadata.name ?? '', errors.map(({ type, message, field }) => ({ reason: type, message, field })));
     }
   }
 
@@ -162,7 +162,7 @@ export class Pipeline {
   track(scope: Scope, object: Draft, live: KubeObject | undefined): void {
     const { kind, options } = scope;
     const fields = this.#parts.trackUpdate({
-      resource: kind.info, subresource: options.subresource, live, updated: object as KubeObject, manager: options.fieldManager ?? 'unknown', now: this.now(),
+      resource: kind.info, subresource: options.subresource, live, updated: object, manager: options.fieldManager ?? 'unknown', now: this.now(),
     });
     if (fields === undefined || fields.length === 0) delete object.metadata.managedFields;
     else object.metadata.managedFields = fields;

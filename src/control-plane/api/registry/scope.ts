@@ -1,4 +1,3 @@
-import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { RequestContext, Rules, WriteParameters } from '../contract.ts';
 import { badRequest } from '../errors.ts';
 import type { Kind } from './kinds.ts';
@@ -19,30 +18,14 @@ export interface Scope {
  */
 export function decodeBody(rules: Rules, scope: Scope, body: unknown): Draft {
   const { kind } = scope;
-  checkType(kind, body);
   const unknown: string[] = [];
   const object = rules.decode(kind.info, body, unknown) as Draft;
   reportFields(scope, unknown, body);
   object.metadata ??= {};
   object.apiVersion = kind.apiVersion;
   object.kind = kind.kind;
-  rules.applyDefaults(kind.info, object as KubeObject);
+  rules.applyDefaults(kind.info, object);
   return object;
-}
-
-/** A body may leave its type out; one that names another type is refused. */
-export function checkType(kind: Kind, body: unknown): void {
-  if (body === null || typeof body !== 'object' || Array.isArray(body)) {
-    const found = body === null ? 'null' : Array.isArray(body) ? 'array' : typeof body;
-    throw badRequest(`${kind.kind} in version "${kind.info.version}" cannot be handled as a ${kind.kind}: json: cannot unmarshal ${found} into Go value of type ${kind.info.version}.${kind.kind}`);
-  }
-  const { apiVersion, kind: found } = body as { apiVersion?: unknown; kind?: unknown };
-  if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== kind.apiVersion) {
-    throw badRequest(`the API version in the data (${String(apiVersion as string)}) does not match the expected API version (${kind.apiVersion})`);
-  }
-  if (found !== undefined && found !== '' && found !== kind.kind) {
-    throw badRequest(`${String(found as string)} in version "${kind.info.version}" cannot be handled as a ${kind.kind}: the kind in the data (${String(found as string)}) does not match the expected kind (${kind.kind})`);
-  }
 }
 
 /** Unknown and duplicate fields: an error when strict, a warning by default, nothing when ignored. */
@@ -64,10 +47,10 @@ export function reportFields(scope: Scope, unknown: readonly string[], body: unk
 export function checkName(scope: Scope, object: Draft, name: string): void {
   const { metadata } = object;
   if (metadata.name !== undefined && metadata.name !== '' && metadata.name !== name) {
-    throw badRequest(`the name of the object (${String(metadata.name)}) does not match the name on the URL (${name})`);
+    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   }
   if (scope.kind.namespaced && metadata.namespace !== undefined && metadata.namespace !== '' && metadata.namespace !== scope.namespace) {
-    throw badRequest(`the namespace of the object (${String(metadata.namespace)}) does not match the namespace on the request (${scope.namespace})`);
+    throw badRequest(`the namespace of the object (${metadata.namespace}) does not match the namespace on the request (${scope.namespace})`);
   }
   metadata.name = name;
   settleNamespace(scope, object);

@@ -35,7 +35,7 @@ function at(object: KubeObject, path: readonly string[], absent = ''): string {
     if (value === null || typeof value !== 'object') return absent;
     value = (value as Record<string, unknown>)[name];
   }
-  return value === undefined || value === null ? absent : String(value as string | number | boolean);
+  return typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? `${value}` : absent;
 }
 
 /**

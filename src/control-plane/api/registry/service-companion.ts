@@ -52,7 +52,7 @@ export function serviceCompanion(parts: ServiceCompanionParts): Companion & { re
   const allocator = new ServiceAllocator<Write>({ ledger, cidr: parseCidr(parts.serviceCidr), ports: parts.nodePortRange, random: parts.random, now: parts.now });
   return {
     handles: (kind) => kind.info.group === '' && kind.info.resource === 'services',
-    prepare: (object, old) => allocator.prepare(object as KubeObject, old),
+    prepare: (object, old) => allocator.prepare(object, old),
     release: (old) => allocator.release(old),
     /** Makes records and Services agree, once at start: what an older program, or a restored backup, left apart. */
     async repair(): Promise<void> {

@@ -2,7 +2,17 @@ import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
 
 /** An object under construction: a private copy, open to change. */
-export type Draft = Record<string, unknown> & { metadata: Record<string, unknown> };
+export type Draft = Record<string, unknown> & { metadata: DraftMeta };
+
+/** Its metadata: what decoding has checked is typed. */
+export interface DraftMeta extends Record<string, unknown> {
+  name?: string;
+  generateName?: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  finalizers?: readonly string[];
+}
 
 /** What a kind does of its own accord when it is written. All of it is pure. */
 export interface Strategy {

@@ -34,9 +34,9 @@ export class Subresources {
 
   create(scope: Scope, name: string, subresource: string, body: unknown): Promise<WriteOutcome> {
     if (name === '') throw badRequest(`the subresource ${subresource} needs the name of its object`);
-    const create = this.#find(scope.kind, subresource)?.create;
-    if (create === undefined) throw notImplemented(`${scope.kind.info.resource}/${subresource} is not served by this registry`);
-    return create(scope, name, body);
+    const handler = this.#find(scope.kind, subresource);
+    if (handler?.create === undefined) throw notImplemented(`${scope.kind.info.resource}/${subresource} is not served by this registry`);
+    return handler.create(scope, name, body);
   }
 
   update(scope: Scope, name: string, subresource: string, body: unknown): Promise<WriteOutcome> | undefined {

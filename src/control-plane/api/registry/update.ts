@@ -49,7 +49,7 @@ export async function change(pipeline: Pipeline, scope: Scope, name: string, cha
       refuseForeign(scope, name, draft);
       pipeline.checkNamespace(scope, name);
       const object = prepareCreate(pipeline, scope, draft, changing.tracked ?? false);
-      return { type: 'put', object: object as KubeObject, created: true, more: pipeline.companions(scope, object, undefined) };
+      return { type: 'put', object: object, created: true, more: pipeline.companions(scope, object, undefined) };
     }
     const old = kind.view(current).object;
     const draft = changing.next(old);
@@ -57,8 +57,8 @@ export async function change(pipeline: Pipeline, scope: Scope, name: string, cha
     checkPreconditions(scope, name, draft, old, current.revision, changing.derived ?? false);
     const { object, more } = prepareUpdate(pipeline, scope, name, draft, old, changing.tracked ?? false);
     if (sameState(object, old)) return { type: 'keep', stored: current };
-    if (isFinished(object, old)) return { type: 'delete', object: object as KubeObject, more: pipeline.releases(scope, old) };
-    return { type: 'put', object: object as KubeObject, created: false, more };
+    if (isFinished(object, old)) return { type: 'delete', object: object, more: pipeline.releases(scope, old) };
+    return { type: 'put', object: object, created: false, more };
   });
   return { stored: kind.view(result.stored), created: result.created };
 }
@@ -66,7 +66,7 @@ export async function change(pipeline: Pipeline, scope: Scope, name: string, cha
 /** A write that would create must not speak of an object that was: its uid or version belong to nobody. */
 function refuseForeign(scope: Scope, name: string, draft: Draft): void {
   const { uid, resourceVersion } = draft.metadata;
-  if (uid) throw conflict(scope.kind.info, name, `Precondition failed: UID in precondition: ${String(uid)}, UID in object meta: `);
+  if (uid) throw conflict(scope.kind.info, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: `);
   if (resourceVersion && resourceVersion !== '0') throw notFound(scope.kind.info, name);
 }
 
@@ -74,7 +74,7 @@ function checkPreconditions(scope: Scope, name: string, draft: Draft, old: KubeO
   const { info, strategy } = scope.kind;
   const { uid, resourceVersion } = draft.metadata;
   if (uid && uid !== old.metadata?.uid) {
-    throw conflict(info, name, `Precondition failed: UID in precondition: ${String(uid)}, UID in object meta: ${old.metadata?.uid ?? ''}`);
+    throw conflict(info, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata?.uid ?? ''}`);
   }
   if (!resourceVersion || resourceVersion === '0') {
     if (derived || strategy.unconditionalUpdate) return;
@@ -93,7 +93,7 @@ function prepareUpdate(pipeline: Pipeline, scope: Scope, name: string, draft: Dr
   if (strategy.generation && strategy.changed(object, old)) object.metadata.generation = (old.metadata?.generation ?? 0) + 1;
   const more = pipeline.companions(scope, object, old);
   pipeline.validate(scope, object, old);
-  pipeline.admit(scope, 'UPDATE', name, object as KubeObject, old);
+  pipeline.admit(scope, 'UPDATE', name, object, old);
   if (!tracked) pipeline.track(scope, object, old);
   return { object, more };
 }
@@ -119,7 +119,7 @@ function setOrDelete(target: Record<string, unknown>, key: string, value: unknow
 
 /** The last finalizer of an object that is being deleted is gone, and its grace is over: this write removes it. */
 function isFinished(object: Draft, old: KubeObject): boolean {
-  const finalizers = object.metadata.finalizers as readonly string[] | undefined;
+  const finalizers = object.metadata.finalizers;
   if (finalizers !== undefined && finalizers.length > 0) return false;
   if (old.metadata?.deletionTimestamp === undefined) return false;
   if (object.kind === 'Namespace' && ((object.spec as { finalizers?: readonly string[] } | undefined)?.finalizers ?? []).length > 0) return false;

@@ -94,6 +94,8 @@ function resize(object: Draft, old: KubeObject & { spec?: PodSpec }): void {
   object.spec = { ...old.spec, containers, ...(initContainers && { initContainers }), ...pick(spec, 'resources') };
 }
 
-function pick<T extends object, K extends keyof T>(source: T, key: K): Partial<T> {
-  return source[key] === undefined ? {} : { [key]: source[key] } as unknown as Partial<T>;
+/** The member, when it is there. */
+function pick(source: object, key: string): Record<string, unknown> {
+  const value = (source as Record<string, unknown>)[key];
+  return value === undefined ? {} : { [key]: value };
 }

@@ -20,7 +20,7 @@ interface Binding extends KubeObject {
  * @throws StatusError 404, 409 (bound already, being deleted, gated), 422
  */
 export async function bind(pipeline: Pipeline, scope: Scope, name: string, body: unknown): Promise<WriteOutcome> {
-  const binding = decodeAs<Binding>(pipeline.rules, scope, BINDING, body, name);
+  const binding = decodeAs(pipeline.rules, scope, BINDING, body, name) as Binding;
   const { target, metadata } = binding;
   if (target?.kind !== undefined && target.kind !== '' && target.kind !== 'Node') {
     throw invalid(BINDING, name, [{ reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(target.kind)}: supported values: "Node", "<empty>"`, field: 'target.kind' }]);
@@ -47,7 +47,7 @@ export async function bind(pipeline: Pipeline, scope: Scope, name: string, body:
       spec: { ...pod.spec, nodeName: node },
       status: withCondition(status, { type: 'PodScheduled', status: 'True' }, pipeline.now()),
     };
-    return { type: 'put', object: object as KubeObject, created: false, more: [] };
+    return { type: 'put', object: object, created: false, more: [] };
   });
   return success(stored.revision);
 }

@@ -18,21 +18,22 @@ export function bodyType(apiVersion: string, kind: string, schema: string): Reso
  * @param name the object's name in the path, which the body must not contradict
  * @throws StatusError 400
  */
-export function decodeAs<T extends KubeObject>(rules: Rules, scope: Scope, type: ResourceInfo, body: unknown, name: string): T {
-  if (body === null || typeof body !== 'object' || Array.isArray(body)) throw badRequest(`the body is no ${type.kind}`);
-  const { kind, apiVersion } = body as { kind?: unknown; apiVersion?: unknown };
-  const expected = type.group === '' ? type.version : `${type.group}/${type.version}`;
-  // Eviction has been policy/v1beta1, and a Scale extensions/v1beta1: the same fields under an older name.
-  if (kind !== undefined && kind !== '' && kind !== type.kind) throw badRequest(`${String(kind as string)} cannot be handled as a ${type.kind}: the kind in the data does not match the expected kind`);
-  if (apiVersion !== undefined && apiVersion !== '' && groupOf(String(apiVersion as string)) !== type.group) throw badRequest(`the API version in the data (${String(apiVersion as string)}) does not match the expected API version (${expected})`);
+export function decodeAs(rules: Rules, scope: Scope, type: ResourceInfo, body: unknown, name: string): KubeObject {
   const unknown: string[] = [];
-  const object = rules.decode(type, body, unknown) as T & { metadata?: { name?: string; namespace?: string } };
+  const object = rules.decode(type, underItsName(type, body), unknown);
   reportFields(scope, unknown, body);
   rules.applyDefaults(type, object);
   const { metadata } = object;
   if (metadata?.name && metadata.name !== name) throw badRequest(`name in URL (${name}) does not match name in ${type.kind} object (${metadata.name})`);
   if (metadata?.namespace && metadata.namespace !== scope.namespace) throw badRequest(`the namespace of the object (${metadata.namespace}) does not match the namespace on the request (${scope.namespace})`);
   return object;
+}
+
+/** Eviction has been of policy/v1beta1, with the same fields: any version of the group is taken for the one we know. */
+function underItsName(type: ResourceInfo, body: unknown): unknown {
+  const { apiVersion } = (body ?? {}) as { apiVersion?: unknown };
+  if (typeof apiVersion !== 'string' || apiVersion === '' || groupOf(apiVersion) !== type.group) return body;
+  return { ...(body as object), apiVersion: type.group === '' ? type.version : `${type.group}/${type.version}` };
 }
 
 function groupOf(apiVersion: string): string {
@@ -43,5 +44,5 @@ function groupOf(apiVersion: string): string {
 /** The answer of a subresource that does something and has nothing to show. */
 export function success(revision: number): WriteOutcome {
   const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
-  return { stored: Stored.of(status as KubeObject, revision), created: true };
+  return { stored: Stored.of(status, revision), created: true };
 }

@@ -48,7 +48,7 @@ export class Evictor {
   /** @throws StatusError 404, 409, 429 (the budget forbids it for now), 500 (two budgets) */
   async evict(scope: Scope, name: string, body: unknown): Promise<WriteOutcome> {
     const pipeline = this.#pipeline;
-    const eviction = decodeAs<Eviction>(pipeline.rules, scope, EVICTION, body, name);
+    const eviction = decodeAs(pipeline.rules, scope, EVICTION, body, name) as Eviction;
     const { dryRun, ...asked } = eviction.deleteOptions ?? {};
     const dry = scope.options.dryRun === true || (dryRun ?? []).length > 0;
     const options: DeleteParameters = { ...asked, dryRun: dry };
@@ -59,7 +59,7 @@ export class Evictor {
       const pod = current.object as PodLike;
       const charge = this.#charge(pod);
       const marked = { ...pod, status: withCondition(pod.status ?? {}, { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' }, pipeline.now()) };
-      const decision = decideDeletion(pipeline, { ...writing, options: { ...writing.options, subresource: 'eviction' } }, name, current, marked as KubeObject, options);
+      const decision = decideDeletion(pipeline, { ...writing, options: { ...writing.options, subresource: 'eviction' } }, name, current, marked, options);
       return decision.type === 'keep' || charge === undefined ? decision : { ...decision, more: [...decision.more, charge] };
     });
     return success(stored.revision);
@@ -102,7 +102,7 @@ export class Evictor {
     const cache = this.#budgets();
     cache.view().scan(`${pod.metadata!.namespace}/`, '', (_, key) => {
       const stored = this.#committer.latest(cache, key).stored;
-      if (stored !== undefined && selects(stored.object as Budget, pod)) out.push({ key, stored });
+      if (stored !== undefined && selects(stored.object, pod)) out.push({ key, stored });
       return true;
     });
     return out;

@@ -54,12 +54,12 @@ export function scaleHandler(pipeline: Pipeline): SubresourceHandler {
   return {
     read: (_kind, parent) => scaleOf(parent),
     update: (scope, name, body) => {
-      const scale = decodeAs<Scale>(pipeline.rules, scope, SCALE, body, name);
+      const scale = decodeAs(pipeline.rules, scope, SCALE, body, name) as Scale;
       return write(scope, name, () => scale);
     },
     patch: async (scope, name, body: PatchBody) => {
       if (body.type === 'apply') return applyScale(pipeline, scope, name, body.body);
-      return write(scope, name, (old) => decodeAs<Scale>(pipeline.rules, scope, SCALE, patchObject(SCALE, body, scaleOf(Stored.of(old, 0)).object), name));
+      return write(scope, name, (old) => decodeAs(pipeline.rules, scope, SCALE, patchObject(SCALE, body, scaleOf(Stored.of(old, 0)).object), name));
     },
   };
 }
@@ -74,9 +74,9 @@ function withReplicas(old: KubeObject, replicas: number, scale: Scale): Draft {
 
 /** Applying a Scale is applying the parent's spec.replicas. */
 async function applyScale(pipeline: Pipeline, scope: Scope, name: string, body: Scale): Promise<WriteOutcome> {
-  const scale = decodeAs<Scale>(pipeline.rules, scope, SCALE, body, name);
+  const scale = decodeAs(pipeline.rules, scope, SCALE, body, name) as Scale;
   if (scale.spec?.replicas === undefined) throw badRequest('an applied Scale must have spec.replicas');
   const applied = { apiVersion: scope.kind.apiVersion, kind: scope.kind.kind, metadata: { name, namespace: scope.namespace }, spec: { replicas: scale.spec.replicas } };
-  const outcome = await applyOver(pipeline, scope, name, applied as KubeObject);
+  const outcome = await applyOver(pipeline, scope, name, applied);
   return { stored: scaleOf(outcome.stored as Stored), created: false };
 }
