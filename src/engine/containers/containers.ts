@@ -3,6 +3,8 @@ import type { CgroupLimits, CgroupUsage } from '../../host/host.ts';
 import type { Endpoint, PortBinding } from '../network/network.ts';
 import type { AttachedStreams, ExecSession, ExitStatus } from '../runtime/runtime.ts';
 
+export type { CgroupLimits, CgroupUsage };
+
 /**
  * # Containers: the engine's centre
  *
@@ -46,7 +48,21 @@ export interface Containers {
   statPath(id: string, path: string): Promise<PathStat>;
   changes(id: string): Promise<readonly { readonly path: string; readonly kind: 0 | 1 | 2 }[]>;
   onEvent(listener: (event: ContainerEvent) => void): Undo;
-  recover(): Promise<void>;
+  /** Connects a container, running or not, to one more network; and takes it out again. @throws `conflict`, `invalid` (it has no network of its own) */
+  connectNetwork(id: string, attachment: NetworkAttachment): Promise<void>;
+  disconnectNetwork(id: string, networkId: string): Promise<void>;
+  /** After the log file was renamed: the supervisor opens it anew. */
+  reopenLog(id: string): Promise<void>;
+  /** Emits an event of the caller's about this container (`exec_create: …`, `copy`, …). */
+  announce(id: string, action: string, attributes?: Readonly<Record<string, string>>): void;
+  /** Lends the container's root, mounted, whether it runs or not (for commit and export). */
+  withRoot<T>(id: string, work: (rootfs: string) => Promise<T>): Promise<T>;
+  /** Resolves when nothing of containers that have ended or gone is left to be taken down. */
+  settled(): Promise<void>;
+  /** Containers, gone ones not, that mount a volume. */
+  volumeUsers(name: string): readonly string[];
+  /** Takes up what an earlier daemon left. `networks` is told which containers live before any is restarted (default: the networks' own recover). */
+  recover(networks?: (live: ReadonlySet<string>) => Promise<void>): Promise<void>;
   /** Stops (`down`) or leaves running (upgrade) what there is, then ends. */
   close(options: { readonly stopContainers: boolean }): Promise<void>;
 }
@@ -84,6 +100,12 @@ export interface ContainerSpec {
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
   readonly extraHosts?: readonly string[];
+  /** Legacy links: the other container's address at the time of the start, under `alias`. */
+  readonly links?: readonly { readonly container: string; readonly alias: string }[];
+  /** `none`: output goes to those attached, and nowhere else. */
+  readonly logging?: 'none';
+  /** The log is renamed to `….1`, `….2`, … when it is larger; so many files are kept. */
+  readonly logRotation?: { readonly maxBytes: number; readonly files: number };
   readonly dns?: { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] };
   readonly devices?: readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[];
   readonly shmBytes?: number;
@@ -110,11 +132,20 @@ export type MountSpec =
   | { readonly type: 'tmpfs'; readonly target: string; readonly readOnly?: boolean; readonly sizeBytes?: number; readonly mode?: number };
 
 export type NetworkSpec =
-  | { readonly mode: 'networks'; readonly endpoints: readonly { readonly networkId: string; readonly aliases?: readonly string[]; readonly address?: string; readonly mac?: string }[]; readonly ports: readonly PortBinding[] }
+  | { readonly mode: 'networks'; readonly endpoints: readonly NetworkAttachment[]; readonly ports: readonly PortBinding[] }
   | { readonly mode: 'host' }
   | { readonly mode: 'none' }
   /** Joins a namespace that somebody else owns: a pod's, or another container's. */
   | { readonly mode: 'namespace'; readonly path: string; readonly hostsPath?: string; readonly resolvConfPath?: string; readonly container?: string };
+
+export interface NetworkAttachment {
+  readonly networkId: string;
+  readonly aliases?: readonly string[];
+  readonly address?: string;
+  readonly mac?: string;
+  /** A user-defined network: the container asks the embedded DNS. */
+  readonly embeddedDns?: boolean;
+}
 
 export interface SecuritySpec {
   readonly privileged: boolean;

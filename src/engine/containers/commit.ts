@@ -1,0 +1,80 @@
+import { LongshoreError } from '../../lib/errors.ts';
+import type { Image, ImageConfig, Images } from '../images/images.ts';
+import type { Container } from './containers.ts';
+
+export interface CommitOptions {
+  readonly references: readonly string[];
+  readonly comment: string;
+  readonly author: string;
+  /** Dockerfile instructions that change the configuration, one a line. */
+  readonly changes: readonly string[];
+  readonly createdMs: number;
+  readonly config: ImageConfig;
+}
+
+/** Makes an image of the container's own image and one more layer: what its writable layer holds now. The container goes on with it. */
+export async function commitContainer(deps: { readonly images: Images }, container: Container, options: CommitOptions): Promise<Image> {
+  const base = await deps.images.get(container.spec.image.id);
+  const release = deps.images.lease(base.id);
+  try {
+    const { descriptor, diffId } = await deps.images.snapshots.commit(container.id, { keep: true });
+    const created = new Date(options.createdMs).toISOString();
+    const author = options.author === '' ? {} : { author: options.author };
+    return await deps.images.create(
+      {
+        created,
+        ...author,
+        architecture: base.document.architecture,
+        os: base.document.os,
+        ...(base.document.variant === undefined ? {} : { variant: base.document.variant }),
+        config: applyChanges(options.config, options.changes),
+        rootfs: { type: 'layers', diff_ids: [...base.document.rootfs.diff_ids, diffId] },
+        history: [...(base.document.history ?? []), { created, created_by: container.spec.process.args.join(' '), ...author, ...(options.comment === '' ? {} : { comment: options.comment }) }],
+      },
+      [...base.layers, descriptor],
+      options.references,
+    );
+  } finally {
+    await release();
+  }
+}
+
+/** Applies `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`, `USER`, `VOLUME`, `WORKDIR`, `STOPSIGNAL`. @throws `invalid` for others */
+function applyChanges(config: ImageConfig, changes: readonly string[]): ImageConfig {
+  let result: ImageConfig = config;
+  for (const line of changes) {
+    const [, word = '', rest = ''] = /^\s*(\w+)\s+(.*?)\s*$/.exec(line) ?? [];
+    result = { ...result, ...change(result, word.toUpperCase(), rest, line) };
+  }
+  return result;
+}
+
+function change(config: ImageConfig, word: string, rest: string, line: string): Partial<ImageConfig> {
+  const words = (): string[] => {
+    if (!rest.startsWith('[')) return ['/bin/sh', '-c', rest];
+    try {
+      return (JSON.parse(rest) as unknown[]).map(String);
+    } catch (error) {
+      throw new LongshoreError('invalid', `invalid change: ${line}`, { cause: error });
+    }
+  };
+  const list = (): string[] => (rest.startsWith('[') ? words() : rest.split(/\s+/));
+  const pairs = (): Record<string, string> => Object.fromEntries([...rest.matchAll(/([^\s=]+)=(?:"([^"]*)"|'([^']*)'|(\S*))/g)].map((found) => [found[1]!, found[2] ?? found[3] ?? found[4] ?? '']));
+  const flags = (names: readonly string[]): Record<string, Record<string, never>> => Object.fromEntries(names.map((name) => [name, {}]));
+  switch (word) {
+    case 'CMD': return { Cmd: words() };
+    case 'ENTRYPOINT': return { Entrypoint: words() };
+    case 'ENV': {
+      const set = rest.includes('=') ? pairs() : { [rest.split(/\s+/, 1)[0]!]: rest.replace(/^\S+\s*/, '') };
+      return { Env: [...(config.Env ?? []).filter((entry) => !Object.hasOwn(set, entry.split('=', 1)[0]!)), ...Object.entries(set).map(([name, value]) => `${name}=${value}`)] };
+    }
+    case 'LABEL': return { Labels: { ...config.Labels, ...pairs() } };
+    case 'EXPOSE': return { ExposedPorts: { ...config.ExposedPorts, ...flags(list().map((port) => (port.includes('/') ? port : `${port}/tcp`))) } };
+    case 'VOLUME': return { Volumes: { ...config.Volumes, ...flags(list()) } };
+    case 'USER': return { User: rest };
+    case 'WORKDIR': return { WorkingDir: rest };
+    case 'STOPSIGNAL': return { StopSignal: rest };
+    default: throw new LongshoreError('invalid', `${word || line} is not a valid change command`);
+  }
+}
+

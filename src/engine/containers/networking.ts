@@ -1,0 +1,53 @@
+import { LongshoreError } from '../../lib/errors.ts';
+import type { Context } from './context.ts';
+import type { NetworkAttachment, NetworkSpec } from './containers.ts';
+import type { Entry } from './entry.ts';
+import { aliasesOf } from './start.ts';
+
+/** Connects a container to one more network: at once when it runs, and at each start from now on. @throws `conflict`, `invalid` */
+export async function joinNetwork(context: Context, entry: Entry, attachment: NetworkAttachment): Promise<void> {
+  const network = ownNetwork(entry);
+  if (network.endpoints.some((endpoint) => endpoint.networkId === attachment.networkId)) {
+    throw new LongshoreError('conflict', `endpoint with name ${entry.name} already exists in network ${attachment.networkId.slice(0, 12)}`, { object: `container ${entry.name}` });
+  }
+  const { run } = entry;
+  if (run?.netns !== undefined) {
+    const used = new Set(entry.state.endpoints.map((endpoint) => endpoint.linkName));
+    let index = 0;
+    while (used.has(`eth${index}`)) index++;
+    const endpoint = await context.networks.connect(attachment.networkId, {
+      containerId: entry.id,
+      netns: run.netns,
+      linkName: `eth${index}`,
+      aliases: aliasesOf(entry, attachment.aliases),
+      ...(attachment.address === undefined ? {} : { address: attachment.address }),
+      ...(attachment.mac === undefined ? {} : { mac: attachment.mac }),
+    });
+    entry.change({ endpoints: [...entry.state.endpoints, endpoint] });
+    await entry.save();
+  }
+  entry.setDescription({ spec: { ...entry.spec, network: { ...network, endpoints: [...network.endpoints, attachment] } } });
+  await entry.saveDescription();
+}
+
+/** Takes a container out of a network. @throws `not-found` when it isn't in it */
+export async function leaveNetwork(context: Context, entry: Entry, networkId: string): Promise<void> {
+  const network = ownNetwork(entry);
+  if (!network.endpoints.some((endpoint) => endpoint.networkId === networkId)) {
+    throw new LongshoreError('not-found', `container ${entry.id} is not connected to network ${networkId.slice(0, 12)}`, { object: `container ${entry.name}` });
+  }
+  await context.networks.disconnect(networkId, entry.id);
+  entry.change({ endpoints: entry.state.endpoints.filter((endpoint) => endpoint.networkId !== networkId) });
+  await entry.save();
+  entry.setDescription({ spec: { ...entry.spec, network: { ...network, endpoints: network.endpoints.filter((endpoint) => endpoint.networkId !== networkId) } } });
+  await entry.saveDescription();
+}
+
+function ownNetwork(entry: Entry): Extract<NetworkSpec, { mode: 'networks' }> {
+  const { network } = entry.spec;
+  if (network.mode === 'networks') return network;
+  // `none` has a namespace of its own, and can be given networks later.
+  if (network.mode === 'none') return { mode: 'networks', endpoints: [], ports: [] };
+  const what = network.mode === 'host' ? 'the host network' : 'the network of somebody else';
+  throw new LongshoreError('invalid', `container ${entry.name} uses ${what} and can't be connected to or disconnected from networks`, { object: `container ${entry.name}` });
+}

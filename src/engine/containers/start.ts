@@ -1,0 +1,247 @@
+import { closeSync, constants } from 'node:fs';
+import { access, writeFile } from 'node:fs/promises';
+import { O_PATH, openInRoot } from '../../host/beneath.ts';
+import { LongshoreError, isErrno, messageOf } from '../../lib/errors.ts';
+import type { Endpoint } from '../network/network.ts';
+import { startFailureCode } from '../runtime/messages.ts';
+import type { RuntimeContainer } from '../runtime/runtime.ts';
+import { cgroupOf, notRunning } from './context.ts';
+import type { Context } from './context.ts';
+import type { Entry } from './entry.ts';
+import { hostResolvConf, hostsFile, resolvConf } from './etc-files.ts';
+import { watch } from './exit.ts';
+import { startHealthChecks } from './health.ts';
+import type { ResolvedMount } from './oci-mounts.ts';
+import { ociSpec } from './oci-spec.ts';
+import { mountRoot } from './root.ts';
+import { tidy } from './tidy.ts';
+import { resolveUser } from './users.ts';
+import { prepareWorkingDirectory } from './working-directory.ts';
+
+/** Names under which init programs for --init are known, tried in this order. */
+const INIT_PROGRAMS = ['/usr/bin/docker-init', '/usr/libexec/docker/docker-init', '/usr/bin/tini-static', '/usr/bin/tini'];
+
+/**
+ * Brings a container from `created` or `exited` to `running`. To be called within the entry's exclusive section.
+ * @throws with the reason, after everything half-made was undone and noted in the state
+ */
+export async function startEntry(context: Context, entry: Entry, options: { readonly byPolicy: boolean } = { byPolicy: false }): Promise<void> {
+  await entry.tidying;
+  const { spec } = entry;
+  let runtime: RuntimeContainer | undefined;
+  let network: NetworkSetUp | undefined;
+  try {
+    // The root's mount and the network's namespace don't depend on each other.
+    const [, found] = await Promise.all([mountRoot(context, entry), prepareNamespace(context, entry)]);
+    network = found;
+    const [user, cwd, mounts, machine, initPath] = await Promise.all([
+      resolveUser(entry.rootfs, spec.process.user, spec.process.additionalGids),
+      prepareWorkingDirectory(entry.rootfs, spec.process.cwd),
+      resolveMounts(context, entry),
+      context.machine(),
+      spec.init === true ? findInit() : undefined,
+    ]);
+    const hostname = spec.namespaces?.uts === 'host' ? '' : (spec.hostname ?? entry.short);
+    const files = await writeEtcFiles(entry, hostname, network);
+    const oci = await ociSpec({
+      spec, hostname, rootfs: entry.rootfs, user, cwd, mounts, files,
+      netns: network.path,
+      namespaces: {
+        ipc: namespacePath(context, spec.namespaces?.ipc, 'ipc'),
+        pid: namespacePath(context, spec.namespaces?.pid, 'pid'),
+        uts: namespacePath(context, spec.namespaces?.uts, 'uts'),
+      },
+      cgroupPath: cgroupOf(context, entry),
+      initPath, machine,
+      cgroups: context.host.cgroups,
+    });
+    // The container is made while its network is; what it finds in its files is written before its program runs.
+    const making = context.runtime.create({
+      id: entry.id, bundle: entry.bundle, spec: oci, terminal: spec.process.terminal, openStdin: spec.openStdin, stdinOnce: spec.stdinOnce,
+      ...(spec.logging === 'none' ? {} : { logPath: entry.logPath }),
+      ...(spec.runtime === undefined ? {} : { runtime: spec.runtime }),
+    });
+    const connecting = connect(context, entry, network);
+    const [made, connected] = await Promise.allSettled([making, connecting]);
+    if (made.status === 'fulfilled') runtime = made.value;
+    if (connected.status === 'rejected') throw connected.reason;
+    if (made.status === 'rejected') throw made.reason;
+    entry.change({ endpoints: connected.value });
+    await finishEtcFiles(entry, hostname, network, connected.value, linkLines(context, entry));
+    await bindPending(entry, made.value);
+    await made.value.start();
+  } catch (error) {
+    await undoStart(context, entry, runtime, error);
+    throw error;
+  }
+  const running = runtime!;
+  entry.change({ status: 'running', netns: network.path, pid: running.pid, startedMs: context.clock.now(), error: undefined, exit: undefined, ...(options.byPolicy ? {} : { stoppedByUser: false }) });
+  watch(context, entry, running, network.path);
+  await entry.save();
+  context.emit(entry, 'start');
+  startHealthChecks(context, entry);
+}
+
+async function undoStart(context: Context, entry: Entry, runtime: RuntimeContainer | undefined, error: unknown): Promise<void> {
+  for (const attachment of entry.pending) attachment.abandon();
+  entry.pending.clear();
+  if (runtime !== undefined) await runtime.remove().catch((failure: unknown) => context.logger.warn('a container that did not start was not removed', { container: entry.short, error: messageOf(failure) }));
+  entry.run = undefined;
+  await tidy(context, entry, undefined);
+  const message = messageOf(error);
+  entry.change({ status: entry.state.status === 'restarting' ? 'exited' : entry.state.status, pid: undefined, endpoints: [], error: message, exit: { code: startFailureCode(message), oomKilled: false, finishedMs: context.clock.now() } });
+  await entry.save();
+}
+
+interface NetworkSetUp {
+  readonly path: string | undefined;
+  /** True when the namespace was made for this container. */
+  readonly own: boolean;
+  readonly hostsPath?: string;
+  readonly resolvConfPath?: string;
+  readonly hostnamePath?: string;
+}
+
+async function prepareNamespace(context: Context, entry: Entry): Promise<NetworkSetUp> {
+  const { network } = entry.spec;
+  if (network.mode === 'host') return { path: 'host', own: false };
+  if (network.mode === 'namespace') {
+    if (network.container === undefined) {
+      return { path: network.path, own: false, ...(network.hostsPath === undefined ? {} : { hostsPath: network.hostsPath }), ...(network.resolvConfPath === undefined ? {} : { resolvConfPath: network.resolvConfPath }) };
+    }
+    const other = context.find(network.container);
+    if (other.run === undefined) {
+      throw new LongshoreError('conflict', `cannot join network namespace of a non running container: ${other.name}`, { object: `container ${other.name}`, remedy: `Start it first: docker start ${other.name}` });
+    }
+    return { path: other.run.netns, own: false, hostsPath: `${other.folder}/hosts`, resolvConfPath: `${other.folder}/resolv.conf`, hostnamePath: `${other.folder}/hostname` };
+  }
+  return { path: await context.networks.createNamespace(entry.id), own: true };
+}
+
+async function connect(context: Context, entry: Entry, setUp: NetworkSetUp): Promise<readonly Endpoint[]> {
+  const { network } = entry.spec;
+  if (network.mode !== 'networks' || setUp.path === undefined) return [];
+  const endpoints: Endpoint[] = [];
+  // One after another: the first is eth0 and has the default route and the published ports.
+  for (const [index, wanted] of network.endpoints.entries()) {
+    endpoints.push(await context.networks.connect(wanted.networkId, {
+      containerId: entry.id,
+      netns: setUp.path,
+      linkName: `eth${index}`,
+      aliases: aliasesOf(entry, wanted.aliases),
+      ...(wanted.address === undefined ? {} : { address: wanted.address }),
+      ...(wanted.mac === undefined ? {} : { mac: wanted.mac }),
+      ...(entry.spec.dns === undefined || entry.spec.dns.servers.length === 0 ? {} : { dnsServers: entry.spec.dns.servers }),
+      ...(index === 0 ? { ports: network.ports } : {}),
+    }));
+  }
+  return endpoints;
+}
+
+/** Names by which neighbours find a container: its own, its short id, and what the user gave. */
+export function aliasesOf(entry: Entry, aliases: readonly string[] = []): string[] {
+  return [...new Set([entry.name, entry.short, ...aliases])];
+}
+
+/** The files that are bind-mounted over /etc's; written once more when addresses are known. */
+async function writeEtcFiles(entry: Entry, hostname: string, network: NetworkSetUp): Promise<{ source: string; target: string }[]> {
+  const { folder, spec } = entry;
+  if (spec.owner === 'build' && spec.network.mode === 'none') return [];
+  const files = {
+    '/etc/resolv.conf': network.resolvConfPath ?? `${folder}/resolv.conf`,
+    '/etc/hostname': network.hostnamePath ?? `${folder}/hostname`,
+    '/etc/hosts': network.hostsPath ?? `${folder}/hosts`,
+  };
+  const writes: Promise<void>[] = [];
+  if (network.hostnamePath === undefined) writes.push(writeFile(files['/etc/hostname'], `${hostname}\n`));
+  if (network.hostsPath === undefined) writes.push(writeFile(files['/etc/hosts'], ''));
+  if (network.resolvConfPath === undefined) writes.push(writeFile(files['/etc/resolv.conf'], ''));
+  await Promise.all(writes);
+  return Object.entries(files).map(([target, source]) => ({ source, target }));
+}
+
+async function finishEtcFiles(entry: Entry, hostname: string, network: NetworkSetUp, endpoints: readonly Endpoint[], links: readonly string[]): Promise<void> {
+  const { folder, spec } = entry;
+  const writes: Promise<void>[] = [];
+  // Written in place: the container has the very file mounted.
+  if (network.hostsPath === undefined) writes.push(writeFile(`${folder}/hosts`, hostsFile(spec, hostname, endpoints, links)));
+  if (network.resolvConfPath === undefined) {
+    const mode = spec.network.mode !== 'networks' ? 'never' : spec.network.endpoints.some((endpoint) => endpoint.embeddedDns === true) ? 'always' : 'for-want-of-others';
+    writes.push(hostResolvConf().then((host) => writeFile(`${folder}/resolv.conf`, resolvConf(spec.dns, host, mode))));
+  }
+  await Promise.all(writes);
+}
+
+/** Lines of /etc/hosts for legacy links. @throws `conflict` for one whose container doesn't run */
+function linkLines(context: Context, entry: Entry): string[] {
+  return (entry.spec.links ?? []).map(({ container, alias }) => {
+    const other = context.find(container);
+    const address = other.state.endpoints[0]?.address;
+    if (address === undefined) throw new LongshoreError('conflict', `Cannot link to a non running container: /${other.name} AS /${entry.name}/${alias}`, { object: `container ${entry.name}`, remedy: `Start it first: docker start ${other.name}` });
+    return `${address}\t${[...new Set([alias, other.short, other.name])].join(' ')}`;
+  });
+}
+
+/** Connects those who attached before the start, so that they see the first byte. */
+async function bindPending(entry: Entry, runtime: RuntimeContainer): Promise<void> {
+  for (const attachment of entry.pending) attachment.bind(await runtime.attach());
+  entry.pending.clear();
+}
+
+async function resolveMounts(context: Context, entry: Entry): Promise<ResolvedMount[]> {
+  return Promise.all(entry.spec.mounts.map(async (mount): Promise<ResolvedMount> => {
+    if (mount.type === 'tmpfs') return mount;
+    if (mount.type === 'bind') {
+      await mustExist(mount.source);
+      return mount;
+    }
+    const volume = await context.volumes.create({ name: mount.volume });
+    if (mount.noCopy !== true) await populate(context, entry, volume.name, mount.target);
+    return { type: 'bind', source: volume.mountpoint, target: mount.target, readOnly: mount.readOnly };
+  }));
+}
+
+async function mustExist(source: string): Promise<void> {
+  try {
+    await access(source);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) throw error;
+    throw new LongshoreError('invalid', `invalid mount config for type "bind": bind source path does not exist: ${source}`, { object: source, remedy: 'Create it, or correct the path.' });
+  }
+}
+
+/** Gives a new volume what the image has at its place; by descriptor, since the image's links may lead anywhere. */
+async function populate(context: Context, entry: Entry, volume: string, target: string): Promise<void> {
+  let fd: number;
+  try {
+    fd = await openInRoot(entry.rootfs, target, O_PATH | constants.O_DIRECTORY);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR') || isErrno(error, 'ELOOP')) return; // the image has nothing there
+    throw error;
+  }
+  try {
+    await context.volumes.populate(volume, `/proc/self/fd/${fd}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function namespacePath(context: Context, choice: string | undefined, type: 'ipc' | 'pid' | 'uts'): string {
+  if (choice === undefined || choice === '' || choice === 'private' || choice === 'shareable') return 'private';
+  if (!choice.startsWith('container:')) return choice;
+  const other = context.find(choice.slice('container:'.length));
+  if (other.state.pid === undefined) throw notRunning(other);
+  return `/proc/${other.state.pid}/ns/${type}`;
+}
+
+async function findInit(): Promise<string> {
+  for (const path of INIT_PROGRAMS) {
+    try {
+      await access(path);
+      return path;
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+  }
+  throw new LongshoreError('unavailable', '--init wants a small init program, and none is installed', { object: 'tini', remedy: 'Install it: apt-get install tini' });
+}

@@ -1,0 +1,97 @@
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { LongshoreError } from '../../../lib/errors.ts';
+import type { AttachedStreams } from '../../runtime/runtime.ts';
+import { write } from '../answers.ts';
+import type { Deps } from '../deps.ts';
+import { frame, streamType } from '../frames.ts';
+import type { ApiRequest, Hijacked } from '../request.ts';
+import { DetachKeys } from './detach-keys.ts';
+import { sendLogs } from './logs.ts';
+
+/** `POST /containers/{name}/attach`: the container's streams over the connection itself. */
+export async function attachContainer(deps: Deps, request: ApiRequest, connection: Hijacked): Promise<void> {
+  const container = deps.containers.get(request.params['name']!);
+  if (container.status === 'paused') throw new LongshoreError('conflict', `container ${container.name} is paused, unpause the container before attach`);
+  if (container.status === 'restarting') throw new LongshoreError('conflict', `container ${container.name} is restarting, wait until the container is running`);
+  const keys = new DetachKeys(request.query.get('detachKeys') || undefined);
+  const tty = container.spec.process.terminal;
+  const { socket } = connection;
+  const streaming = request.flag('stream');
+  const streams = streaming ? await deps.containers.attach(container.id) : undefined;
+  connection.accept(streamType(tty, request.minor));
+  deps.containers.announce(container.id, 'attach');
+  if (request.flag('logs')) await sendLogs(deps.containers.logs(container.id, { stdout: request.flag('stdout'), stderr: request.flag('stderr') }), socket, { tty, timestamps: false });
+  if (streams === undefined) {
+    socket.end();
+    return;
+  }
+  await join(streams, socket, {
+    tty,
+    stdin: request.flag('stdin'),
+    stdout: request.flag('stdout'),
+    stderr: request.flag('stderr'),
+    keys,
+    onDetach: () => deps.containers.announce(container.id, 'detach'),
+  });
+}
+
+export interface JoinOptions {
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly keys?: DetachKeys;
+  readonly onDetach?: () => void;
+  /** Something else to wait for before the connection is ended. */
+  readonly beforeEnd?: Promise<void>;
+}
+
+/** Carries bytes between a container's streams and a connection until one of them ends. */
+export async function join(streams: AttachedStreams, socket: Duplex, options: JoinOptions): Promise<void> {
+  if (options.stdout || options.stderr) {
+    streams.onOutput((stream, data) => {
+      if (stream === 'stdout' ? !options.stdout : !options.stderr) return undefined;
+      return write(socket, options.tty ? data : frame(stream, data));
+    });
+  }
+  const { stdin } = streams;
+  if (options.stdin && stdin !== undefined) {
+    socket.on('data', (piece: Buffer) => {
+      const { data, detached } = options.tty && options.keys !== undefined ? options.keys.filter(piece) : { data: piece, detached: false };
+      if (data.length > 0 && !stdin.write(data)) {
+        socket.pause();
+        stdin.once('drain', () => socket.resume());
+      }
+      if (detached) {
+        options.onDetach?.();
+        streams.detach();
+      }
+    });
+    // The client has no more input; it still listens.
+    socket.on('end', () => stdin.end());
+  } else {
+    // Only to see the client go.
+    socket.resume();
+  }
+  socket.once('close', () => streams.detach());
+  await streams.closed;
+  if (!socket.destroyed) await options.beforeEnd;
+  socket.end();
+}
+
+/** The same for a client that did not ask for an upgrade: output only, as the answer's body. */
+export async function attachAsBody(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<void> {
+  const container = deps.containers.get(request.params['name']!);
+  const tty = container.spec.process.terminal;
+  const streams = request.flag('stream') ? await deps.containers.attach(container.id) : undefined;
+  response.writeHead(200, { 'Content-Type': streamType(tty, request.minor) });
+  response.flushHeaders();
+  if (request.flag('logs')) await sendLogs(deps.containers.logs(container.id, { stdout: request.flag('stdout'), stderr: request.flag('stderr') }), response, { tty, timestamps: false });
+  if (streams !== undefined) {
+    streams.onOutput((stream, data) => (request.flag(stream) ? write(response, tty ? data : frame(stream, data)) : undefined));
+    request.signal.addEventListener('abort', () => streams.detach(), { once: true });
+    await streams.closed;
+  }
+  response.end();
+}

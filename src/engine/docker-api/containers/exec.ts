@@ -1,0 +1,168 @@
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { LongshoreError, messageOf } from '../../../lib/errors.ts';
+import type { ExecSession } from '../../runtime/runtime.ts';
+import { write } from '../answers.ts';
+import type { Deps } from '../deps.ts';
+import { frame, streamType } from '../frames.ts';
+import type { ApiRequest, Hijacked, JsonAnswer } from '../request.ts';
+import { join } from './attach.ts';
+import { DetachKeys } from './detach-keys.ts';
+import type { ExecConfig, ExecRecord } from './exec-registry.ts';
+import { sizeIn } from './lifecycle.ts';
+
+interface StartBody { Detach?: boolean; Tty?: boolean; ConsoleSize?: [number, number] | null }
+
+/** `POST /containers/{name}/exec`. */
+export async function createExec(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
+  const config = await request.json<ExecConfig>();
+  if (config?.Cmd === undefined || config.Cmd === null || config.Cmd.length === 0) throw new LongshoreError('invalid', 'No exec command specified');
+  const container = deps.containers.get(request.params['name']!);
+  if (container.status === 'paused') throw new LongshoreError('conflict', `container ${container.name} is paused, unpause the container before exec`);
+  if (container.pid === undefined) throw new LongshoreError('conflict', `container ${container.id} is not running`);
+  const record = deps.execs.add(container.id, config);
+  deps.containers.announce(container.id, `exec_create: ${config.Cmd.join(' ')}`, { execID: record.id });
+  return { status: 201, body: { Id: record.id } };
+}
+
+/** `POST /exec/{id}/start` of a client that wants the streams: over the connection itself. */
+export async function startExec(deps: Deps, request: ApiRequest, connection: Hijacked): Promise<void> {
+  const body = (await request.json<StartBody>()) ?? {};
+  const record = startable(deps, request);
+  if (body.Detach === true) {
+    await startDetached(deps, record);
+    connection.socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+    return;
+  }
+  const tty = record.config.Tty ?? false;
+  const keys = new DetachKeys(record.config.DetachKeys || undefined);
+  record.started = true;
+  connection.accept(streamType(tty, request.minor));
+  await attachTo(deps, record, body, connection.socket, keys);
+}
+
+/** The same for a client that did not ask for an upgrade: detached, or with output only. */
+export async function startExecAsBody(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<JsonAnswer | void> {
+  const body = (await request.json<StartBody>()) ?? {};
+  const record = startable(deps, request);
+  if (body.Detach === true) {
+    await startDetached(deps, record);
+    return {};
+  }
+  record.started = true;
+  response.writeHead(200, { 'Content-Type': streamType(record.config.Tty ?? false, request.minor) });
+  response.flushHeaders();
+  const session = await begin(deps, record, body).catch((error: unknown) => {
+    response.end(failureText(record, error));
+    return undefined;
+  });
+  if (session === undefined) return;
+  session.onOutput((stream, data) => write(response, record.config.Tty === true ? data : frame(stream, data)));
+  request.signal.addEventListener('abort', () => session.detach(), { once: true });
+  await session.closed;
+  await finished(deps, record, session);
+  response.end();
+}
+
+function startable(deps: Deps, request: ApiRequest): ExecRecord {
+  const record = deps.execs.get(request.params['id']!);
+  if (record.started) throw new LongshoreError('conflict', `exec command ${record.id} has already ${record.exitCode === undefined ? 'been started' : 'run'}`);
+  const container = deps.containers.get(record.containerId);
+  if (container.pid === undefined) throw new LongshoreError('conflict', `container ${container.id} is not running`);
+  return record;
+}
+
+async function startDetached(deps: Deps, record: ExecRecord): Promise<void> {
+  record.started = true;
+  const session = await begin(deps, record, {});
+  session.onOutput(() => undefined); // nobody looks, but the process must be able to write
+  void finished(deps, record, session);
+}
+
+async function attachTo(deps: Deps, record: ExecRecord, body: StartBody, socket: Duplex, keys: DetachKeys): Promise<void> {
+  let session: ExecSession;
+  try {
+    session = await begin(deps, record, body);
+  } catch (error) {
+    // The connection has been taken over: the reason can only go where the output would.
+    socket.end(failureText(record, error));
+    return;
+  }
+  const { config } = record;
+  const ended = finished(deps, record, session);
+  await join(session, socket, {
+    tty: config.Tty ?? false, stdin: config.AttachStdin ?? false, stdout: config.AttachStdout ?? false, stderr: config.AttachStderr ?? false, keys,
+    // The client asks for the code as soon as the stream ends: it is there by then.
+    beforeEnd: ended,
+  });
+}
+
+function failureText(record: ExecRecord, error: unknown): Buffer {
+  const text = Buffer.from(`${messageOf(error)}\r\n`);
+  return record.config.Tty === true ? text : frame('stdout', text);
+}
+
+async function begin(deps: Deps, record: ExecRecord, body: StartBody): Promise<ExecSession> {
+  const { config } = record;
+  const size = body.ConsoleSize ?? config.ConsoleSize;
+  deps.containers.announce(record.containerId, `exec_start: ${(config.Cmd ?? []).join(' ')}`, { execID: record.id });
+  try {
+    const session = await deps.containers.exec(record.containerId, {
+      args: config.Cmd ?? [],
+      env: config.Env ?? [],
+      ...(config.WorkingDir ? { cwd: config.WorkingDir } : {}),
+      ...(config.User ? { user: config.User } : {}),
+      terminal: config.Tty ?? false,
+      stdin: config.AttachStdin ?? false,
+      privileged: config.Privileged ?? false,
+      ...(size !== null && size !== undefined && size[0] > 0 ? { consoleSize: { rows: size[0], columns: size[1] } } : {}),
+    });
+    record.session = session;
+    return session;
+  } catch (error) {
+    const message = messageOf(error);
+    deps.execs.finish(record, /executable file not found|no such file or directory/.test(message) ? 127 : /permission denied|is a directory/.test(message) ? 126 : 128);
+    throw error;
+  }
+}
+
+async function finished(deps: Deps, record: ExecRecord, session: ExecSession): Promise<void> {
+  const { code } = await session.exit;
+  deps.execs.finish(record, code);
+  try {
+    deps.containers.announce(record.containerId, 'exec_die', { execID: record.id, exitCode: String(code) });
+  } catch (error) {
+    if (!(error instanceof LongshoreError)) throw error; // the container is gone, and its events with it
+  }
+}
+
+/** `POST /exec/{id}/resize?h=&w=`. */
+export async function resizeExec(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
+  const record = deps.execs.get(request.params['id']!);
+  const { columns, rows } = sizeIn(request);
+  if (record.session === undefined) throw new LongshoreError('conflict', `exec process is not running`, { object: `exec ${record.id}` });
+  await record.session.resize(columns, rows);
+  return {};
+}
+
+/** `GET /exec/{id}/json`. */
+export function inspectExec(deps: Deps, request: ApiRequest): JsonAnswer {
+  const record = deps.execs.get(request.params['id']!);
+  const { config } = record;
+  const [entrypoint = '', ...args] = config.Cmd ?? [];
+  return {
+    body: {
+      ID: record.id,
+      Running: record.session !== undefined,
+      ExitCode: record.exitCode ?? null,
+      ProcessConfig: { tty: config.Tty ?? false, entrypoint, arguments: args, privileged: config.Privileged ?? false, ...(config.User ? { user: config.User } : {}) },
+      OpenStdin: config.AttachStdin ?? false,
+      OpenStderr: config.AttachStderr ?? false,
+      OpenStdout: config.AttachStdout ?? false,
+      CanRemove: record.exitCode !== undefined,
+      ContainerID: record.containerId,
+      DetachKeys: '',
+      Pid: record.session?.pid ?? 0,
+    },
+  };
+}

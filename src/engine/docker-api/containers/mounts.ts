@@ -1,0 +1,120 @@
+import { posix } from 'node:path';
+import { LongshoreError } from '../../../lib/errors.ts';
+import type { MountSpec } from '../../containers/containers.ts';
+import type { Volumes } from '../../volumes/volumes.ts';
+import type { Config, HostConfig, Mount } from './config.ts';
+
+/** Options of `-v` that are about sharing mounts; the others are ro, rw, nocopy, or mean nothing on Linux. */
+const PROPAGATIONS = new Set(['shared', 'rshared', 'slave', 'rslave', 'private', 'rprivate']);
+const IGNORED = new Set(['rw', 'z', 'Z', 'consistent', 'cached', 'delegated', '']);
+
+export interface TranslatedMounts {
+  readonly mounts: readonly MountSpec[];
+  /** Folders that `-v` makes where there is nothing. */
+  readonly make: readonly string[];
+}
+
+/** The mounts that Binds, Mounts, Tmpfs and the image's volumes ask for; unnamed volumes are made here. @throws `invalid` */
+export async function translateMounts(config: Config, host: HostConfig, volumes: Volumes, from: readonly MountSpec[]): Promise<TranslatedMounts> {
+  const byTarget = new Map<string, MountSpec>();
+  const make: string[] = [];
+  const put = (mount: MountSpec, unique = true): void => {
+    if (unique && byTarget.has(mount.target)) throw new LongshoreError('invalid', `Duplicate mount point: ${mount.target}`, { object: mount.target });
+    byTarget.set(mount.target, mount);
+  };
+  for (const mount of from) put(mount, false);
+  const own = new Set<string>();
+  const once = (target: string): string => {
+    const clean = targetOf(target);
+    if (own.has(clean)) throw new LongshoreError('invalid', `Duplicate mount point: ${clean}`, { object: clean });
+    own.add(clean);
+    return clean;
+  };
+  for (const bind of host.Binds ?? []) {
+    const mount = parseBind(bind);
+    if (mount.type === 'volume') await volumes.create({ name: mount.volume });
+    else if (mount.type === 'bind') make.push(mount.source);
+    put({ ...mount, target: once(mount.target) }, false);
+  }
+  for (const mount of host.Mounts ?? []) put(await translateMount(mount, once(mount.Target ?? ''), volumes, make), false);
+  for (const [target, options] of Object.entries(host.Tmpfs ?? {})) put({ ...parseTmpfs(options), target: once(target) }, false);
+  for (const target of Object.keys(config.Volumes ?? {})) {
+    const clean = targetOf(target);
+    if (byTarget.has(clean)) continue;
+    const volume = await volumes.create({});
+    put({ type: 'volume', volume: volume.name, target: clean, readOnly: false });
+  }
+  return { mounts: [...byTarget.values()], make };
+}
+
+async function translateMount(mount: Mount, target: string, volumes: Volumes, make: string[]): Promise<MountSpec> {
+  const readOnly = mount.ReadOnly ?? false;
+  switch (mount.Type) {
+    case 'bind': {
+      const source = mount.Source ?? '';
+      if (!source.startsWith('/')) throw new LongshoreError('invalid', `invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`);
+      if (mount.BindOptions?.CreateMountpoint === true) make.push(source);
+      return { type: 'bind', source, target, readOnly, ...(mount.BindOptions?.Propagation ? { propagation: mount.BindOptions.Propagation } : {}) };
+    }
+    case 'volume': {
+      if (mount.VolumeOptions?.Subpath) throw new LongshoreError('not-implemented', 'volume-subpath is not built', { object: target });
+      const driver = mount.VolumeOptions?.DriverConfig;
+      const volume = await volumes.create({
+        ...(mount.Source ? { name: mount.Source } : {}),
+        ...(driver?.Name ? { driver: driver.Name } : {}),
+        ...(driver?.Options ? { driverOpts: driver.Options } : {}),
+        ...(mount.VolumeOptions?.Labels ? { labels: mount.VolumeOptions.Labels } : {}),
+      });
+      return { type: 'volume', volume: volume.name, target, readOnly, noCopy: mount.VolumeOptions?.NoCopy ?? false };
+    }
+    case 'tmpfs':
+      return { type: 'tmpfs', target, readOnly, ...(mount.TmpfsOptions?.SizeBytes ? { sizeBytes: mount.TmpfsOptions.SizeBytes } : {}), ...(mount.TmpfsOptions?.Mode ? { mode: mount.TmpfsOptions.Mode } : {}) };
+    default:
+      throw new LongshoreError(['image', 'npipe', 'cluster'].includes(mount.Type ?? '') ? 'not-implemented' : 'invalid', `mount type "${mount.Type ?? ''}" is not supported`, { object: target, remedy: 'Use bind, volume or tmpfs.' });
+  }
+}
+
+/** `source:target[:options]`, or a target alone for an unnamed volume. @throws `invalid` */
+function parseBind(bind: string): MountSpec {
+  const parts = bind.split(':');
+  if (parts.length < 2 || parts.length > 3 || parts[0] === '' || parts[1] === '') throw new LongshoreError('invalid', `invalid volume specification: '${bind}'`, { remedy: 'Write source:target or source:target:options.' });
+  const [source, target, options = ''] = parts as [string, string, string?];
+  let readOnly = false;
+  let noCopy = false;
+  let propagation: string | undefined;
+  for (const option of options.split(',')) {
+    if (option === 'ro') readOnly = true;
+    else if (option === 'nocopy') noCopy = true;
+    else if (PROPAGATIONS.has(option)) propagation = option;
+    else if (!IGNORED.has(option)) throw new LongshoreError('invalid', `invalid mode: ${options}`, { object: bind });
+  }
+  if (source.startsWith('/')) return { type: 'bind', source: posix.normalize(source), target, readOnly, ...(propagation === undefined ? {} : { propagation }) };
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(source)) {
+    throw new LongshoreError('invalid', `create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`, { object: bind });
+  }
+  return { type: 'volume', volume: source, target, readOnly, noCopy };
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+function parseTmpfs(options: string): Extract<MountSpec, { type: 'tmpfs' }> {
+  let sizeBytes: number | undefined;
+  let mode: number | undefined;
+  let readOnly = false;
+  for (const option of options.split(',')) {
+    const size = /^size=(\d+)([kmg]?)$/i.exec(option);
+    const bits = /^mode=([0-7]+)$/.exec(option);
+    if (size !== null) sizeBytes = Number(size[1]) * UNITS[size[2]!.toLowerCase()]!;
+    else if (bits !== null) mode = Number.parseInt(bits[1]!, 8);
+    else if (option === 'ro') readOnly = true;
+    else if (!/^(rw|exec|noexec|suid|nosuid|dev|nodev|)$/.test(option)) throw new LongshoreError('invalid', `invalid tmpfs option "${option}"`);
+  }
+  return { type: 'tmpfs', target: '', readOnly, ...(sizeBytes === undefined ? {} : { sizeBytes }), ...(mode === undefined ? {} : { mode }) };
+}
+
+function targetOf(target: string): string {
+  if (!target.startsWith('/')) throw new LongshoreError('invalid', `invalid mount path: '${target}' mount path must be absolute`);
+  const clean = posix.normalize(target).replace(/(.)\/$/, '$1');
+  if (clean === '/') throw new LongshoreError('invalid', "invalid specification: destination can't be '/'");
+  return clean;
+}

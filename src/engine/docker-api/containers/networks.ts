@@ -1,0 +1,85 @@
+import { LongshoreError } from '../../../lib/errors.ts';
+import type { NetworkAttachment, NetworkSpec } from '../../containers/containers.ts';
+import type { Networks, PortBinding } from '../../network/network.ts';
+import type { Config, CreateBody, EndpointSettings, HostConfig } from './config.ts';
+
+export interface TranslatedNetwork {
+  readonly spec: NetworkSpec;
+  /** As `inspect` shows NetworkMode. */
+  readonly mode: string;
+  /** By network name. */
+  readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+}
+
+/** What NetworkMode, NetworkingConfig and the ports ask for. @throws `invalid`, `not-found` (network) */
+export async function translateNetwork(body: CreateBody, host: HostConfig, networks: Networks): Promise<TranslatedNetwork> {
+  const mode = host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode;
+  const given = body.NetworkingConfig?.EndpointsConfig ?? {};
+  if (body.NetworkDisabled === true || mode === 'none') return { spec: { mode: 'none' }, mode, endpoints: {} };
+  if (mode === 'host') {
+    return { spec: { mode: 'host' }, mode, endpoints: {} };
+  }
+  if (mode.startsWith('container:')) {
+    const container = mode.slice('container:'.length);
+    if (body.Hostname) throw new LongshoreError('invalid', 'conflicting options: hostname and the network mode');
+    if (Object.keys(host.PortBindings ?? {}).length > 0) throw new LongshoreError('invalid', 'conflicting options: port publishing and the container type network mode');
+    return { spec: { mode: 'namespace', path: '', container }, mode, endpoints: {} };
+  }
+  // The network of NetworkMode comes first: it has the default route and the ports.
+  const wanted = new Map<string, EndpointSettings>();
+  const first = Object.keys(given).find((name) => name === mode || (mode === 'bridge' && name === 'default'));
+  wanted.set(mode, (first === undefined ? undefined : given[first]) ?? {});
+  for (const [name, settings] of Object.entries(given)) if (name !== first) wanted.set(name, settings ?? {});
+  const endpoints: NetworkAttachment[] = [];
+  const named: Record<string, EndpointSettings> = {};
+  for (const [name, settings] of wanted) {
+    const network = await networks.get(name);
+    if (named[network.name] !== undefined) continue; // the same one by name and by id
+    named[network.name] = settings;
+    endpoints.push(attachmentOf(network, settings, body.MacAddress));
+  }
+  return { spec: { mode: 'networks', endpoints, ports: ports(body, host) }, mode, endpoints: named };
+}
+
+/** What an endpoint's settings ask of a network. */
+export function attachmentOf(network: { readonly id: string; readonly name: string }, settings: EndpointSettings, mac?: string): NetworkAttachment {
+  const address = settings.IPAMConfig?.IPv4Address;
+  const isDefault = network.name === 'bridge';
+  if (isDefault && address) throw new LongshoreError('invalid', 'invalid endpoint settings:\nuser specified IP address is supported on user defined networks only', { object: `network ${network.name}` });
+  if (isDefault && (settings.Aliases?.length ?? 0) > 0 && settings.NetworkID === undefined) {
+    throw new LongshoreError('invalid', 'invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks', { object: `network ${network.name}` });
+  }
+  const given = settings.MacAddress || mac;
+  return { networkId: network.id, aliases: settings.Aliases ?? [], embeddedDns: !isDefault, ...(address ? { address } : {}), ...(given ? { mac: given } : {}) };
+}
+
+/** The ports to publish: those bound, and with PublishAllPorts all that are exposed. @throws `invalid` */
+function ports(config: Config, host: HostConfig): PortBinding[] {
+  const list: PortBinding[] = [];
+  for (const [port, bindings] of Object.entries(host.PortBindings ?? {})) {
+    const { containerPort, protocol } = parsePort(port);
+    for (const binding of bindings ?? [{}]) {
+      const range = /^(\d*)(?:-(\d+))?$/.exec(binding.HostPort ?? '');
+      if (range === null || Number(range[1]) > 65_535) throw new LongshoreError('invalid', `invalid port specification: "${binding.HostPort ?? ''}"`, { object: port });
+      const hostPort = Number(range[1] || 0);
+      list.push({ containerPort, protocol, ...(binding.HostIp ? { hostIp: binding.HostIp } : {}), ...(hostPort === 0 ? {} : { hostPort }) });
+    }
+  }
+  if (host.PublishAllPorts === true) {
+    for (const port of Object.keys(config.ExposedPorts ?? {})) {
+      if (Object.hasOwn(host.PortBindings ?? {}, port)) continue;
+      list.push(parsePort(port));
+    }
+  }
+  return list;
+}
+
+/** `80/tcp`, or `80`. @throws `invalid` */
+export function parsePort(text: string): { containerPort: number; protocol: 'tcp' | 'udp' } {
+  const parts = /^(\d+)(?:\/(\w+))?$/.exec(text);
+  const containerPort = Number(parts?.[1]);
+  const protocol = parts?.[2]?.toLowerCase() ?? 'tcp';
+  if (parts === null || containerPort < 1 || containerPort > 65_535) throw new LongshoreError('invalid', `invalid port specification: "${text}"`);
+  if (protocol !== 'tcp' && protocol !== 'udp') throw new LongshoreError(protocol === 'sctp' ? 'not-implemented' : 'invalid', `ports of protocol ${protocol} can't be published`, { object: text });
+  return { containerPort, protocol };
+}

@@ -1,0 +1,65 @@
+import { LongshoreError } from '../../../lib/errors.ts';
+import type { Image } from '../../images/images.ts';
+import type { Deps } from '../deps.ts';
+import type { ApiRequest, JsonAnswer } from '../request.ts';
+import { untilMs } from '../containers/lifecycle.ts';
+import { familiar } from './names.ts';
+
+const FILTERS = ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until'];
+
+/** `GET /images/json`, newest first. */
+export async function listImages(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
+  const filters = request.filters(FILTERS);
+  const images = [...(await deps.images.list())];
+  const dangling = filters.boolean('dangling');
+  const before = filters.has('before') ? (await deps.images.get(filters.get('before')[0]!)).createdMs : undefined;
+  const since = filters.has('since') ? (await deps.images.get(filters.get('since')[0]!)).createdMs : undefined;
+  const until = filters.has('until') ? untilMs(filters.get('until')[0]!, deps.clock.now()) : undefined;
+  const patterns = filters.get('reference').map(globOf);
+  const rows: unknown[] = [];
+  for (const image of images.sort((a, b) => b.createdMs - a.createdMs)) {
+    if (dangling !== undefined && (image.references.length === 0) !== dangling) continue;
+    if (!filters.labels(image.document.config.Labels ?? {})) continue;
+    if ((before !== undefined && image.createdMs >= before) || (since !== undefined && image.createdMs <= since) || (until !== undefined && image.createdMs > until)) continue;
+    let tags = image.references.map(familiar);
+    if (patterns.length > 0) {
+      tags = tags.filter((tag) => patterns.some((matches) => matches(tag) || matches(tag.replace(/:[^:/]+$/, ''))));
+      if (tags.length === 0) continue;
+    }
+    rows.push(summary(deps, image, tags));
+  }
+  return { body: rows };
+}
+
+function summary(deps: Deps, image: Image, tags: readonly string[]): Record<string, unknown> {
+  const containers = deps.containers.list().filter((container) => container.spec.image.id === image.id).length;
+  return {
+    Id: image.id,
+    ParentId: '',
+    RepoTags: tags,
+    RepoDigests: image.repoDigests.map(familiar),
+    Created: Math.floor(image.createdMs / 1000),
+    Size: image.sizeBytes,
+    SharedSize: -1,
+    Labels: image.document.config.Labels ?? null,
+    Containers: containers,
+  };
+}
+
+/** Go's path.Match, for `*`, `?` and `[…]`; `*` stops at a slash. */
+function globOf(pattern: string): (name: string) => boolean {
+  let source = '';
+  for (let i = 0; i < pattern.length; i++) {
+    const c = pattern[i]!;
+    if (c === '*') source += source.endsWith('[^/]*') ? '' : '[^/]*';
+    else if (c === '?') source += '[^/]';
+    else if (c === '[') {
+      const end = pattern.indexOf(']', i);
+      if (end < 0) throw new LongshoreError('invalid', `invalid filter 'reference=${pattern}': syntax error in pattern`);
+      source += `[${pattern.slice(i + 1, end).replace(/[\\\]]/g, '\\$&')}]`;
+      i = end;
+    } else source += c.replace(/[.+^${}()|\\\]]/g, '\\$&');
+  }
+  const expression = new RegExp(`^${source}$`);
+  return (name) => expression.test(name);
+}
