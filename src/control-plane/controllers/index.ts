@@ -13,6 +13,10 @@ import { EndpointMirrorController } from './endpoints/mirror-controller.ts';
 import { EndpointSliceController } from './endpoints/slice-controller.ts';
 import { GarbageCollector } from './garbage/collector.ts';
 import { NamespaceController } from './namespace/controller.ts';
+import { createNodeIpamController } from './node/ipam.ts';
+import { NodeLifecycleController } from './node/lifecycle-controller.ts';
+import { PodGarbageCollector } from './node/pod-gc.ts';
+import { TaintEvictionController } from './node/taint-eviction.ts';
 import type { ControllersOptions } from './options.ts';
 import { ReplicaController } from './replica-set/controller.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/kinds.ts';
@@ -29,6 +33,10 @@ export const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'root-ca-cert-publisher', create: createRootCaPublisher },
   { name: 'namespace-controller', create: (context) => new NamespaceController(context) },
   { name: 'generic-garbage-collector', component: 'garbage-collector-controller', create: (context) => new GarbageCollector(context) },
+  { name: 'node-controller', create: (context) => new NodeLifecycleController(context) },
+  { name: 'node-controller', component: 'taint-eviction-controller', create: (context) => new TaintEvictionController(context) },
+  { name: 'node-controller', component: 'cidrAllocator', create: createNodeIpamController },
+  { name: 'pod-garbage-collector', create: (context) => new PodGarbageCollector(context) },
 ];
 
 export interface StartOptions {

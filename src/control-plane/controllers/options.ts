@@ -10,8 +10,6 @@ export interface ControllersOptions {
   readonly nodeCidrMaskSize?: number;
   /** A node that was not heard of for so long is Unknown. */
   readonly nodeMonitorGraceMs?: number;
-  /** How often nodes are looked at. */
-  readonly nodeMonitorPeriodMs?: number;
   /** Finished pods beyond this many are deleted, oldest first. 0: never. */
   readonly terminatedPodThreshold?: number;
   /** Signs the request of a CertificateSigningRequest: PEM in, PEM out. Without it requests stay unsigned. */
