@@ -184,9 +184,13 @@ export class EngineNetworks implements Networks {
     const lost = (await host.links.list()).filter((link) => link.name.startsWith(prefix) && !known.has(link.name));
     await Promise.all(lost.filter((link) => /^v[0-9a-f]{8}$/.test(link.name.slice(prefix.length)) || /^-[0-9a-f]{8}$/.test(link.name.slice(prefix.length))).map((link) => host.links.retire(link.name)));
     for (const id of (await namespaces.ids()).keys()) if (!live.has(id)) await namespaces.remove(id);
+    // The first container finds the default bridge there.
+    const bridge = this.#find('bridge');
+    this.#bringUp(bridge).catch((error: unknown) => logger.warn('the default bridge can’t be set up', { error: messageOf(error) }));
   }
 
   async close(): Promise<void> {
+    await Promise.allSettled([...this.#states.values()].flatMap((state) => state.up ?? []));
     await this.#parts.namespaces.close();
     await this.#parts.dataPath.close();
     for (const state of this.#states.values()) {

@@ -5,6 +5,7 @@
  *   for what comes from outside (prerouting) and for what this machine sends (output), so 127.0.0.1 works as well.
  * - `engine-bridges`: our bridges; `engine-closed`: those that nothing but replies and published ports may enter from outside.
  * - `engine-same`: pairs of one bridge twice, since nft can't compare two fields.
+ * - `engine-home`: each bridge with its subnet.
  * - `engine-masquerade`: subnets whose containers leave the machine under its own address.
  * - `engine-internal`: bridges whose traffic stays within.
  */
@@ -21,6 +22,7 @@ const SETS: Readonly<Record<string, string>> = {
   'engine-closed': 'set { type ifname; }',
   'engine-internal': 'set { type ifname; }',
   'engine-same': 'set { type ifname . ifname; }',
+  'engine-home': 'set { type ifname . ipv4_addr; flags interval; }',
   'engine-masquerade': 'set { type ipv4_addr; flags interval; }',
 };
 
@@ -67,7 +69,8 @@ export function layout(instance: string, dnsPort: number, bridges: readonly Brid
   rule('forward', 'iifname @engine-bridges oifname @engine-bridges drop');
   rule('forward', 'oifname @engine-closed drop');
   // A container that comes back to its own network by a published port must see the answer come by the same way.
-  rule('postrouting', 'iifname . oifname @engine-same ct status dnat masquerade');
+  // (A bridged packet has no input interface here, so the sender's subnet tells.)
+  rule('postrouting', 'ct status dnat oifname . ip saddr @engine-home masquerade');
   rule('postrouting', 'oifname @engine-bridges ip saddr 127.0.0.0/8 masquerade');
   rule('postrouting', 'ip saddr @engine-masquerade oifname != @engine-bridges masquerade');
   for (const bridge of bridges) lines.push(...bridgeElements('add', instance, bridge));
@@ -79,7 +82,7 @@ export function layout(instance: string, dnsPort: number, bridges: readonly Brid
 export function bridgeElements(verb: 'add' | 'delete', instance: string, rules: BridgeRules): string[] {
   const table = instanceTable(instance);
   const name = `"${rules.bridge}"`;
-  const lines = [`${verb} element ${table} engine-bridges { ${name} }`, `${verb} element ${table} engine-same { ${name} . ${name} }`];
+  const lines = [`${verb} element ${table} engine-bridges { ${name} }`, `${verb} element ${table} engine-same { ${name} . ${name} }`, `${verb} element ${table} engine-home { ${name} . ${rules.subnet} }`];
   if (rules.internal) lines.push(`${verb} element ${table} engine-internal { ${name} }`);
   if (!rules.routed) lines.push(`${verb} element ${table} engine-closed { ${name} }`);
   if (rules.masquerade && !rules.internal && !rules.routed) lines.push(`${verb} element ${table} engine-masquerade { ${rules.subnet} }`);

@@ -7,9 +7,22 @@ export interface Volumes {
   create(options: { readonly name?: string; readonly driver?: string; readonly labels?: Readonly<Record<string, string>>; readonly driverOpts?: Readonly<Record<string, string>> }): Promise<Volume>;
   /** @throws `conflict` when `users` names containers */
   remove(name: string, options: { readonly force?: boolean; readonly users: readonly string[] }): Promise<void>;
-  /** Fills a new, empty volume with what the image has at the mount's path (owner, mode and links kept). Once per volume. */
-  populate(name: string, from: string): Promise<void>;
+  /**
+   * Fills a new, empty volume with what the image has at the mount's path (owner, mode, links and attributes kept). Once per volume.
+   * `path` is resolved within `root`, the mounted image, as in a chroot: an image's symlinks lead nowhere else. Nothing there, or no folder: the volume stays empty.
+   * A string alone is trusted: a folder that no image or container can have prepared.
+   */
+  populate(name: string, from: string | { readonly root: string; readonly path: string }): Promise<void>;
   usage(name: string): Promise<number>;
+  /**
+   * Makes the volume's data reachable (a volume with a device, such as NFS, tmpfs or a bind, is mounted at its first use) and
+   * returns the mountpoint. To be called before each start of a container that uses it.
+   */
+  ready(name: string): Promise<string>;
+  /** Unmounts what `ready` mounted; for the caller that knows that no container uses the volume any more. */
+  release(name: string): Promise<void>;
+  /** Unmounts all; data and definitions stay. */
+  destroy(): Promise<void>;
 }
 
 export interface Volume {
