@@ -176,6 +176,8 @@ export interface AuthorizationAttributes {
   readonly subresource: string;
   readonly namespace: string;
   readonly name: string;
+  /** Of a list, watch or deletecollection: a node may list the pods that are bound to it, and no others. */
+  readonly fieldSelector?: string;
   /** Set, instead of the five above, for a path that is no resource. */
   readonly path?: string;
 }

@@ -95,7 +95,7 @@ export class InProcessDoor {
   }
 
   async list<T extends KubeObject>(ref: Ref, namespace: string | undefined, options: List = {}): Promise<ObjectList<T>> {
-    const resource = this.#enter(ref, 'list', undefined, namespace, undefined, options.signal);
+    const resource = this.#enter(ref, 'list', undefined, namespace, undefined, options.signal, options.fieldSelector);
     const page = await this.#registry.list(this.#context('list', options.signal), resource, namespace, options);
     return {
       metadata: {
@@ -134,7 +134,7 @@ export class InProcessDoor {
   }
 
   async deleteCollection(ref: Ref, namespace: string | undefined, options: Delete & Selection = {}): Promise<void> {
-    const resource = this.#enter(ref, 'deletecollection', undefined, namespace, undefined, options.signal);
+    const resource = this.#enter(ref, 'deletecollection', undefined, namespace, undefined, options.signal, options.fieldSelector);
     await this.#registry.deleteCollection(this.#context('deletecollection', options.signal), resource, namespace, options, options);
   }
 
@@ -151,7 +151,7 @@ export class InProcessDoor {
       sink.ended(error);
     };
     try {
-      const resource = this.#enter(ref, 'watch', undefined, namespace, undefined, undefined);
+      const resource = this.#enter(ref, 'watch', undefined, namespace, undefined, undefined, options.fieldSelector);
       const halt = this.#registry.watch(this.#context('watch', undefined), resource, namespace, options, {
         event: (type, object) => {
           if (!over) sink.event(type, object.object as T);
@@ -171,10 +171,10 @@ export class InProcessDoor {
     };
   }
 
-  #enter(ref: Ref, verb: string, subresource: string | undefined, namespace: string | undefined, name: string | undefined, signal: AbortSignal | undefined): ResourceInfo {
+  #enter(ref: Ref, verb: string, subresource: string | undefined, namespace: string | undefined, name: string | undefined, signal: AbortSignal | undefined, fieldSelector?: string): ResourceInfo {
     signal?.throwIfAborted();
     const resource = this.#resources.require(ref);
-    this.#access.check(this.#user, verb, resource, subresource, namespace, name);
+    this.#access.check(this.#user, verb, resource, subresource, namespace ?? (resource.group === '' && resource.resource === 'namespaces' ? name : undefined), name, fieldSelector);
     const verbs = subresource === undefined ? resource.verbs : resource.subresources.find((sub) => sub.name === subresource)?.verbs;
     if (verbs === undefined || !verbs.includes(verb)) throw methodNotSupported(resource, verb);
     return resource;

@@ -38,11 +38,11 @@ export class Lookup {
     }
   }
 
-  /** All of a namespace, or of all namespaces. */
-  list<T extends KubeObject>(group: string, resource: string, namespace: string | undefined): readonly T[] {
+  /** All of a namespace, or of all namespaces; with a field selector, those that it picks. */
+  list<T extends KubeObject>(group: string, resource: string, namespace: string | undefined, fieldSelector?: string): readonly T[] {
     const row = this.#resources.findAny(group, resource);
     if (row === undefined) return [];
-    const page = this.#bound().list(CONTEXT, row, namespace, { resourceVersion: '0' });
+    const page = this.#bound().list(CONTEXT, row, namespace, { resourceVersion: '0', ...(fieldSelector !== undefined && { fieldSelector }) });
     if (page instanceof Promise) throw new LongshoreError('internal', `${resource} are not served from memory`);
     return page.items.map((item) => item.object as T);
   }

@@ -5,6 +5,7 @@ import type { Logger } from '../../lib/log.ts';
 import { Metrics } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ResourceInfo } from '../../types/kubernetes/resource-info.ts';
+import { admissionChain } from './admission/chain.ts';
 import { Authenticator } from './authn/authenticator.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
 import { keyIdOf } from './authn/jwt.ts';
@@ -14,9 +15,12 @@ import { authenticated } from './authn/users.ts';
 import { Access } from './authz/access.ts';
 import { accessReviews } from './authz/access-reviews.ts';
 import { AuthorizerChain } from './authz/chain.ts';
+import { NodeAuthorizer } from './authz/node.ts';
 import { RbacAuthorizer } from './authz/rbac.ts';
 import { feedRbac } from './authz/rbac-feed.ts';
+import type { RoleObject } from './authz/rbac-types.ts';
 import { putFirstObjects } from './bootstrap/first-objects.ts';
+import { defaultPolicy } from './bootstrap/policy.ts';
 import { firstAddress } from './bootstrap/service.ts';
 import type { AdmissionPlugin, Registry, UserInfo } from './contract.ts';
 import { addDiscovery } from './discovery/paths.ts';
@@ -112,9 +116,10 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const tokens = new ServiceAccountTokens({ issuer, audiences: [issuer], keys: [{ id: keyIdOf(signing.publicKey), ...signing }], lookup, clock, random });
   const authenticator = new Authenticator({ staticTokens: options.staticTokens ?? new Map(), serviceAccounts: tokens, bootstrap: new BootstrapTokens(lookup, clock), anonymous: true });
   const rbac = new RbacAuthorizer();
-  const access = new Access(new AuthorizerChain([rbac]));
+  const nodeRules = (defaultPolicy().find(({ resource, object }) => resource === 'clusterroles' && object.metadata?.name === 'system:node')!.object as RoleObject).rules;
+  const access = new Access(new AuthorizerChain([new NodeAuthorizer(lookup, nodeRules), rbac]));
 
-  const inner = await options.openRegistry({ admission: [] });
+  const inner = await options.openRegistry({ admission: admissionChain({ lookup, access, rbac, clock, random }) });
   lookup.bind(inner);
   const stopFeed = feedRbac(rbac, inner, resources, clock, logger);
   const decode = (group: string, resource: string, body: unknown) => {

@@ -3,7 +3,9 @@ import type { TokenRequest, TokenReview } from '../../../types/kubernetes/genera
 import type { Pod, Secret } from '../../../types/kubernetes/generated/core-v1.ts';
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import { isReason } from '../../../types/kubernetes/status.ts';
+import { checkNodeTokenRequest } from '../admission/node-restriction.ts';
 import type { DecodeBody } from '../authz/access-reviews.ts';
+import { nodeNameOf } from '../authz/node.ts';
 import type { UserInfo } from '../contract.ts';
 import { badRequest, conflict, invalid, notFound } from '../errors.ts';
 import type { Virtual } from '../front.ts';
@@ -29,7 +31,12 @@ export function authenticationReviews(parts: { readonly authenticator: Authentic
     },
     {
       group: '', resource: 'serviceaccounts', subresource: 'token',
-      create: (_context, namespace, name, body) => requestToken(decode(GROUP, 'tokenrequests', body) as TokenRequest, namespace!, name!, parts),
+      create: (context, namespace, name, body) => {
+        const request = decode(GROUP, 'tokenrequests', body) as TokenRequest;
+        const node = nodeNameOf(context.user);
+        if (node !== undefined) checkNodeTokenRequest(node, parts.lookup, { namespace: namespace!, name: name!, reference: request.spec.boundObjectRef, audiences: request.spec.audiences ?? [] });
+        return requestToken(request, namespace!, name!, parts);
+      },
     },
   ];
 }

@@ -1,6 +1,7 @@
 import { StatusError } from '../../../types/kubernetes/status.ts';
 import type { Authorizer, AuthorizationAttributes, UserInfo } from '../contract.ts';
 import { failure, qualified } from '../errors.ts';
+import { nameInFieldSelector } from '../field-terms.ts';
 
 /** Asks the authorizer and words the refusal as the API server does. Both doors come through here. */
 export class Access {
@@ -10,10 +11,14 @@ export class Access {
     this.#authorizer = authorizer;
   }
 
-  /** @throws StatusError 403 unless the user may */
-  check(user: UserInfo, verb: string, resource: { readonly group: string; readonly resource: string }, subresource: string | undefined, namespace: string | undefined, name: string | undefined): void {
+  /**
+   * @param fieldSelector of a list, watch or deletecollection; `metadata.name=x` in it names the object
+   * @throws StatusError 403 unless the user may
+   */
+  check(user: UserInfo, verb: string, resource: { readonly group: string; readonly resource: string }, subresource: string | undefined, namespace: string | undefined, name: string | undefined, fieldSelector?: string): void {
     const attributes: AuthorizationAttributes = {
-      user, verb, group: resource.group, resource: resource.resource, subresource: subresource ?? '', namespace: namespace ?? '', name: name ?? '',
+      user, verb, group: resource.group, resource: resource.resource, subresource: subresource ?? '', namespace: namespace ?? '', name: name ?? (fieldSelector === undefined ? '' : nameInFieldSelector(fieldSelector) ?? ''),
+      ...(fieldSelector !== undefined && { fieldSelector }),
     };
     const decision = this.#authorizer.authorize(attributes);
     if (!decision.allowed) throw denied(attributes, decision.reason);

@@ -19,7 +19,7 @@ import type { Door } from './verbs/door.ts';
 import { get } from './verbs/get.ts';
 import { list } from './verbs/list.ts';
 import { remove, removeCollection } from './verbs/remove.ts';
-import { nameInFieldSelector, watch } from './verbs/watch.ts';
+import { watch } from './verbs/watch.ts';
 import { create, patch, update } from './verbs/write.ts';
 
 /** The subresources that lead to a node or a pod instead of to the registry; `streams/` has it. */
@@ -124,12 +124,12 @@ export class RequestHandler {
 
   #authorize(user: UserInfo, verb: string, route: ResourceRoute, target: Target, connecting: boolean): void {
     const { access } = this.#parts.door;
-    const name = route.name ?? (verb === 'list' || verb === 'watch' || verb === 'deletecollection' ? nameInFieldSelector(target.query.get('fieldSelector')) : undefined);
+    const fieldSelector = route.name === undefined && verb !== 'create' ? target.query.get('fieldSelector') : undefined;
     // A namespace is authorised as an object within itself, so that its own roles can reach it.
     const namespace = route.namespace ?? (route.group === '' && route.resourceName === 'namespaces' ? route.name : undefined);
     const named = { group: route.group, resource: route.resourceName };
-    access.check(user, verb, named, route.subresource, namespace, name);
-    if (connecting && verb === 'get' && route.resourceName === 'pods' && NEEDS_CREATE.has(route.subresource!)) access.check(user, 'create', named, route.subresource, namespace, name);
+    access.check(user, verb, named, route.subresource, namespace, route.name, fieldSelector);
+    if (connecting && verb === 'get' && route.resourceName === 'pods' && NEEDS_CREATE.has(route.subresource!)) access.check(user, 'create', named, route.subresource, namespace, route.name);
   }
 
   /** @throws StatusError 404 or 405 when nothing like that is served */

@@ -4,6 +4,7 @@ import { randomInt } from '../../../../lib/random.ts';
 import type { StoredObject } from '../../contract.ts';
 import { encodeJson } from '../../codec/json.ts';
 import { statusOf } from '../../errors.ts';
+import { nameInFieldSelector } from '../../field-terms.ts';
 import { notAcceptable, type Wanted } from '../accept.ts';
 import type { BodyStream } from '../exchange.ts';
 import { watchParameters } from '../options.ts';
@@ -115,13 +116,4 @@ function tableBookmark(object: KubeObject): Buffer {
 
 function errorFrame(error: Error): Buffer {
   return Buffer.from(`{"type":"ERROR","object":${JSON.stringify(statusOf(error))}}\n`);
-}
-
-/** `metadata.name=x` alone or among others: found by index instead of by looking at everything. */
-export function nameInFieldSelector(selector: string | undefined): string | undefined {
-  for (const term of selector?.split(',') ?? []) {
-    const match = /^metadata\.name==?([^=].*)$/.exec(term.trim());
-    if (match !== null && !match[1]!.includes('\\')) return match[1]!;
-  }
-  return undefined;
 }
