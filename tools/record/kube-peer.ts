@@ -1,0 +1,95 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { exchange, tlsEndpoint, type TlsEndpoint } from './exchange.ts';
+import { SERVICE_CIDR, USERS } from './kube-player.ts';
+import { freePorts, Processes } from './processes.ts';
+
+const START_MS = 60_000;
+const run = promisify(execFile);
+
+export interface KubePeer extends AsyncDisposable {
+  readonly endpoint: TlsEndpoint;
+  /** As in `kube-apiserver v1.36.3`. */
+  readonly version: string;
+}
+
+/**
+ * Starts the real etcd and kube-apiserver on loopback, with their state in a
+ * temporary folder, and USERS as static tokens. Default flags otherwise.
+ * @param programs the folder that holds them
+ * @param controllers starts the real kube-controller-manager as well
+ * @throws Error that names the log of the program that did not start
+ */
+export async function startKubePeer(programs: string, controllers: boolean): Promise<KubePeer> {
+  const folder = await mkdtemp(join(tmpdir(), 'longshore-record-'));
+  const processes = new Processes(folder);
+  const stop = async (): Promise<void> => {
+    await processes[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const [etcdPort, etcdPeerPort, port] = await freePorts(3);
+    await run('openssl', ['genrsa', '-out', join(folder, 'sa.key'), '2048']);
+    await makeServingCertificate(folder);
+    await writeFile(join(folder, 'tokens.csv'), [...USERS].map(([token, { name, groups }]) => `${token},${name},${name}-uid,"${groups.join(',')}"\n`).join(''));
+    const etcd = `http://127.0.0.1:${etcdPort}`;
+    const peering = `http://127.0.0.1:${etcdPeerPort}`;
+    await processes.start('etcd', join(programs, 'etcd'), ['--data-dir', 'etcd', '--unsafe-no-fsync', '--listen-client-urls', etcd, '--advertise-client-urls', etcd, '--listen-peer-urls', peering, '--initial-advertise-peer-urls', peering, '--initial-cluster', `default=${peering}`]);
+    await processes.start('kube-apiserver', join(programs, 'kube-apiserver'), [
+      '--etcd-servers', etcd, '--secure-port', String(port), '--bind-address', '127.0.0.1', '--tls-cert-file', 'serving.crt', '--tls-private-key-file', 'serving.key',
+      '--service-account-key-file', 'sa.key', '--service-account-signing-key-file', 'sa.key', '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local',
+      '--authorization-mode', 'Node,RBAC', '--token-auth-file', 'tokens.csv', '--service-cluster-ip-range', SERVICE_CIDR, '--enable-bootstrap-token-auth',
+    ]);
+    const endpoint = tlsEndpoint('127.0.0.1', port!, await readFile(join(folder, 'serving.crt'), 'utf8'));
+    const ask = async (target: string) => await exchange(endpoint, { method: 'GET', target, headers: { Authorization: 'Bearer admin' }, body: undefined, timeoutMs: 5000 });
+    await eventually(processes, 'kube-apiserver', async () => (await ask('/readyz')).status === 200);
+    if (controllers) {
+      await writeFile(join(folder, 'kubeconfig'), kubeconfig(port!));
+      await processes.start('kube-controller-manager', join(programs, 'kube-controller-manager'), ['--kubeconfig', 'kubeconfig', '--service-account-private-key-file', 'sa.key', '--root-ca-file', 'serving.crt', '--use-service-account-credentials=false', '--leader-elect=false', '--bind-address', '127.0.0.1', '--secure-port', '0']);
+      await eventually(processes, 'kube-controller-manager', async () => (await ask('/api/v1/namespaces/default/serviceaccounts/default')).status === 200);
+    }
+    const { gitVersion } = JSON.parse((await ask('/version')).body.toString()) as { gitVersion: string };
+    return {
+      endpoint, version: `kube-apiserver ${gitVersion}`,
+      async [Symbol.asyncDispose]() {
+        endpoint[Symbol.dispose]();
+        await stop();
+      },
+    };
+  } catch (error) {
+    await processes[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** A certificate for localhost that signs itself. */
+async function makeServingCertificate(folder: string): Promise<void> {
+  await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', join(folder, 'serving.key'), '-out', join(folder, 'serving.crt')]);
+}
+
+function kubeconfig(port: number): string {
+  return JSON.stringify({
+    apiVersion: 'v1', kind: 'Config', 'current-context': 'record',
+    clusters: [{ name: 'record', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority': 'serving.crt' } }],
+    users: [{ name: 'admin', user: { token: 'admin' } }],
+    contexts: [{ name: 'record', context: { cluster: 'record', user: 'admin' } }],
+  });
+}
+
+async function eventually(processes: Processes, what: string, check: () => Promise<boolean>): Promise<void> {
+  const until = Date.now() + START_MS;
+  for (;;) {
+    const ok = await check().catch((error: unknown) => {
+      if (Date.now() > until) throw error;
+      return false; // it does not listen yet
+    });
+    if (ok) return;
+    const ended = processes.ended();
+    if (ended !== undefined) throw new Error(ended);
+    if (Date.now() > until) throw new Error(`${what} did not get ready within ${START_MS / 1000} s`);
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+  }
+}

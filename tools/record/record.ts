@@ -1,0 +1,42 @@
+/**
+ * `npm run record [-- NAME…]`: sends the requests of the golden files to the
+ * real peers, and writes their answers below them. A name is that of a file
+ * below test/golden (`kube/configmap`), or how several begin (`docker`).
+ * Review the outcome as a difference: `git diff test/golden`.
+ */
+import { formatAnswer } from './answer.ts';
+import { readScenarios, writeScenario } from './golden-files.ts';
+import { exchange } from './exchange.ts';
+import { startKubePeer } from './kube-peer.ts';
+import { kubePlayer, preparations } from './kube-player.ts';
+import { peerPrograms } from '../peers/folder.ts';
+import { play, type Player } from './play.ts';
+import type { Scenario, Step } from './scenario.ts';
+
+const wanted = process.argv.slice(2);
+const isWanted = (scenario: Scenario): boolean => wanted.length === 0 || wanted.some((name) => scenario.name.startsWith(name));
+
+async function record(scenario: Scenario, player: Player, version: string): Promise<void> {
+  const steps: Step[] = [];
+  for await (const { step, answer } of play(scenario, player)) steps.push({ ...step, answer: formatAnswer(answer) });
+  await writeScenario({ ...scenario, settings: new Map([...scenario.settings, ['recorded', version]]), steps });
+  process.stderr.write(`${scenario.name}: ${steps.length} steps\n`);
+}
+
+async function recordKube(scenarios: readonly Scenario[], controllers: boolean): Promise<void> {
+  if (scenarios.length === 0) return;
+  await using peer = await startKubePeer(peerPrograms(), controllers);
+  const player = kubePlayer(peer.endpoint);
+  for (const scenario of scenarios) {
+    for (const { target, body } of preparations((scenario.settings.get('namespace') ?? '').split(' ').filter((name) => name !== ''), controllers)) {
+      const answer = await exchange(peer.endpoint, { method: 'POST', target, headers: { Authorization: 'Bearer admin', 'Content-Type': 'application/json' }, body: Buffer.from(JSON.stringify(body)), timeoutMs: 5000 });
+      if (answer.status !== 201) throw new Error(`${scenario.name}: POST ${target} answered ${answer.status}: ${answer.body.toString()}`);
+    }
+    await record(scenario, player, peer.version);
+  }
+}
+
+const kube = (await readScenarios('kube')).filter(isWanted);
+const withControllers = (scenario: Scenario): boolean => scenario.settings.get('with') === 'controllers';
+await recordKube(kube.filter((scenario) => !withControllers(scenario)), false);
+await recordKube(kube.filter(withControllers), true);

@@ -1,0 +1,79 @@
+/**
+ * Reductions of answers too large to be read: what a golden file keeps of
+ * them, by the name that follows `@view`.
+ */
+const VIEWS: Readonly<Record<string, (value: unknown, args: readonly string[]) => unknown>> = {
+  /** Every object without its managedFields is the rule; this keeps them. */
+  'managed-fields': (value) => value,
+  /** Keys of the top level, and of one further level where it is an object. */
+  keys: (value, args) => keysOf(value, Number(args[0] ?? 1)),
+  /** Named schemas of an OpenAPI document, without prose. */
+  schemas: (value, args) => schemas(value as OpenApi, args),
+  /** Paths of an OpenAPI document that hold a text: operations with their ids, parameters' names and responses' types. */
+  paths: (value, args) => paths(value as OpenApi, args[0] ?? ''),
+};
+
+type Json = Readonly<Record<string, unknown>>;
+
+interface OpenApi {
+  readonly components?: { readonly schemas?: Json };
+  readonly definitions?: Json;
+  readonly paths?: Readonly<Record<string, Json>>;
+}
+
+/**
+ * Applies the view that a step names.
+ * @throws Error for a name that is not in the table
+ */
+export function view(directive: string | undefined, value: unknown): unknown {
+  if (directive === undefined) return value;
+  const [name, ...args] = directive.split(' ');
+  const reduce = VIEWS[name!];
+  if (reduce === undefined) throw new Error(`there is no view called ${JSON.stringify(name)}; there are ${Object.keys(VIEWS).join(', ')}`);
+  return isStatus(value) ? value : reduce(value, args);
+}
+
+const isStatus = (value: unknown): boolean => typeof value === 'object' && value !== null && (value as Json)['kind'] === 'Status';
+
+function keysOf(value: unknown, depth: number): unknown {
+  if (Array.isArray(value)) return value.length === 0 ? [] : [keysOf(value[0], depth)];
+  if (typeof value !== 'object' || value === null) return `<${value === null ? 'null' : typeof value}>`;
+  const keys = Object.keys(value).sort();
+  return depth <= 1 ? keys : Object.fromEntries(keys.map((key) => [key, keysOf((value as Json)[key], depth - 1)]));
+}
+
+function schemas(document: OpenApi, names: readonly string[]): unknown {
+  const all = document.components?.schemas ?? document.definitions ?? {};
+  return Object.fromEntries(names.map((name) => [name, withoutProse(all[name] ?? '<missing>')]));
+}
+
+/** Without descriptions (those that are prose: a property may be called `description`), keys in order. */
+function withoutProse(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutProse);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([key, inner]) => key !== 'description' || typeof inner !== 'string').sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutProse(inner)]));
+}
+
+interface Operation {
+  readonly operationId?: string;
+  readonly parameters?: readonly { readonly name?: string; readonly in?: string; readonly required?: boolean }[];
+  readonly requestBody?: { readonly content?: Json };
+  readonly responses?: Readonly<Record<string, { readonly content?: Readonly<Record<string, { readonly schema?: unknown }>> }>>;
+}
+
+function paths(document: OpenApi, text: string): unknown {
+  const found = Object.entries(document.paths ?? {}).filter(([path]) => path.endsWith(text)).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(found.map(([path, item]) => [path, Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)).map(([verb, operation]) => [verb, operationOf(verb, operation)]))]));
+}
+
+function operationOf(verb: string, value: unknown): unknown {
+  if (verb === 'parameters') return (value as Operation['parameters'])?.map((parameter) => parameter.name);
+  const { parameters, requestBody, responses, ...rest } = value as Operation & Json;
+  return {
+    ...withoutProse(rest) as Json,
+    ...(parameters === undefined ? {} : { parameters: parameters.map((parameter) => `${parameter.in} ${parameter.name}${parameter.required === true ? ' (required)' : ''}`) }),
+    ...(requestBody === undefined ? {} : { requestBody: Object.keys(requestBody.content ?? {}) }),
+    responses: Object.fromEntries(Object.entries(responses ?? {}).map(([status, response]) => [status, Object.keys(response.content ?? {})])),
+  };
+}
