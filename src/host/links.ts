@@ -47,7 +47,9 @@ export class LinuxLinks implements Links {
   }
 
   async addDummy(name: string, addresses: readonly string[]): Promise<Undo> {
+    const there = (await this.list()).find((other) => other.name === name);
     try {
+      if (there?.kind === 'bridge') return await this.#add({ name, kind: 'bridge', mac: there.mac }, addresses);
       return await this.#add({ name, kind: 'dummy' }, addresses);
     } catch (error) {
       // A kernel without that driver: a bridge without ports does the same.

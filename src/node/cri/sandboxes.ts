@@ -23,7 +23,6 @@ export interface SandboxRecord {
 export interface SandboxesOptions {
   readonly networks: Networks;
   readonly folder: string;
-  readonly clusterCidr: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -47,8 +46,8 @@ export class Sandboxes {
     return this.#networkId !== undefined;
   }
 
-  /** Reads what an earlier daemon made. */
-  async load(): Promise<void> {
+  /** Reads what an earlier daemon made. @returns the ids of sandboxes that have a network */
+  async load(): Promise<readonly string[]> {
     for (const name of await readdir(this.#options.folder)) {
       try {
         const record = JSON.parse(await readFile(join(this.#options.folder, name, 'sandbox.json'), 'utf8')) as SandboxRecord;
@@ -59,12 +58,13 @@ export class Sandboxes {
         await rm(join(this.#options.folder, name), { recursive: true, force: true });
       }
     }
+    return [...this.#sandboxes.values()].filter(({ state, netns }) => state === 'SANDBOX_READY' && netns !== undefined).map(({ id }) => id);
   }
 
   /** Gives the node's pod range; the same again changes nothing. @throws `conflict` when pods run in another range */
   async setPodCidr(podCidr: string): Promise<void> {
     if (podCidr === this.#podCidr) return;
-    const { networks, clusterCidr } = this.#options;
+    const { networks } = this.#options;
     try {
       const network = await networks.get(POD_NETWORK);
       if (network.subnet === podCidr) this.#networkId = network.id;
@@ -74,7 +74,7 @@ export class Sandboxes {
     }
     if (this.#networkId === undefined) {
       // Traffic between pods of the cluster keeps its addresses; a pod may reach itself through its Service.
-      const network = await networks.create({ name: POD_NETWORK, driver: 'bridge', subnet: podCidr, labels: { 'longshore.io/purpose': 'pods' }, options: { 'longshore.io/no-masquerade': clusterCidr, 'longshore.io/hairpin': 'true' } });
+      const network = await networks.create({ name: POD_NETWORK, driver: 'bridge', subnet: podCidr, labels: { 'longshore.io/purpose': 'pods' }, options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed', 'io.longshore.hairpin': 'true' } });
       this.#networkId = network.id;
     }
     this.#podCidr = podCidr;

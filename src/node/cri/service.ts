@@ -20,7 +20,6 @@ export interface CriServiceOptions {
   readonly networks: Networks;
   /** Where sandboxes are kept. */
   readonly folder: string;
-  readonly clusterCidr: string;
   readonly runtimeVersion: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -30,10 +29,10 @@ export interface CriServiceOptions {
 }
 
 /** CRI over our own engine, called in-process. Sandboxes have no process of their own: a kept network namespace is all there is. */
-export async function openCriService(options: CriServiceOptions): Promise<Cri & { recover(): Promise<void> }> {
+export async function openCriService(options: CriServiceOptions): Promise<Cri & { recover(): Promise<readonly string[]> }> {
   const { containers, images, networks, folder, clock, random, logger } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const sandboxes = new Sandboxes({ networks, folder, clusterCidr: options.clusterCidr, clock, random, logger });
+  const sandboxes = new Sandboxes({ networks, folder, clock, random, logger });
   const ofSandbox = (id: string): readonly Container[] => containers.list({ owner: 'cri' }).filter((container) => readOpaque(container).podSandboxId === id);
   const own = (id: string): Container => {
     const container = containers.get(id);

@@ -22,13 +22,14 @@ add set ${table} hairpins { type ipv4_addr . ipv4_addr ; }
 add chain ${table} services
 add rule ${table} services ip daddr . meta l4proto . th dport vmap @service-ips
 add rule ${table} services fib daddr type local meta l4proto . th dport vmap @node-ports
-add chain ${table} prerouting { type nat hook prerouting priority dstnat ; policy accept ; }
+add chain ${table} prerouting { type nat hook prerouting priority -110 ; policy accept ; }
 add rule ${table} prerouting jump services
-add chain ${table} output { type nat hook output priority -100 ; policy accept ; }
+add chain ${table} output { type nat hook output priority -110 ; policy accept ; }
 add rule ${table} output jump services
-add chain ${table} postrouting { type nat hook postrouting priority srcnat ; policy accept ; }
+add chain ${table} postrouting { type nat hook postrouting priority 90 ; policy accept ; }
 add rule ${table} postrouting meta mark & ${MASQUERADE_MARK} == ${MASQUERADE_MARK} masquerade
 add rule ${table} postrouting ct status dnat ip saddr . ip daddr @hairpins masquerade
+add rule ${table} postrouting ip saddr ${clusterCidr} ip daddr != ${clusterCidr} masquerade
 add rule ${table} postrouting ct status dnat ip saddr 127.0.0.0/8 ip daddr ${clusterCidr} masquerade
 add chain ${table} refuse
 add rule ${table} refuse ip daddr . meta l4proto . th dport @empty-ips reject

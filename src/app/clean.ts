@@ -1,0 +1,67 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openHost } from '../host/open.ts';
+import { isErrno, LongshoreError } from '../lib/errors.ts';
+import type { Home, InstanceConfig } from './home.ts';
+import { readStatus } from './status.ts';
+
+/**
+ * Takes away whatever an instance left on the host, found by its mark: processes and control groups, links, nft tables,
+ * mounts and kept namespaces. What a clean stop took away already is success.
+ * @returns how many things there were
+ * @throws LongshoreError `conflict` while its daemon runs
+ */
+export async function cleanInstance(home: Home): Promise<number> {
+  let instance: InstanceConfig;
+  try {
+    instance = JSON.parse(await readFile(home.configFile, 'utf8')) as InstanceConfig;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return 0;
+    throw error;
+  }
+  if (await readStatus(home)) throw new LongshoreError('conflict', `the daemon of ${home.root} still runs`, { remedy: 'Stop it first: longshore down' });
+  const host = await openHost();
+  let found = 0;
+
+  for (const pid of await supervisors(home)) {
+    process.kill(pid, 'SIGKILL');
+    found++;
+  }
+  const cgroup = `longshore-${instance.id}`;
+  if ((await host.cgroups.processes(cgroup)).length > 0) found++;
+  await host.cgroups.remove(cgroup);
+
+  const prefix = `ls${instance.id.slice(0, 4)}`;
+  for (const { name } of await host.links.list()) {
+    if (!name.startsWith(prefix)) continue;
+    await host.links.remove(name);
+    found++;
+  }
+  const listed = (await host.nft.list('tables')) as { readonly nftables?: readonly { readonly table?: { readonly family: string; readonly name: string } }[] };
+  for (const { table } of listed.nftables ?? []) {
+    if (!table?.name.startsWith(`longshore-${instance.id}`)) continue;
+    await host.nft.apply(`delete table ${table.family} ${table.name}\n`);
+    found++;
+  }
+  for (const target of await host.mounts.beneath(home.root)) {
+    await host.mounts.unmount(target);
+    found++;
+  }
+  await rm(home.run, { recursive: true, force: true });
+  return found;
+}
+
+/** Supervisors of this home's containers: processes whose command line names a path in it and whose program is a supervisor. */
+async function supervisors(home: Home): Promise<number[]> {
+  const pids: number[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const words = (await readFile(join('/proc', name, 'cmdline'), 'utf8')).split('\0');
+      if (/(^|\/)conmon$/.test(words[0] ?? '') && words.some((word) => word.startsWith(home.root + '/'))) pids.push(Number(name));
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ESRCH')) throw error; // it ended while we looked
+    }
+  }
+  return pids;
+}

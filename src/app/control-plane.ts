@@ -1,0 +1,86 @@
+import { RESOURCES } from '../types/kubernetes/generated/resources.ts';
+import type { Transport } from '../client/transport.ts';
+import { InformerFactory } from '../client/informer-factory.ts';
+import { applyPatch, trackUpdate } from '../control-plane/api/apply/apply.ts';
+import { openRegistry } from '../control-plane/api/registry/open.ts';
+import { kubernetesRules } from '../control-plane/api/rules/rules.ts';
+import { openApiServer, type ApiServer, type ApiServerOptions } from '../control-plane/api/server.ts';
+import { startControllers } from '../control-plane/controllers/index.ts';
+import { startScheduler } from '../control-plane/scheduler/start.ts';
+import type { Store } from '../control-plane/store/store.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Random } from '../lib/random.ts';
+import type { Duplex } from 'node:stream';
+import type { InstanceConfig } from './home.ts';
+import type { PhaseTimer } from './phases.ts';
+
+export interface ControlPlaneOptions {
+  readonly store: Store;
+  readonly pkiFolder: string;
+  readonly config: Pick<InstanceConfig, 'apiPort' | 'clusterCidr' | 'serviceCidr' | 'nodeAddress'>;
+  /** Where the API listens; loopback unless asked for more. */
+  readonly address: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly phases: PhaseTimer;
+  /** A connection to the API of a node that lives in this process; undefined for others, which are reached by their address. */
+  readonly connectNode?: (name: string) => Duplex | undefined;
+  /** More of the API server's options. */
+  readonly api?: Partial<ApiServerOptions>;
+  /** Folder beneath which volumes of the class `standard` are made. */
+  readonly localPathRoot?: string;
+}
+
+export interface ControlPlane {
+  readonly api: ApiServer;
+  /** A transport of this process for a component, as the user that it is upstream. */
+  transportFor(user: string, groups?: readonly string[]): Transport;
+  close(): Promise<void>;
+}
+
+const AUTHENTICATED = 'system:authenticated';
+const SERVICE_ACCOUNTS = ['system:serviceaccounts', 'system:serviceaccounts:kube-system', AUTHENTICATED];
+
+/** API server, controllers and scheduler in this process, over one store. */
+export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { store, config, clock, random, logger, phases } = options;
+  const api = await phases.time('api server', () => openApiServer({
+    openRegistry: ({ admission, ...hooks }) => openRegistry({ store, rules: kubernetesRules, admission, clock, random, logger: logger.child({ room: 'registry' }), applyPatch, trackUpdate, serviceCidr: config.serviceCidr, ...hooks }),
+    resources: RESOURCES,
+    address: options.address,
+    port: config.apiPort,
+    pkiFolder: options.pkiFolder,
+    serviceCidr: config.serviceCidr,
+    advertiseAddress: config.nodeAddress,
+    clock, random, logger: logger.child({ room: 'api' }),
+    ...options.api,
+  }));
+  const transportFor = (name: string, groups: readonly string[] = [AUTHENTICATED]): Transport => api.inProcess({ name, groups: [...groups] });
+  const controllers = startControllers({
+    transportFor: (name) => (name === 'kube-controller-manager' ? transportFor('system:kube-controller-manager') : transportFor(`system:serviceaccount:kube-system:${name}`, SERVICE_ACCOUNTS)),
+    clock, random, logger: logger.child({ room: 'controllers' }),
+    options: {
+      rootCa: api.authority.certificate.toString(),
+      clusterCidr: config.clusterCidr,
+      loadBalancerIngress: () => [{ ip: config.nodeAddress }],
+      ...(options.localPathRoot !== undefined && { localPathRoot: options.localPathRoot }),
+    },
+  });
+  const schedulerTransport = transportFor('system:kube-scheduler');
+  const schedulerInformers = new InformerFactory({ transport: schedulerTransport, clock, random, logger });
+  const scheduler = startScheduler({ transport: schedulerTransport, informers: schedulerInformers, clock, logger: logger.child({ room: 'scheduler' }) });
+  schedulerInformers.start();
+  await phases.time('controllers', () => controllers.ready);
+  return {
+    api, transportFor,
+    async close() {
+      scheduler.close();
+      schedulerInformers.stop();
+      await controllers.stop();
+      await api.close();
+      await store.close();
+    },
+  };
+}

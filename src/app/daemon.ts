@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { isErrno, LongshoreError } from '../lib/errors.ts';
+import type { Home } from './home.ts';
+import { readStatus, type DaemonStatus } from './status.ts';
+
+/** What a starting or stopping daemon tells whoever waits for it, one JSON object a line. */
+export type DaemonNote =
+  | { readonly phase: string; readonly ms: number }
+  | { readonly ready: DaemonStatus }
+  | { readonly done: true }
+  | { readonly failed: { readonly code: string; readonly message: string; readonly object?: string; readonly remedy?: string } };
+
+/** The descriptor on which a daemon that was started in the background reports. */
+export const NOTIFY_FD = 3;
+
+export function controlSocket(home: Home): string {
+  return join(home.run, 'control.sock');
+}
+
+/**
+ * Starts the daemon in the background (its own session, output to the log) and resolves when it is ready.
+ * A daemon that runs already is what is wanted.
+ * @throws LongshoreError what the daemon said when it failed
+ */
+export async function startDaemon(home: Home, entry: readonly string[], onPhase: (name: string, ms: number) => void): Promise<{ readonly status: DaemonStatus; readonly started: boolean }> {
+  const running = await readStatus(home);
+  if (running) return { status: running, started: false };
+  await mkdir(home.root, { recursive: true, mode: 0o711 });
+  await using log = await open(home.daemonLog, 'a', 0o600);
+  const child = spawn(process.execPath, [...process.execArgv, ...entry, 'server'], {
+    detached: true,
+    cwd: '/',
+    env: { ...process.env, LONGSHORE_HOME: home.root, LONGSHORE_NOTIFY: '1' },
+    stdio: ['ignore', log.fd, log.fd, 'pipe'],
+  });
+  const exited = new Promise<number | null>((resolve, reject) => child.once('exit', resolve).once('error', reject));
+  try {
+    for await (const note of notes(child.stdio[NOTIFY_FD] as Readable)) {
+      if ('phase' in note) onPhase(note.phase, note.ms);
+      else if ('failed' in note) throw new LongshoreError(note.failed.code as 'internal', note.failed.message, note.failed);
+      else if ('ready' in note) return { status: note.ready, started: true };
+    }
+    const code = await exited;
+    throw new LongshoreError('internal', `the daemon ended (exit code ${code}) before it was ready: ${await lastLines(home.daemonLog)}`, { object: `home ${home.root}`, remedy: 'See the log: longshore logs' });
+  } finally {
+    child.unref();
+    (child.stdio[NOTIFY_FD] as Readable).destroy();
+  }
+}
+
+async function* notes(stream: Readable): AsyncGenerator<DaemonNote> {
+  for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
+    if (line !== '') yield JSON.parse(line) as DaemonNote;
+  }
+}
+
+async function lastLines(path: string): Promise<string> {
+  return (await readFile(path, 'utf8')).trimEnd().split('\n').slice(-3).join(' | ');
+}
+
+/**
+ * Asks the running daemon to stop itself and everything it runs.
+ * @returns false when no daemon runs
+ */
+export async function stopDaemon(home: Home, onPhase: (name: string, ms: number) => void): Promise<boolean> {
+  if (!(await readStatus(home))) return false;
+  const answer = await new Promise<Readable>((resolve, reject) => {
+    request({ socketPath: controlSocket(home), method: 'POST', path: '/down' }, resolve).on('error', reject).end();
+  });
+  for await (const note of notes(answer)) {
+    if ('phase' in note) onPhase(note.phase, note.ms);
+    if ('failed' in note) throw new LongshoreError(note.failed.code as 'internal', note.failed.message, note.failed);
+  }
+  await rm(home.statusFile, { force: true });
+  return true;
+}
+
+/** The daemon's end of NOTIFY_FD; undefined when nobody waits. */
+export async function openNotify(): Promise<((note: DaemonNote) => Promise<void>) | undefined> {
+  if (process.env.LONGSHORE_NOTIFY !== '1') return undefined;
+  delete process.env.LONGSHORE_NOTIFY;
+  const { write } = await import('node:fs');
+  return (note) => new Promise((resolve) => {
+    write(NOTIFY_FD, JSON.stringify(note) + '\n', (error) => {
+      // Whoever started us may have gone; that is no reason to stop.
+      if (error && !isErrno(error, 'EPIPE') && !isErrno(error, 'EBADF')) process.stderr.write(`could not report progress: ${error.message}\n`);
+      resolve();
+    });
+  });
+}
+

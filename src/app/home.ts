@@ -1,0 +1,132 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { isErrno, LongshoreError } from '../lib/errors.ts';
+import { hexId, type Random } from '../lib/random.ts';
+
+/**
+ * LONGSHORE_HOME holds one instance's everything; any number of instances live
+ * side by side. All paths below it are named here and nowhere else.
+ */
+export interface Home {
+  readonly root: string;
+  /** Sockets, pid and status of the running daemon. */
+  readonly run: string;
+  readonly dockerSocket: string;
+  readonly statusFile: string;
+  readonly daemonLog: string;
+  readonly configFile: string;
+  readonly kubeconfig: string;
+  readonly store: string;
+  readonly pki: string;
+  readonly engine: string;
+  readonly node: string;
+}
+
+/** The home that `LONGSHORE_HOME` names, else /var/lib/longshore. */
+export function homeAt(path: string | undefined): Home {
+  const root = resolve(path || '/var/lib/longshore');
+  const run = join(root, 'run');
+  return {
+    root, run,
+    dockerSocket: join(run, 'docker.sock'),
+    statusFile: join(run, 'status.json'),
+    daemonLog: join(root, 'daemon.log'),
+    configFile: join(root, 'instance.json'),
+    kubeconfig: join(root, 'kubeconfig'),
+    store: join(root, 'state'),
+    pki: join(root, 'pki'),
+    engine: join(root, 'engine'),
+    node: join(root, 'node'),
+  };
+}
+
+/** What an instance decided when it was first started, and keeps. */
+export interface InstanceConfig {
+  /** 8 hexadecimal digits: part of every name that the instance gives to something on the host. */
+  readonly id: string;
+  readonly nodeName: string;
+  /** Port of the Kubernetes API on loopback. */
+  readonly apiPort: number;
+  readonly nodePort: number;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly dnsAddress: string;
+  /** Address of this node for the cluster: of the machine's first interface, or of a dummy link of ours where it has none. */
+  readonly nodeAddress: string;
+  /** The engine's own networks come from here. */
+  readonly dockerPool: string;
+}
+
+/** Longest path of a unix socket that Linux takes (sun_path is 108 bytes with its NUL). */
+const LONGEST_SOCKET_PATH = 107;
+
+/**
+ * Reads the instance's decisions, or makes them: free ports and address ranges that no link of this machine uses.
+ * @throws LongshoreError `invalid` when the home's path is too long for a socket, `forbidden` when it can't be written
+ */
+export async function openInstance(home: Home, random: Random, nodeName: string): Promise<InstanceConfig> {
+  if (Buffer.byteLength(home.dockerSocket) > LONGEST_SOCKET_PATH) {
+    throw new LongshoreError('invalid', `${home.dockerSocket} is too long for a unix socket (${LONGEST_SOCKET_PATH} bytes at most)`, { object: `home ${home.root}`, remedy: 'Set LONGSHORE_HOME to a shorter path.' });
+  }
+  try {
+    await mkdir(home.root, { recursive: true, mode: 0o711 });
+    await mkdir(home.run, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new LongshoreError('forbidden', `can't make the folder ${home.root}: ${(error as Error).message}`, { object: `home ${home.root}`, remedy: 'Run as root, or set LONGSHORE_HOME to a folder that you may write.', cause: error });
+  }
+  try {
+    return JSON.parse(await readFile(home.configFile, 'utf8')) as InstanceConfig;
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw new LongshoreError('internal', `can't read ${home.configFile}: ${(error as Error).message}`, { object: home.configFile, remedy: 'Restore the file from a backup, or move it away to start a new instance.', cause: error });
+  }
+  const ranges = freeRanges();
+  const config: InstanceConfig = {
+    id: hexId(random, 4),
+    nodeName,
+    apiPort: await freePort(6443),
+    nodePort: await freePort(10250),
+    clusterCidr: `10.${ranges.cluster}.0.0/16`,
+    serviceCidr: `10.${ranges.cluster + 1}.0.0/16`,
+    dnsAddress: `10.${ranges.cluster + 1}.0.10`,
+    nodeAddress: machineAddress() ?? `10.${ranges.cluster + 2}.0.1`,
+    dockerPool: `172.${ranges.docker}.0.0/16`,
+  };
+  await writeFile(home.configFile + '.new', JSON.stringify(config, undefined, 2) + '\n');
+  await rename(home.configFile + '.new', home.configFile);
+  return config;
+}
+
+/** The first address of a link that is not a loopback, nor one that an engine made. */
+export function machineAddress(): string | undefined {
+  for (const [name, addresses] of Object.entries(networkInterfaces())) {
+    if (/^(lo|docker|br-|veth|ls[0-9a-f]{4}|cni|flannel)/.test(name)) continue;
+    const address = addresses?.find(({ family, internal }) => family === 'IPv4' && !internal);
+    if (address) return address.address;
+  }
+  return undefined;
+}
+
+function freeRanges(): { cluster: number; docker: number } {
+  const used = Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
+  const taken = (prefix: string): boolean => used.some((address) => address.startsWith(prefix));
+  let cluster = 42;
+  while (cluster < 240 && [0, 1, 2].some((n) => taken(`10.${cluster + n}.`))) cluster += 4;
+  let docker = 17;
+  while (docker < 31 && taken(`172.${docker}.`)) docker++;
+  return { cluster, docker };
+}
+
+/** `wanted` if nothing listens there, else a port that the kernel gives. */
+async function freePort(wanted: number): Promise<number> {
+  const tryPort = (port: number): Promise<number | undefined> => new Promise((done) => {
+    const server = createServer();
+    server.once('error', () => done(undefined));
+    server.listen(port, '0.0.0.0', () => {
+      const { port: got } = server.address() as { port: number };
+      server.close(() => done(got));
+    });
+  });
+  return (await tryPort(wanted)) ?? (await tryPort(0))!;
+}

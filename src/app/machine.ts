@@ -1,0 +1,1 @@
+export { openHost } from '../host/open.ts';

@@ -1,0 +1,113 @@
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { openLogStore } from '../control-plane/store/log/open-log-store.ts';
+import { openHost } from '../host/open.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
+import { systemRandom, type Random } from '../lib/random.ts';
+import { UndoStack } from '../lib/undo.ts';
+import { openControlPlane, type ControlPlane } from './control-plane.ts';
+import type { Engine } from './engine.ts';
+import { openNodeEngine } from './node-engine.ts';
+import { openInstance, type Home, type InstanceConfig } from './home.ts';
+import { duplexPair } from 'node:stream';
+import { startNode, type RunningNode } from './node.ts';
+import { createPhaseTimer } from './phases.ts';
+import { VERSION } from './version.ts';
+import { startTicksOf, writeStatus, type DaemonStatus } from './status.ts';
+
+export interface PlatformOptions {
+  readonly home: Home;
+  readonly nodeName: string;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly onPhase?: (name: string, ms: number) => void;
+  /** Where the Kubernetes API listens; loopback where it is left out. */
+  readonly apiAddress?: string;
+}
+
+export interface Platform {
+  readonly status: DaemonStatus;
+  readonly config: InstanceConfig;
+  readonly engine: Engine;
+  readonly controlPlane: ControlPlane;
+  readonly node: RunningNode;
+  /** `stopContainers`: everything that runs ends, and nothing is left on the host; else containers and pods go on without us. */
+  close(options: { readonly stopContainers: boolean; readonly onPhase?: (name: string, ms: number) => void }): Promise<void>;
+}
+
+/**
+ * Starts everything in this process: engine with its Docker API, state store, API server, controllers, scheduler and a node.
+ * Ready when docker and kubectl answer and the node is registered.
+ */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { home, logger, clock = systemClock, random = systemRandom } = options;
+  const startedAt = new Date(clock.now()).toISOString();
+  const phases = createPhaseTimer(clock, options.onPhase ?? (() => {}));
+  const undo = new UndoStack();
+  try {
+    const config = await openInstance(home, random, options.nodeName);
+    const host = await openHost({ clock });
+    await mkdir(home.node, { recursive: true, mode: 0o711 });
+
+    // The engine and the control plane know nothing of each other, so they start side by side.
+    const engineOpening = phases.time('engine', () => openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock, random, logger, networkPool: config.dockerPool, dockerSocket: home.dockerSocket }));
+    const nodes = new Map<string, RunningNode>();
+    const controlPlaneOpening = (async () => {
+      const store = await phases.time('store', () => openLogStore({ path: home.store, clock, logger: logger.child({ room: 'store' }) }));
+      return openControlPlane({
+        store, pkiFolder: home.pki, config, address: options.apiAddress ?? '127.0.0.1', clock, random, logger, phases, localPathRoot: `${home.root}/volumes`,
+        connectNode: (name) => connectInProcess(nodes.get(name)),
+      });
+    })();
+    const [engineResult, controlPlaneResult] = await Promise.allSettled([engineOpening, controlPlaneOpening]);
+    if (engineResult.status === 'fulfilled') undo.push(() => engineResult.value.close({ stopContainers: false }));
+    if (controlPlaneResult.status === 'fulfilled') undo.push(() => controlPlaneResult.value.close());
+    if (engineResult.status === 'rejected') throw engineResult.reason;
+    if (controlPlaneResult.status === 'rejected') throw controlPlaneResult.reason;
+    const { engine, cri } = engineResult.value;
+    const controlPlane = controlPlaneResult.value;
+
+    await writeFile(home.kubeconfig + '.new', controlPlane.api.adminKubeconfig(), { mode: 0o600 });
+    await chmod(home.kubeconfig + '.new', 0o600);
+    const { rename } = await import('node:fs/promises');
+    await rename(home.kubeconfig + '.new', home.kubeconfig);
+
+    const node = await startNode({
+      host, cri, folder: home.node, config, clock, random, logger: logger.child({ house: 'node' }), labels: {},
+      transport: controlPlane.transportFor(`system:node:${config.nodeName}`, ['system:nodes', 'system:authenticated']),
+      readTransport: controlPlane.transportFor('system:kube-controller-manager'),
+    });
+    nodes.set(config.nodeName, node);
+    undo.push(() => node.close({ remove: false }));
+    await phases.time('node', () => node.ready);
+
+    const status: DaemonStatus = {
+      pid: process.pid, startTicks: (await startTicksOf(process.pid)) ?? '', version: VERSION, instance: config.id, home: home.root, docker: `unix://${home.dockerSocket}`,
+      api: controlPlane.api.url, kubeconfig: home.kubeconfig, registry: undefined, nodeAddress: config.nodeAddress, startedAt, phases: phases.taken,
+    };
+    await writeStatus(home, status);
+    undo.release();
+    return {
+      status, config, engine, controlPlane, node,
+      async close({ stopContainers, onPhase = () => {} }) {
+        const stopping = createPhaseTimer(clock, onPhase);
+        await rm(home.statusFile, { force: true });
+        await stopping.time('node', () => node.close({ remove: stopContainers }));
+        await stopping.time('control plane', () => controlPlane.close());
+        await stopping.time('engine', () => engineResult.value.close({ stopContainers }));
+      },
+    };
+  } catch (error) {
+    await undo.run();
+    throw error;
+  }
+}
+
+/** A connection to a node's API without a socket. */
+function connectInProcess(node: RunningNode | undefined): ReturnType<typeof duplexPair>[0] | undefined {
+  if (!node) return undefined;
+  const [ours, theirs] = duplexPair();
+  node.api.emit('connection', theirs);
+  return ours;
+}
