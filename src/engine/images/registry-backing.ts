@@ -83,20 +83,21 @@ export class RegistryBacking {
     }
   }
 
-  /** A tag alone, or a manifest with all tags that lead to it. @returns false when there was none */
-  async remove(repository: string, tagOrDigest: string): Promise<boolean> {
-    const { journal } = this.#parts.catalog;
+  /** A tag alone, or a manifest with all tags that lead to it; the names here that came with them go too, not the image. @returns false when there was none */
+  async remove(repository: string, tagOrDigest: string, host: string): Promise<boolean> {
+    const { journal, references } = this.#parts.catalog;
+    const names = (...keys: readonly string[]): Change[] => keys.flatMap((key) => (references.has(`${host}/${key}`) ? [{ table: 'references', key: `${host}/${key}` }] : []));
     const tags = journal.table<RegistryTag>('tags');
     if (!tagOrDigest.includes(':')) {
       const key = `${repository}:${tagOrDigest}`;
       if (!tags.has(key)) return false;
-      await journal.commit([{ table: 'tags', key }]);
+      await journal.commit([{ table: 'tags', key }, ...names(key)]);
       return true;
     }
     const key = `${repository}@${tagOrDigest}`;
     if (!journal.table('manifests').has(key)) return false;
     const mine = [...tags].filter(([name, tag]) => name.startsWith(`${repository}:`) && tag.digest === tagOrDigest);
-    await journal.commit([{ table: 'manifests', key }, ...mine.map(([key]) => ({ table: 'tags', key }))]);
+    await journal.commit([{ table: 'manifests', key }, ...mine.map(([key]) => ({ table: 'tags', key })), ...names(...mine.map(([key]) => key))]);
     return true;
   }
 

@@ -41,7 +41,7 @@ export async function serveManifest(content: ContentStore, backing: RegistryBack
       return;
     }
     case 'DELETE':
-      if (!(await backing.remove(repository, reference))) throw new RegistryError('MANIFEST_UNKNOWN', `manifest unknown: ${repository} has no ${reference} that was pushed here`);
+      if (!(await backing.remove(repository, reference, host))) throw new RegistryError('MANIFEST_UNKNOWN', `manifest unknown: ${repository} has no ${reference} that was pushed here`);
       sendEmpty(response, 202);
       return;
     default:
