@@ -7,6 +7,7 @@ import type { Random } from '../../lib/random.ts';
 import type { ControllerEntry, RunningController } from './context.ts';
 import { createRootCaPublisher } from './bootstrap/root-ca.ts';
 import { createServiceAccountController } from './bootstrap/service-account.ts';
+import { DaemonSetController } from './daemon-set/controller.ts';
 import { DeploymentController } from './deployment/controller.ts';
 import { EndpointsController } from './endpoints/controller.ts';
 import { EndpointMirrorController } from './endpoints/mirror-controller.ts';
@@ -26,6 +27,7 @@ export const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'deployment-controller', create: (context) => new DeploymentController(context) },
   { name: 'replicaset-controller', create: (context) => new ReplicaController(context, replicaSetKind) },
   { name: 'replication-controller', create: (context) => new ReplicaController(context, replicationControllerKind) },
+  { name: 'daemon-set-controller', component: 'daemonset-controller', create: (context) => new DaemonSetController(context) },
   { name: 'endpoint-controller', create: (context) => new EndpointsController(context) },
   { name: 'endpointslice-controller', component: 'endpoint-slice-controller', create: (context) => new EndpointSliceController(context) },
   { name: 'endpointslicemirroring-controller', component: 'endpoint-slice-mirroring-controller', create: (context) => new EndpointMirrorController(context) },

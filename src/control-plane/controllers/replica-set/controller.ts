@@ -8,7 +8,8 @@ import type { Pod } from '../../../types/kubernetes/generated/core-v1.ts';
 import type { ControllerContext, RunningController } from '../context.ts';
 import { claim } from '../shared/claim.ts';
 import { semanticEqual } from '../shared/equal.ts';
-import { BY_CONTROLLER, byController, controllerOf, orphanKey } from '../shared/owner.ts';
+import { OwnedPods } from '../shared/owned-pods.ts';
+import { BY_CONTROLLER, byController, controllerOf } from '../shared/owner.ts';
 import { isNamespaceTerminating, PodControl, podFromTemplate, slowStart } from '../shared/pod-control.ts';
 import { isActive, isTerminating, nextAvailableIn } from '../shared/pods.ts';
 import type { ReplicaKind, ReplicaOwner } from './kinds.ts';
@@ -23,7 +24,7 @@ export class ReplicaController implements RunningController {
   readonly #context: ControllerContext;
   readonly #kind: ReplicaKind;
   readonly #owners: Informer<ReplicaOwner>;
-  readonly #pods: Informer<Pod>;
+  readonly #pods: OwnedPods<ReplicaOwner>;
   readonly #control: PodControl;
   readonly #expectations: Expectations;
   readonly #controller: Controller;
@@ -34,14 +35,13 @@ export class ReplicaController implements RunningController {
     this.#context = context;
     this.#kind = kind;
     this.#owners = context.informers.for<ReplicaOwner>(kind.resource);
-    this.#pods = context.informers.for<Pod>(pods);
-    this.#pods.addIndex(BY_CONTROLLER, byController);
+    const podInformer = context.informers.for<Pod>(pods);
     this.#owners.addIndex(BY_CONTROLLER, byController);
     this.#control = new PodControl(context.transport, context.events, kind.resource);
     this.#expectations = new Expectations(context.clock);
     this.#controller = new Controller({
       name: `${kind.resource.resource}-controller`, clock: context.clock, logger: context.logger,
-      informers: [this.#owners, this.#pods], workers: 16, sync: (key) => this.#sync(key),
+      informers: [this.#owners, podInformer], workers: 16, sync: (key) => this.#sync(key),
       resync: () => {
         for (const key of this.#owners.store.keys()) this.#controller.enqueue(key);
       },
@@ -57,11 +57,7 @@ export class ReplicaController implements RunningController {
         this.#controller.enqueue(objectKey(owner));
       },
     });
-    this.#pods.on({
-      add: (pod) => this.#podAdded(pod),
-      update: (old, pod) => this.#podUpdated(old, pod),
-      delete: (pod) => this.#podDeleted(pod),
-    });
+    this.#pods = new OwnedPods({ pods: podInformer, owners: this.#owners, kind: kind.resource.kind, matcher: kind.matcher, expectations: this.#expectations, enqueue: (key) => this.#controller.enqueue(key) });
   }
 
   start(): Promise<void> {
@@ -72,50 +68,10 @@ export class ReplicaController implements RunningController {
     return this.#controller.stop();
   }
 
-  #podAdded(pod: Pod): void {
-    // After a restart of ours a pod may show up that is already on its way out.
-    if (pod.metadata?.deletionTimestamp !== undefined) return this.#podDeleted(pod);
-    const owner = this.#ownerOf(pod);
-    if (owner !== undefined) {
-      this.#expectations.created(owner);
-      this.#controller.enqueue(owner);
-    } else if (controllerOf(pod) === undefined) this.#wakeAdopters(pod);
-  }
-
-  #podUpdated(old: Pod, pod: Pod): void {
-    if (pod.metadata?.deletionTimestamp !== undefined && old.metadata?.deletionTimestamp === undefined) this.#podDeleted(pod);
-    const before = this.#ownerOf(old);
-    const owner = this.#ownerOf(pod);
-    if (before !== undefined && before !== owner) this.#controller.enqueue(before);
-    if (owner !== undefined) this.#controller.enqueue(owner);
-    else if (controllerOf(pod) === undefined && (before !== undefined || !semanticEqual(old.metadata?.labels, pod.metadata?.labels))) this.#wakeAdopters(pod);
-  }
-
-  #podDeleted(pod: Pod): void {
-    const owner = this.#ownerOf(pod);
-    if (owner === undefined) return;
-    this.#expectations.deleted(owner, pod.metadata!.uid ?? '');
-    this.#controller.enqueue(owner);
-  }
-
   #isOwnWrite(old: ReplicaOwner, owner: ReplicaOwner): boolean {
     const { resourceVersion: _a, managedFields: _b, ...before } = old.metadata!;
     const { resourceVersion: _c, managedFields: _d, ...after } = owner.metadata!;
     return semanticEqual(owner.status, this.#written.get(objectKey(owner))) && semanticEqual(before, after);
-  }
-
-  /** The key of the pod's owner, if that is of our kind and there. */
-  #ownerOf(pod: Pod): string | undefined {
-    const reference = controllerOf(pod);
-    if (reference === undefined || reference.kind !== this.#kind.resource.kind) return undefined;
-    const key = `${pod.metadata!.namespace}/${reference.name}`;
-    return this.#owners.store.get(key)?.metadata?.uid === reference.uid ? key : undefined;
-  }
-
-  #wakeAdopters(pod: Pod): void {
-    for (const owner of this.#owners.store.inNamespace(pod.metadata!.namespace!)) {
-      if (this.#kind.matcher(owner)(pod.metadata!.labels)) this.#controller.enqueue(objectKey(owner));
-    }
   }
 
   async #sync(key: string): Promise<void> {
@@ -126,13 +82,11 @@ export class ReplicaController implements RunningController {
     const satisfied = this.#expectations.satisfied(key);
     const candidates: Pod[] = [];
     let terminating = 0;
-    for (const pod of this.#pods.store.byIndex(BY_CONTROLLER, owner.metadata!.uid!)) {
+    for (const pod of this.#pods.of(owner)) {
       if (isActive(pod)) candidates.push(pod);
       else if (isTerminating(pod) && matches(pod.metadata?.labels)) terminating++;
     }
-    for (const pod of this.#pods.store.byIndex(BY_CONTROLLER, orphanKey(owner.metadata!.namespace))) {
-      if (isActive(pod) && matches(pod.metadata?.labels)) candidates.push(pod);
-    }
+    for (const pod of this.#pods.orphansFor(owner)) if (isActive(pod)) candidates.push(pod);
     const active = await claim<Pod>({ transport, ownerResource: this.#kind.resource, resource: pods, owner, matches }, candidates);
     let failure: unknown;
     if (satisfied && owner.metadata!.deletionTimestamp === undefined) failure = await this.#manage(key, owner, active);
@@ -194,6 +148,6 @@ export class ReplicaController implements RunningController {
   *#neighbours(owner: ReplicaOwner): Generator<Pod> {
     const parent = controllerOf(owner);
     const siblings = parent === undefined ? [owner] : this.#owners.store.byIndex(BY_CONTROLLER, parent.uid);
-    for (const sibling of siblings) yield* this.#pods.store.byIndex(BY_CONTROLLER, sibling.metadata!.uid!);
+    for (const sibling of siblings) yield* this.#pods.of(sibling);
   }
 }
