@@ -30,6 +30,7 @@ export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, 
       draft.metadata ??= {};
       draft.apiVersion = kind.apiVersion;
       draft.kind = kind.kind;
+      checkName(scope, draft, name);
       pipeline.rules.applyDefaults(kind.info, draft);
       return draft;
     },

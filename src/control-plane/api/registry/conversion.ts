@@ -1,5 +1,7 @@
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
+import { autoscalerFromV2, autoscalerToV2 } from './conversions/autoscaler.ts';
+import { eventFromCore, eventToCore } from './conversions/event.ts';
 
 /** Where a resource is stored, and in which version where that matters. */
 export interface StorageIdentity {
@@ -11,35 +13,36 @@ export interface StorageIdentity {
 
 type Convert = (object: KubeObject) => KubeObject;
 
-interface Shared {
-  readonly identity: StorageIdentity;
-  /** From the stored version to another, and back. */
-  readonly from: Readonly<Record<string, Convert>>;
-  readonly to: Readonly<Record<string, Convert>>;
+/** Versions of a kind whose fields differ, and the way between them; one of the two is stored. */
+interface Pair {
+  readonly kind: string;
+  readonly stored: string;
+  readonly other: string;
+  readonly fromStored: Convert;
+  readonly toStored: Convert;
 }
 
-const SHARED = new Map<string, Shared>();
+const PAIRS: readonly Pair[] = [
+  { kind: 'Event', stored: 'v1', other: 'events.k8s.io/v1', fromStored: eventFromCore, toStored: eventToCore },
+  { kind: 'HorizontalPodAutoscaler', stored: 'autoscaling/v2', other: 'autoscaling/v1', fromStored: autoscalerFromV2, toStored: autoscalerToV2 },
+];
 
-/** Registers versions of a kind whose fields differ: see conversions/. */
-export function shareStorage(resources: readonly string[], identity: StorageIdentity, from: Shared['from'], to: Shared['to']): void {
-  for (const resource of resources) SHARED.set(resource, { identity, from, to });
-}
+const SHARED: Readonly<Record<string, StorageIdentity>> = {
+  'core/events': { id: 'core/events', apiVersion: 'v1' },
+  'events.k8s.io/events': { id: 'core/events', apiVersion: 'v1' },
+  'autoscaling/horizontalpodautoscalers': { id: 'autoscaling/horizontalpodautoscalers', apiVersion: 'autoscaling/v2' },
+};
 
 export function storageOf(info: Pick<ResourceInfo, 'group' | 'resource'>): StorageIdentity {
   const id = `${info.group === '' ? 'core' : info.group}/${info.resource}`;
-  return SHARED.get(id)?.identity ?? { id, apiVersion: undefined };
+  return Object.hasOwn(SHARED, id) ? SHARED[id]! : { id, apiVersion: undefined };
 }
 
-/** The object in another version of its kind. */
+/** The object in another version of its kind; shares what does not change. */
 export function convert(object: KubeObject, apiVersion: string): KubeObject {
   if (object.apiVersion === apiVersion) return object;
-  for (const { identity, from, to } of SHARED.values()) {
-    if (identity.apiVersion === object.apiVersion && Object.hasOwn(from, apiVersion) && from[apiVersion] !== undefined && sameKind(identity, object)) return { ...from[apiVersion](object), apiVersion };
-    if (identity.apiVersion === apiVersion && object.apiVersion !== undefined && Object.hasOwn(to, object.apiVersion) && sameKind(identity, object)) return { ...to[object.apiVersion]!(object), apiVersion };
-  }
-  return { ...object, apiVersion };
-}
-
-function sameKind(identity: StorageIdentity, object: KubeObject): boolean {
-  return identity.id.endsWith(`/${(object.kind ?? '').toLowerCase()}s`);
+  const pair = PAIRS.find(({ kind, stored, other }) => kind === object.kind && ((object.apiVersion === stored && apiVersion === other) || (object.apiVersion === other && apiVersion === stored)));
+  const fields = pair === undefined ? object : apiVersion === pair.other ? pair.fromStored(object) : pair.toStored(object);
+  const { kind, apiVersion: _, metadata, ...rest } = fields as KubeObject & Record<string, unknown>;
+  return { ...(kind !== undefined && { kind }), apiVersion, ...(metadata !== undefined && { metadata }), ...rest };
 }
