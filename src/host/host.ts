@@ -88,6 +88,13 @@ export interface NetworkNamespaces {
   create(path: string): Promise<Undo>;
   /** Removes the mount and file; nothing there is success. */
   remove(path: string): Promise<void>;
+  /**
+   * A TCP connection from within a namespace, as `localhost:80` of a pod: a descriptor for `new net.Socket({ fd })`.
+   * @throws SyscallError with code ECONNREFUSED, ETIMEDOUT, …
+   */
+  connect(path: string, address: string, port: number, timeoutMs?: number): Promise<number>;
+  /** A TCP socket that listens within a namespace: a descriptor for `server.listen({ fd })`. Port 0 takes a free one. */
+  listen(path: string, address: string, port: number): Promise<number>;
 }
 
 export interface LinkInfo {

@@ -8,7 +8,7 @@ import type { Request } from './netlink/exchange.ts';
 import type { Reply } from './netlink/message.ts';
 import { addressDumpHeader, allowLoopback, deleteFdb, deleteGroup, deleteLink, deleteNeighbour, deleteRoute, linkDumpHeader, newAddress, newFdb, newLink, newLoopbackRoute, newNeighbour, newRoute, parseAddressReply, parseLink, parseRoute, routeDumpHeader, RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE, setGroup, setPort, setLink, vethPeer, vxlanData } from './netlink/rtnetlink.ts';
 import type { NewLink } from './netlink/rtnetlink.ts';
-import { enterPath, homeNamespace, inside, runInside } from './netns.ts';
+import { enterPath, homeNamespace, inside, runInside } from './inside.ts';
 import { Program, SyscallError } from './syscall/program.ts';
 
 const SIOCGIFINDEX = 0x8933;

@@ -1,11 +1,14 @@
-import { constants, openSync } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { isErrno } from '../lib/errors.ts';
 import type { Undo } from '../lib/undo.ts';
 import type { NetworkNamespaces } from './host.ts';
+import { connectWithin } from './connect.ts';
+import { boundSocket } from './sockets.ts';
 import { Program } from './syscall/program.ts';
 import type { Step } from './syscall/program.ts';
 import { AT_FDCWD, CLONE_NEWNET, O_CLOEXEC } from './syscall/numbers.ts';
+import { enterPath, inside, runInside } from './inside.ts';
 import type { LinuxMounts } from './mounts.ts';
 
 const MS_BIND = 4096;
@@ -14,45 +17,7 @@ const SOCK_RAW_CLOEXEC = 3 | O_CLOEXEC;
 const RTM_NEWLINK = 16;
 const NLM_F_REQUEST = 1;
 const IFF_UP = 1;
-
-let home: number | undefined;
-
-/** A descriptor of the network namespace that this process lives in; held for good. */
-export function homeNamespace(): number {
-  home ??= openSync('/proc/self/ns/net', constants.O_RDONLY);
-  return home;
-}
-
-/**
- * Adds steps that run inside of a network namespace to a program. The thread of the pool changes its namespace, and changes back
- * before it leaves the program, whatever happens in between; so no other work ever sees it elsewhere. Run it with `runInside`.
- */
-export function inside(program: Program, enter: (program: Program) => void, body: (program: Program) => void): Step {
-  enter(program);
-  body(program);
-  return program.always('setns', homeNamespace(), CLONE_NEWNET);
-}
-
-/** Enters the namespace at `path`. */
-export function enterPath(path: string): (program: Program) => void {
-  return (program) => {
-    const fd = program.call('openat', AT_FDCWD, path, constants.O_RDONLY | O_CLOEXEC, 0);
-    program.call('setns', fd, CLONE_NEWNET);
-    program.call('close', fd);
-  };
-}
-
-/** Runs a program made with `inside`. A thread that can't come home would do others' work in the wrong place, so that is the end of the process. */
-export async function runInside(program: Program, back: Step): Promise<void> {
-  try {
-    await program.run();
-  } finally {
-    if (back.failed) {
-      process.stderr.write(`longshore: a thread can't return to its network namespace (${back.result}); stopping\n`);
-      process.abort();
-    }
-  }
-}
+const BACKLOG = 511;
 
 /** Kept network namespaces: a bind mount each, no process. */
 export class LinuxNetworkNamespaces implements NetworkNamespaces {
@@ -84,6 +49,25 @@ export class LinuxNetworkNamespaces implements NetworkNamespaces {
     }
     let done: Promise<void> | undefined;
     return () => (done ??= this.remove(path));
+  }
+
+  async connect(path: string, address: string, port: number, timeoutMs = 10_000): Promise<number> {
+    return await connectWithin(path, address, port, timeoutMs);
+  }
+
+  async listen(path: string, address: string, port: number): Promise<number> {
+    const program = new Program();
+    let socket: Step | undefined;
+    const back = inside(program, enterPath(path), () => {
+      socket = boundSocket(program, 'tcp', address, port, BACKLOG);
+    });
+    try {
+      await runInside(program, back);
+    } catch (error) {
+      if (socket && socket.result > 0) closeSync(socket.result);
+      throw error;
+    }
+    return socket!.result;
   }
 
   async remove(path: string): Promise<void> {

@@ -1,40 +1,16 @@
 import { closeSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { parseAddress } from './address.ts';
 import type { HostPorts } from './host.ts';
-import { O_CLOEXEC } from './syscall/numbers.ts';
+import { boundSocket } from './sockets.ts';
 import { Program } from './syscall/program.ts';
 
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_STREAM = 1;
-const SOCK_DGRAM = 2;
-const SOL_SOCKET = 1;
-const SO_REUSEADDR = 2;
-const SO_RCVBUF = 8;
-const IPPROTO_IPV6 = 41;
-const IPV6_V6ONLY = 26;
 const TCP_LISTEN = '0A';
 
 /** Holds ports by sockets. A TCP one listens, since only that keeps out another socket which allows reuse. */
 export class LinuxPorts implements HostPorts {
   hold(protocol: 'tcp' | 'udp', address: string, port: number): () => void {
-    const bytes = parseAddress(address);
-    const v6 = bytes.length === 16;
     const program = new Program();
-    const socket = program.call('socket', v6 ? AF_INET6 : AF_INET, (protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM) | O_CLOEXEC, 0);
-    const one = program.allocate(4, (into) => into.writeInt32LE(1));
-    // Connections of an earlier listener that linger in TIME_WAIT are no conflict.
-    if (protocol === 'tcp') program.call('setsockopt', socket, SOL_SOCKET, SO_REUSEADDR, one, 4);
-    else program.call('setsockopt', socket, SOL_SOCKET, SO_RCVBUF, one, 4);
-    if (v6) program.call('setsockopt', socket, IPPROTO_IPV6, IPV6_V6ONLY, one, 4);
-    const name = program.allocate(v6 ? 28 : 16, (into) => {
-      into.writeUInt16LE(v6 ? AF_INET6 : AF_INET, 0);
-      into.writeUInt16BE(port, 2);
-      into.set(bytes, v6 ? 8 : 4);
-    });
-    program.call('bind', socket, name, name.length);
-    if (protocol === 'tcp') program.call('listen', socket, 0);
+    const socket = boundSocket(program, protocol, address, port);
     try {
       program.runSync();
     } catch (error) {
