@@ -2,6 +2,7 @@ import { RESOURCES } from '../types/kubernetes/generated/resources.ts';
 import type { Transport } from '../client/transport.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { applyPatch, trackUpdate } from '../control-plane/api/apply/apply.ts';
+import { ProtobufCodec } from '../control-plane/api/codec/protobuf/codec.ts';
 import { openRegistry } from '../control-plane/api/registry/open.ts';
 import { kubernetesRules } from '../control-plane/api/rules/rules.ts';
 import { openApiServer, type ApiServer, type ApiServerOptions } from '../control-plane/api/server.ts';
@@ -46,6 +47,7 @@ const SERVICE_ACCOUNTS = ['system:serviceaccounts', 'system:serviceaccounts:kube
 /** API server, controllers and scheduler in this process, over one store. */
 export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { store, config, clock, random, logger, phases } = options;
+  const protobuf = new ProtobufCodec(() => RESOURCES);
   const api = await phases.time('api server', () => openApiServer({
     openRegistry: ({ admission, ...hooks }) => openRegistry({ store, rules: kubernetesRules, admission, clock, random, logger: logger.child({ room: 'registry' }), applyPatch, trackUpdate, serviceCidr: config.serviceCidr, ...hooks }),
     resources: RESOURCES,
@@ -54,6 +56,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     pkiFolder: options.pkiFolder,
     serviceCidr: config.serviceCidr,
     advertiseAddress: config.nodeAddress,
+    protobuf: { decode: protobuf.decode, encode: protobuf },
     clock, random, logger: logger.child({ room: 'api' }),
     ...options.api,
   }));

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { EventWriter } from '../../client/events.ts';
 import { InformerFactory } from '../../client/informer-factory.ts';
-import { pods, services } from '../../client/resources.ts';
+import { nodes, pods, services } from '../../client/resources.ts';
 import type { Transport } from '../../client/transport.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { isErrno, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
-import type { Pod, Service } from '../../types/kubernetes/generated/core-v1.ts';
+import type { Node, Pod, Service } from '../../types/kubernetes/generated/core-v1.ts';
 import type { Cri } from '../cri/cri.ts';
 import type { PodVolumes } from '../volumes/volumes.ts';
 import type { AgentContext } from './context.ts';
@@ -52,6 +52,7 @@ export function startAgent(options: AgentOptions): Agent {
   const informers = new InformerFactory({ transport, clock, random, logger });
   const podInformer = informers.for<Pod>(pods, { fieldSelector: `spec.nodeName=${facts.name}` });
   const serviceInformer = informers.for<Service>(services);
+  const nodeInformer = informers.for<Node>(nodes, { fieldSelector: `metadata.name=${facts.name}` });
   const events = new EventWriter({ transport, clock, logger, component: 'kubelet', host: facts.name });
   const context: AgentContext = {
     cri, transport, volumes, events, clock, random, logger,
@@ -97,18 +98,27 @@ export function startAgent(options: AgentOptions): Agent {
     worker.poke();
   };
 
-  const heartbeat = startHeartbeat({
-    transport, cri, facts, clock, logger,
-    onNode(node) {
-      const cidr = node.spec?.podCIDR;
-      if (!cidr || cidr === podCidr) return;
-      podCidr = cidr;
-      cri.updateRuntimeConfig(cidr).then(() => heartbeat.touch(), (error: unknown) => {
-        podCidr = undefined;
-        logger.error("could not set up the node's pod network", { podCidr: cidr, error: messageOf(error) });
-      });
-    },
-  });
+  let resolveNetwork = (): void => {};
+  /** The node has a pod range, and its network is set up. */
+  const networkReady = new Promise<void>((resolve) => (resolveNetwork = resolve));
+  const prepare = async (node: Node): Promise<void> => {
+    const cidr = node.spec?.podCIDR;
+    if (!cidr || cidr === podCidr) return;
+    try {
+      await cri.updateRuntimeConfig(cidr);
+    } catch (error) {
+      logger.error("could not set up the node's pod network", { podCidr: cidr, error: messageOf(error) });
+      return;
+    }
+    podCidr = cidr;
+    resolveNetwork();
+    for (const worker of workers.values()) worker.poke();
+  };
+  const heartbeat = startHeartbeat({ transport, cri, facts, clock, logger, prepare });
+  const onNode = (node: Node): void => {
+    if (node.spec?.podCIDR && node.spec.podCIDR !== podCidr) heartbeat.touch();
+  };
+  nodeInformer.on({ add: onNode, update: (_, node) => onNode(node) });
 
   const stopEvents = cri.onContainerEvent(({ containerEventType, containerId }) => {
     if (containerEventType !== 'CONTAINER_STOPPED_EVENT') return;
@@ -119,9 +129,10 @@ export function startAgent(options: AgentOptions): Agent {
     informers.start();
     await informers.synced();
     if (closed) return;
+    // Pods of before go on as they are; new ones need the network first.
     podInformer.on({ add: onPod, update: (_, pod) => onPod(pod), delete: (pod) => workers.get(pod.metadata?.uid ?? '')?.remove() });
     await removeOrphans();
-    await heartbeat.registered;
+    await Promise.all([heartbeat.registered, networkReady]);
   })();
 
   /** Sandboxes and folders of pods that were deleted while no agent ran. */

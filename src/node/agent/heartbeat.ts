@@ -22,13 +22,17 @@ export interface Heartbeat {
   close(): void;
 }
 
-/** Registers the node, renews its Lease each 10 s, and writes its status each 5 minutes and when it changes. */
-export function startHeartbeat(options: { readonly transport: Transport; readonly cri: Cri; readonly facts: NodeFacts; readonly clock: Clock; readonly logger: Logger; readonly onNode: (node: Node) => void }): Heartbeat {
+/**
+ * Registers the node, renews its Lease each 10 s, and writes its status each 5 minutes and when it changes. `prepare` brings the node in line
+ * with its spec before its status is told: a restart must not make a node look unready that is not.
+ */
+export function startHeartbeat(options: { readonly transport: Transport; readonly cri: Cri; readonly facts: NodeFacts; readonly clock: Clock; readonly logger: Logger; readonly prepare: (node: Node) => Promise<void> }): Heartbeat {
   const { transport, cri, facts, clock, logger } = options;
   const abort = new AbortController();
   let lastMs = -Infinity;
   let lastText = '';
-  let touched = (): void => {};
+  let again = false;
+  let wake = (): void => {};
   let resolveRegistered = (): void => {};
   const registered = new Promise<void>((resolve) => (resolveRegistered = resolve));
 
@@ -40,12 +44,12 @@ export function startHeartbeat(options: { readonly transport: Transport; readonl
       if (!isCode(error, 'not-found')) throw error;
       node = await transport.create<Node>(nodes, undefined, nodeObject(facts));
     }
-    options.onNode(node);
+    await options.prepare(node);
     const now = clock.now();
     const status = await nodeStatus(facts, cri, node.status, now);
     const text = JSON.stringify({ ...status, conditions: status.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest) });
     if (text === lastText && now - lastMs < STATUS_MS && node.status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'Unknown') return;
-    options.onNode(await transport.patch<Node>(nodes, undefined, facts.name, 'strategic', { status: { ...status, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] } }, { subresource: 'status' }));
+    await transport.patch<Node>(nodes, undefined, facts.name, 'strategic', { status: { ...status, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] } }, { subresource: 'status' });
     lastText = text;
     lastMs = now;
   }
@@ -63,6 +67,7 @@ export function startHeartbeat(options: { readonly transport: Transport; readonl
   async function run(): Promise<void> {
     while (!abort.signal.aborted) {
       let waitMs = LEASE_RENEW_MS;
+      again = false;
       try {
         await Promise.all([writeStatus(), renewLease()]);
         resolveRegistered();
@@ -70,17 +75,26 @@ export function startHeartbeat(options: { readonly transport: Transport; readonl
         logger.warn('could not report this node, trying again', { node: facts.name, error: messageOf(error) });
         waitMs = RETRY_MS;
       }
+      if (again) continue;
       await new Promise<void>((resolve) => {
         const cancel = clock.after(waitMs, resolve);
-        const now = (): void => {
+        wake = () => {
           cancel();
           resolve();
         };
-        touched = now;
-        abort.signal.addEventListener('abort', now, { once: true });
       });
     }
   }
   void run();
-  return { registered, touch: () => touched(), close: () => abort.abort() };
+  return {
+    registered,
+    touch() {
+      again = true;
+      wake();
+    },
+    close() {
+      abort.abort();
+      wake();
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Container, Containers } from '../../engine/containers/containers.ts';
 import type { Images } from '../../engine/images/images.ts';
@@ -63,6 +64,7 @@ export async function openCriService(options: CriServiceOptions): Promise<Cri & 
     async createContainer(podSandboxId, config, sandboxConfig) {
       const image = await images.get(config.image.image);
       const spec = containerSpec(sandboxes.get(podSandboxId), config, sandboxConfig, image);
+      await mkdir(dirname(spec.logPath!), { recursive: true, mode: 0o755 });
       return (await containers.create(spec)).id;
     },
     startContainer: (id) => containers.start(own(id).id),
