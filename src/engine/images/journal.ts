@@ -76,7 +76,7 @@ export class Journal {
     if (changes.length === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#waiting.push({ line: encode(changes), changes, resolve, reject });
-      this.#flushing ??= this.#flush().finally(() => (this.#flushing = undefined));
+      this.#flushing ??= this.#flush();
     });
   }
 
@@ -109,6 +109,8 @@ export class Journal {
         entry.resolve();
       }
     }
+    // In the same breath as the last look at the queue: what comes now starts anew.
+    this.#flushing = undefined;
   }
 
   #encodeAll(): Buffer {

@@ -127,7 +127,11 @@ export class Uploads {
 
   #rest(session: Session): void {
     session.cancelTimer();
-    session.cancelTimer = this.#clock.after(IDLE_MS, () => void this.#drop(session));
+    session.cancelTimer = this.#clock.after(IDLE_MS, () => {
+      this.#drop(session).catch(() => {
+        // Its file is deleted at the next start at the latest.
+      });
+    });
   }
 
   async #drop(session: Session): Promise<void> {

@@ -47,19 +47,18 @@ export class Trash {
 
   #empty(): void {
     this.#again = true;
-    this.#emptying ??= this.#run().finally(() => (this.#emptying = undefined));
+    this.#emptying ??= this.#run();
   }
 
   async #run(): Promise<void> {
     while (this.#again) {
       this.#again = false;
-      for (const name of await readdir(this.#folder)) {
-        try {
-          await this.#delete(join(this.#folder, name));
-        } catch (error) {
-          this.#logger.warn('a deleted layer could not be removed from the disk; it is tried again at the next start', { name, error: messageOf(error) });
-        }
+      try {
+        for (const name of await readdir(this.#folder)) await this.#delete(join(this.#folder, name));
+      } catch (error) {
+        this.#logger.warn('deleted layers could not be removed from the disk; it is tried again at the next start', { folder: this.#folder, error: messageOf(error) });
       }
     }
+    this.#emptying = undefined;
   }
 }
