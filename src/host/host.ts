@@ -16,6 +16,13 @@ export interface Host {
   readonly cgroups: Cgroups;
   readonly sysctl: Sysctl;
   readonly ports: HostPorts;
+  readonly conntrack: Conntrack;
+}
+
+/** A connection's translation outlives the rule that made it; for UDP, as long as somebody keeps sending. */
+export interface Conntrack {
+  /** Forgets UDP flows to a port of this machine, except those that lead to `address` (the container that has it now; undefined: all). */
+  forgetUdp(hostPort: number, keep?: string): Promise<void>;
 }
 
 /** Ports of the host, held by a socket of ours for as long as packets to them are redirected, so that nobody else gets them. */

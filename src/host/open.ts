@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Host } from './host.ts';
 import { openCgroups } from './cgroups/detect.ts';
+import { LinuxConntrack } from './conntrack.ts';
 import { LinuxLinks } from './links.ts';
 import { LinuxMounts } from './mounts.ts';
 import { LinuxNetworkNamespaces } from './netns.ts';
@@ -23,5 +24,6 @@ export async function openHost(options: { readonly clock?: Clock } = {}): Promis
     cgroups: await openCgroups(options.clock ?? systemClock),
     sysctl: new LinuxSysctl(),
     ports: new LinuxPorts(),
+    conntrack: new LinuxConntrack(),
   };
 }

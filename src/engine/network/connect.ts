@@ -1,5 +1,5 @@
 import { linkPrefix } from '../../host/tables.ts';
-import { isCode, isErrno, LongshoreError } from '../../lib/errors.ts';
+import { isCode, isErrno, LongshoreError, messageOf } from '../../lib/errors.ts';
 import { hexId } from '../../lib/random.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import type { NetworksParts } from './networks.ts';
@@ -73,7 +73,21 @@ export async function connectBridge(parts: NetworksParts, state: NetworkState, o
     book.save(definition.id, () => state.toRecord()),
   ]);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
+  await forgetFlows(parts, endpoint, endpoint.address);
   return endpoint;
+}
+
+/** UDP senders that talked to the port before would stay where they were, or nowhere. */
+export async function forgetFlows(parts: Pick<NetworksParts, 'host' | 'logger'>, endpoint: Endpoint, keep: string | undefined): Promise<void> {
+  for (const { protocol, hostPort } of endpoint.ports) {
+    if (protocol !== 'udp') continue;
+    try {
+      await parts.host.conntrack.forgetUdp(hostPort, keep);
+    } catch (error) {
+      // A kernel without that part of netlink: flows end by themselves, three minutes after the last packet.
+      parts.logger.debug('UDP flows could not be forgotten', { port: hostPort, error: messageOf(error) });
+    }
+  }
 }
 
 /** A MAC that follows from the address (as Docker's did): whoever gets the address next is reached without asking anew. */

@@ -8,12 +8,13 @@ import { DnsServer } from './dns/server.ts';
 import type { Directory } from './dns/server.ts';
 import { nameservers } from './dns/upstream.ts';
 import type { Upstream } from './dns/upstream.ts';
+import { closeForwarding, openForwarding } from './forwarding.ts';
 import { layout } from './rules.ts';
 import type { BridgeRules, PublishedPort } from './rules.ts';
 import { overlaps, parseSubnet } from './subnets.ts';
 import type { Subnet } from './subnets.ts';
 
-export type NetworkHost = Pick<Host, 'links' | 'nft' | 'netns' | 'mounts' | 'sysctl' | 'ports'>;
+export type NetworkHost = Pick<Host, 'links' | 'nft' | 'netns' | 'mounts' | 'sysctl' | 'ports' | 'conntrack'>;
 
 /** What the books want the nft table to hold. */
 export interface Wanted {
@@ -131,6 +132,7 @@ export class DataPath {
     const names = (await links.list()).map((link) => link.name).filter((name) => name.startsWith(prefix) || bridges.includes(name));
     await Promise.all(names.map((name) => links.retire(name)));
     await links.settle();
+    await closeForwarding(nft, this.#instance);
     await nft.apply(`add table ${instanceTable(this.#instance)}\ndelete table ${instanceTable(this.#instance)}`);
     const before = this.#meta.ipForwardBefore;
     if (before === undefined) return;
@@ -156,6 +158,7 @@ export class DataPath {
     if (changed) await this.#book.save(META, () => this.#meta);
     if (forward !== '1') await sysctl.set('net.ipv4.ip_forward', '1');
     await this.#fill();
+    await openForwarding(this.#host.nft, this.#instance);
   }
 
   async #fill(): Promise<void> {

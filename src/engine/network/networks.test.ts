@@ -71,6 +71,12 @@ async function container(id: string, networkId: string, options: Partial<Paramet
   return { netns, endpoint: await networks.connect(networkId, { containerId: id, netns, linkName: 'eth0', ...options }) };
 }
 
+async function udpArrivals(netns: string): Promise<number> {
+  const { stdout } = await host.spawn.run('nsenter', [`--net=${netns}`, 'cat', '/proc/net/snmp']);
+  const [names, values] = stdout.toString().split('\n').filter((line) => line.startsWith('Udp:')).map((line) => line.split(' ')) as [string[], string[]];
+  return Number(values[names.indexOf('InDatagrams')]) + Number(values[names.indexOf('NoPorts')]);
+}
+
 const ownAddress = Object.values(networkInterfaces()).flat().find((entry) => entry?.family === 'IPv4' && !entry.internal && !entry.address.startsWith('198.1'))?.address;
 
 test('the predefined networks are there, stay the same, and can’t be removed', async () => {
@@ -111,6 +117,27 @@ test('a published port answers at 127.0.0.1, at the machine’s address, and fro
   await networks.disconnect(bridge.id, 'web');
   await assert.rejects(call('127.0.0.1', everywhere.hostPort), { code: 'ECONNREFUSED' });
   await networks.removeNamespace('web');
+});
+
+test('a UDP port leads to the container that has it now, for those too that sent before', async () => {
+  const client = createSocket('udp4');
+  client.bind(0, '127.0.0.1');
+  await once(client, 'listening');
+  let hostPort = 0;
+  for (const id of ['first', 'second']) {
+    const { endpoint, netns } = await container(id, bridge.id, { ports: [{ containerPort: 53, protocol: 'udp', hostPort }], ...(id === 'second' ? { address: bridge.gateway!.replace(/\d+$/, (last) => String(Number(last) + 39)) } : {}) });
+    hostPort = endpoint.ports[0]!.hostPort;
+    // What arrives is counted by the namespace's own statistics: InDatagrams and NoPorts of UDP.
+    const before = await udpArrivals(netns);
+    for (let n = 0; n < 100 && (await udpArrivals(netns)) === before; n++) {
+      client.send('hello', hostPort, '127.0.0.1');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.ok((await udpArrivals(netns)) > before, id);
+    await networks.disconnect(bridge.id, id);
+    await networks.removeNamespace(id);
+  }
+  client.close();
 });
 
 test('networks are apart from each other, and a published port joins them', async () => {
@@ -268,6 +295,21 @@ test('after a restart containers are as they were, and the dead are buried', asy
   await networks.recover(new Set());
   assert.deepEqual(await readdir(join(folder, 'ids')), []);
   await networks.remove('lasting');
+});
+
+test('a firewall that drops what is forwarded is told to let us pass', async () => {
+  const { openForwarding, closeForwarding } = await import('./forwarding.ts');
+  const scripts: string[] = [];
+  const chain = { family: 'ip', table: 'filter', name: 'FORWARD', policy: 'drop' };
+  let rules: { rule: { handle: number; comment: string } }[] = [];
+  const nft = { apply: async (script: string) => void scripts.push(script), list: async (command: string) => ({ nftables: command === 'list chains ip' ? [{ chain }] : rules }) };
+  await openForwarding(nft, 'abcdef01');
+  assert.equal(scripts.pop(), 'insert rule ip filter FORWARD iifname "lsabcd*" accept comment "longshore-abcdef01"\ninsert rule ip filter FORWARD oifname "lsabcd*" accept comment "longshore-abcdef01"');
+  rules = [{ rule: { handle: 7, comment: 'longshore-abcdef01' } }, { rule: { handle: 8, comment: 'other' } }];
+  await openForwarding(nft, 'abcdef01');
+  assert.deepEqual(scripts, []);
+  await closeForwarding(nft, 'abcdef01');
+  assert.deepEqual(scripts, ['delete rule ip filter FORWARD handle 7']);
 });
 
 test('many containers at once', async () => {

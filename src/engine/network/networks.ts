@@ -8,7 +8,7 @@ import { UndoStack } from '../../lib/undo.ts';
 import type { Book } from './book.ts';
 import type { DataPath, NetworkHost, Wanted } from './data-path.ts';
 import { bridgeDefinition, checkOptions, planAddresses, PREDEFINED } from './definition.ts';
-import { connectBridge, moveDefaultRoute } from './connect.ts';
+import { connectBridge, forgetFlows, moveDefaultRoute } from './connect.ts';
 import type { NamespacePool } from './namespaces.ts';
 import type { Endpoint, EndpointOptions, Network, NetworkOptions, Networks } from './network.ts';
 import type { PublishedPorts } from './ports.ts';
@@ -137,6 +137,7 @@ export class EngineNetworks implements Networks {
       for (const port of held) port.release();
       if (endpoint.address !== '') state.addresses?.release(parseIPv4(endpoint.address));
     });
+    undos.push(() => forgetFlows(this.#parts, endpoint, undefined));
     undos.push(() => (endpoint.hostLink === undefined ? undefined : host.links.retire(endpoint.hostLink)));
     undos.push(() => dataPath.change(ports.map((port) => portElement('delete', this.#parts.instance, port))));
     await undos.run();

@@ -87,7 +87,7 @@ export function exchange(program: Program, { socket }: NetlinkSocket, requests: 
 }
 
 /** Reads a whole table. `enter` wraps the program, as `inside` of netns.ts does. */
-export async function dump(type: number, header: Uint8Array, run: (build: (program: Program) => void) => Promise<void>): Promise<Reply[]> {
+export async function dump(type: number, header: Uint8Array, run: (build: (program: Program) => void) => Promise<void>, protocol = NETLINK_ROUTE): Promise<Reply[]> {
   const request = message(type, NLM_F_DUMP, header);
   request.writeUInt32LE(1, 8);
   const found: Reply[] = [];
@@ -103,7 +103,7 @@ export async function dump(type: number, header: Uint8Array, run: (build: (progr
   };
   try {
     await run((program) => {
-      socket = openNetlink(program).socket;
+      socket = openNetlink(program, protocol).socket;
       const data = program.bytes(request);
       program.call('sendto', socket, data, data.length, 0, 0, 0);
       inbox = receive(program, socket, DUMP_SLOTS, DUMP_BYTES);
