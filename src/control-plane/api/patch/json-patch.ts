@@ -1,4 +1,5 @@
 import { StatusError } from '../../../types/kubernetes/status.ts';
+import { encodeJsonText } from '../codec/json.ts';
 import { badRequest, failure } from '../errors.ts';
 import { copyOwn, isObject, setOwn, type JsonObject } from './own.ts';
 
@@ -80,7 +81,7 @@ class Document {
       }
       case 'copy': {
         const value = this.#find(operation.from!, `/${operation.from!.join('/')}`, false);
-        this.#copied += JSON.stringify(value)?.length ?? 0;
+        this.#copied += encodeJsonText(value).length;
         if (this.#copied > MAX_COPIED) throw unprocessable(`Unable to complete the copy, the accumulated size increase of copy is ${this.#copied}, exceeding the limit ${MAX_COPIED}`);
         this.#disown(value);
         return this.#add(operation.path, value, operation.text);

@@ -67,7 +67,7 @@ function mergeMember(out: JsonObject, key: string, value: unknown, field: FieldS
   const before = getOwn(out, key);
   if (isObject(before) && isObject(value)) setOwn(out, key, strategicMerge(before, value, schemaOfMap(field?.type)));
   else if (Array.isArray(before) && Array.isArray(value) && field?.patchMerge === true) setOwn(out, key, mergeList(before, value, field));
-  else if (Array.isArray(value) && field?.patchMerge === true) setOwn(out, key, withoutDirectives(value.filter((item) => !isDelete(item))));
+  else if (Array.isArray(value) && field?.patchMerge === true) setOwn(out, key, withoutDirectives(value.filter((item) => !isDirective(item))));
   else setOwn(out, key, withoutDirectives(value));
 }
 
@@ -84,13 +84,16 @@ function valuesOf(schema: TypeSchema): TypeSchema {
   return { name: '', short: '', atomic: false, members: [], fields: { get: () => field } as unknown as TypeSchema['fields'] };
 }
 
-function isDelete(item: unknown): boolean {
-  return isObject(item) && getOwn(item, DIRECTIVE) === 'delete';
+/** An element that is nothing but an order to the list, or that says of another that it goes. */
+function isDirective(item: unknown): boolean {
+  if (!isObject(item)) return false;
+  const directive = getOwn(item, DIRECTIVE);
+  return directive === 'delete' || (directive !== undefined && Object.keys(item).length === 1);
 }
 
 /** Takes directives and nulls out of what is added as a whole. */
 function withoutDirectives(value: unknown): unknown {
-  if (Array.isArray(value)) return value.filter((item) => !isDelete(item)).map(withoutDirectives);
+  if (Array.isArray(value)) return value.filter((item) => !isDirective(item)).map(withoutDirectives);
   if (!isObject(value)) return value;
   const out: JsonObject = {};
   for (const key of Object.keys(value)) {
