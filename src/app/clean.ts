@@ -37,7 +37,7 @@ export async function cleanInstance(home: Home): Promise<number> {
     await host.links.remove(name);
     found++;
   }
-  const listed = (await host.nft.list('tables')) as { readonly nftables?: readonly { readonly table?: { readonly family: string; readonly name: string } }[] };
+  const listed = (await host.nft.list('list tables')) as { readonly nftables?: readonly { readonly table?: { readonly family: string; readonly name: string } }[] };
   for (const { table } of listed.nftables ?? []) {
     if (!table?.name.startsWith(`longshore-${instance.id}`)) continue;
     await host.nft.apply(`delete table ${table.family} ${table.name}\n`);

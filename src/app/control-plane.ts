@@ -19,7 +19,7 @@ import type { PhaseTimer } from './phases.ts';
 export interface ControlPlaneOptions {
   readonly store: Store;
   readonly pkiFolder: string;
-  readonly config: Pick<InstanceConfig, 'apiPort' | 'clusterCidr' | 'serviceCidr' | 'nodeAddress'>;
+  readonly config: Pick<InstanceConfig, 'apiPort' | 'clusterCidr' | 'serviceCidr' | 'nodeAddress' | 'innerAddress' | 'listen'>;
   /** Where the API listens; loopback unless asked for more. */
   readonly address: string;
   readonly clock: Clock;
@@ -55,7 +55,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     port: config.apiPort,
     pkiFolder: options.pkiFolder,
     serviceCidr: config.serviceCidr,
-    advertiseAddress: config.nodeAddress,
+    // Pods reach the API at the inner address while it listens on loopback alone.
+    advertiseAddress: config.listen === undefined ? config.innerAddress : config.listen === '0.0.0.0' ? config.nodeAddress : config.listen,
     protobuf: { decode: protobuf.decode, encode: protobuf },
     clock, random, logger: logger.child({ room: 'api' }),
     ...options.api,
@@ -65,7 +66,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     transportFor: (name) => (name === 'kube-controller-manager' ? transportFor('system:kube-controller-manager') : transportFor(`system:serviceaccount:kube-system:${name}`, SERVICE_ACCOUNTS)),
     clock, random, logger: logger.child({ room: 'controllers' }),
     options: {
-      rootCa: api.authority.certificate.toString(),
+      rootCa: api.authority.certificate,
       clusterCidr: config.clusterCidr,
       loadBalancerIngress: () => [{ ip: config.nodeAddress }],
       ...(options.localPathRoot !== undefined && { localPathRoot: options.localPathRoot }),

@@ -27,7 +27,7 @@ export function controlSocket(home: Home): string {
  * A daemon that runs already is what is wanted.
  * @throws LongshoreError what the daemon said when it failed
  */
-export async function startDaemon(home: Home, entry: readonly string[], onPhase: (name: string, ms: number) => void): Promise<{ readonly status: DaemonStatus; readonly started: boolean }> {
+export async function startDaemon(home: Home, entry: readonly string[], environment: Readonly<Record<string, string>>, onPhase: (name: string, ms: number) => void): Promise<{ readonly status: DaemonStatus; readonly started: boolean }> {
   const running = await readStatus(home);
   if (running) return { status: running, started: false };
   await mkdir(home.root, { recursive: true, mode: 0o711 });
@@ -35,7 +35,7 @@ export async function startDaemon(home: Home, entry: readonly string[], onPhase:
   const child = spawn(process.execPath, [...process.execArgv, ...entry, 'server'], {
     detached: true,
     cwd: '/',
-    env: { ...process.env, LONGSHORE_HOME: home.root, LONGSHORE_NOTIFY: '1' },
+    env: { ...process.env, ...environment, LONGSHORE_HOME: home.root, LONGSHORE_NOTIFY: '1' },
     stdio: ['ignore', log.fd, log.fd, 'pipe'],
   });
   const exited = new Promise<number | null>((resolve, reject) => child.once('exit', resolve).once('error', reject));

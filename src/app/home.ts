@@ -53,6 +53,12 @@ export interface InstanceConfig {
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly dnsAddress: string;
+  /**
+   * Where pods reach the API when it listens on loopback alone: an address on a link of the instance's own, which nothing outside of this machine has a route to.
+   */
+  readonly innerAddress: string;
+  /** Where the API listens, when more than loopback was asked for. */
+  readonly listen?: string;
   /** Address of this node for the cluster: of the machine's first interface, or of a dummy link of ours where it has none. */
   readonly nodeAddress: string;
   /** The engine's own networks come from here. */
@@ -66,7 +72,7 @@ const LONGEST_SOCKET_PATH = 107;
  * Reads the instance's decisions, or makes them: free ports and address ranges that no link of this machine uses.
  * @throws LongshoreError `invalid` when the home's path is too long for a socket, `forbidden` when it can't be written
  */
-export async function openInstance(home: Home, random: Random, nodeName: string): Promise<InstanceConfig> {
+export async function openInstance(home: Home, random: Random, nodeName: string, listen?: string): Promise<InstanceConfig> {
   if (Buffer.byteLength(home.dockerSocket) > LONGEST_SOCKET_PATH) {
     throw new LongshoreError('invalid', `${home.dockerSocket} is too long for a unix socket (${LONGEST_SOCKET_PATH} bytes at most)`, { object: `home ${home.root}`, remedy: 'Set LONGSHORE_HOME to a shorter path.' });
   }
@@ -77,7 +83,9 @@ export async function openInstance(home: Home, random: Random, nodeName: string)
     throw new LongshoreError('forbidden', `can't make the folder ${home.root}: ${(error as Error).message}`, { object: `home ${home.root}`, remedy: 'Run as root, or set LONGSHORE_HOME to a folder that you may write.', cause: error });
   }
   try {
-    return JSON.parse(await readFile(home.configFile, 'utf8')) as InstanceConfig;
+    const kept = JSON.parse(await readFile(home.configFile, 'utf8')) as InstanceConfig;
+    if (listen === undefined || listen === kept.listen) return kept;
+    return await save(home, { ...kept, listen });
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw new LongshoreError('internal', `can't read ${home.configFile}: ${(error as Error).message}`, { object: home.configFile, remedy: 'Restore the file from a backup, or move it away to start a new instance.', cause: error });
   }
@@ -87,12 +95,18 @@ export async function openInstance(home: Home, random: Random, nodeName: string)
     nodeName,
     apiPort: await freePort(6443),
     nodePort: await freePort(10250),
+    ...(listen !== undefined && { listen }),
     clusterCidr: `10.${ranges.cluster}.0.0/16`,
     serviceCidr: `10.${ranges.cluster + 1}.0.0/16`,
     dnsAddress: `10.${ranges.cluster + 1}.0.10`,
+    innerAddress: `10.${ranges.cluster + 2}.0.1`,
     nodeAddress: machineAddress() ?? `10.${ranges.cluster + 2}.0.1`,
     dockerPool: `172.${ranges.docker}.0.0/16`,
   };
+  return save(home, config);
+}
+
+async function save(home: Home, config: InstanceConfig): Promise<InstanceConfig> {
   await writeFile(home.configFile + '.new', JSON.stringify(config, undefined, 2) + '\n');
   await rename(home.configFile + '.new', home.configFile);
   return config;

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { InformerFactory } from '../client/informer-factory.ts';
 import type { Transport } from '../client/transport.ts';
 import type { Host } from '../host/host.ts';

@@ -7,6 +7,7 @@ import { systemRandom, type Random } from '../lib/random.ts';
 import { UndoStack } from '../lib/undo.ts';
 import { openControlPlane, type ControlPlane } from './control-plane.ts';
 import type { Engine } from './engine.ts';
+import { openInnerAddress } from './inner-address.ts';
 import { openNodeEngine } from './node-engine.ts';
 import { openInstance, type Home, type InstanceConfig } from './home.ts';
 import { duplexPair } from 'node:stream';
@@ -46,7 +47,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const phases = createPhaseTimer(clock, options.onPhase ?? (() => {}));
   const undo = new UndoStack();
   try {
-    const config = await openInstance(home, random, options.nodeName);
+    const config = await openInstance(home, random, options.nodeName, options.apiAddress);
     const host = await openHost({ clock });
     await mkdir(home.node, { recursive: true, mode: 0o711 });
 
@@ -56,13 +57,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const controlPlaneOpening = (async () => {
       const store = await phases.time('store', () => openLogStore({ path: home.store, clock, logger: logger.child({ room: 'store' }) }));
       return openControlPlane({
-        store, pkiFolder: home.pki, config, address: options.apiAddress ?? '127.0.0.1', clock, random, logger, phases, localPathRoot: `${home.root}/volumes`,
+        store, pkiFolder: home.pki, config, address: config.listen ?? '127.0.0.1', clock, random, logger, phases, localPathRoot: `${home.root}/volumes`,
         connectNode: (name) => connectInProcess(nodes.get(name)),
       });
     })();
+    const inner = openInnerAddress({ links: host.links, config, logger });
     const [engineResult, controlPlaneResult] = await Promise.allSettled([engineOpening, controlPlaneOpening]);
     if (engineResult.status === 'fulfilled') undo.push(() => engineResult.value.close({ stopContainers: false }));
     if (controlPlaneResult.status === 'fulfilled') undo.push(() => controlPlaneResult.value.close());
+    const closeInner = await inner;
+    undo.push(() => closeInner({ remove: false }));
     if (engineResult.status === 'rejected') throw engineResult.reason;
     if (controlPlaneResult.status === 'rejected') throw controlPlaneResult.reason;
     const { engine, cri } = engineResult.value;
@@ -94,7 +98,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         const stopping = createPhaseTimer(clock, onPhase);
         await rm(home.statusFile, { force: true });
         await stopping.time('node', () => node.close({ remove: stopContainers }));
-        await stopping.time('control plane', () => controlPlane.close());
+        await stopping.time('control plane', async () => {
+          await controlPlane.close();
+          await closeInner({ remove: stopContainers });
+        });
         await stopping.time('engine', () => engineResult.value.close({ stopContainers }));
       },
     };

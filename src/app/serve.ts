@@ -14,7 +14,7 @@ export async function serve(home: Home, nodeName: string): Promise<void> {
   const logger = createLogger((line) => void process.stderr.write(line), Date.now, (process.env.LONGSHORE_LOG as LogLevel | undefined) ?? 'info');
   process.on('unhandledRejection', (error) => logger.error('a promise was rejected and nobody looked', { error: error instanceof Error ? error.stack ?? error.message : String(error) }));
   try {
-    const platform = await startPlatform({ home, nodeName, logger, onPhase: (phase, ms) => void notify?.({ phase, ms }) });
+    const platform = await startPlatform({ home, nodeName, logger, ...(process.env.LONGSHORE_LISTEN && { apiAddress: process.env.LONGSHORE_LISTEN }), onPhase: (phase, ms) => void notify?.({ phase, ms }) });
     logger.info('longshore is up', { docker: platform.status.docker, api: platform.status.api });
     let stopped = (): void => {};
     const over = new Promise<void>((resolve) => (stopped = resolve));

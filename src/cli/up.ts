@@ -6,11 +6,11 @@ import { loadKubeconfig } from '../client/kubeconfig.ts';
 import { LongshoreError } from '../lib/errors.ts';
 import type { CommandContext } from './command.ts';
 
-/** `longshore up [DIR…]`: the platform, and what lies in the folders. */
+/** `longshore up [--listen ADDRESS] [DIR…]`: the platform, and what lies in the folders. The API listens on loopback unless ADDRESS says more. */
 export async function run({ args, environment, talk, print }: CommandContext): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args], allowPositionals: true,
-    options: { namespace: { type: 'string', short: 'n', default: 'default' }, timeout: { type: 'string', default: '120' } },
+    options: { namespace: { type: 'string', short: 'n', default: 'default' }, timeout: { type: 'string', default: '120' }, listen: { type: 'string' } },
   });
   const timeoutMs = Number(values.timeout) * 1000;
   if (!(timeoutMs > 0)) throw new LongshoreError('invalid', `--timeout ${values.timeout} is not a number of seconds`);
@@ -22,7 +22,7 @@ export async function run({ args, environment, talk, print }: CommandContext): P
 
   const began = performance.now();
   const phases: string[] = [];
-  const { started } = await talk.phase('platform', () => startDaemon(home, [process.argv[1]!], (name, ms) => phases.push(`${name} ${Math.round(ms)} ms`)));
+  const { started } = await talk.phase('platform', () => startDaemon(home, [process.argv[1]!], values.listen === undefined ? {} : { LONGSHORE_LISTEN: values.listen }, (name, ms) => phases.push(`${name} ${Math.round(ms)} ms`)));
   talk.say(started ? `    ${phases.join(', ')}` : '    it runs already');
   if (projects.length > 0) {
     const [{ deploy }, { dockerAt }, { openHost }] = await Promise.all([import('../app/deploy/deploy.ts'), import('../app/deploy/docker.ts'), import('../app/machine.ts')]);
@@ -31,7 +31,7 @@ export async function run({ args, environment, talk, print }: CommandContext): P
       const { spawn } = await openHost();
       for (const project of projects) {
         talk.say(`${project.name}:`);
-        const urls = await deploy(project, { docker: dockerAt(home.dockerSocket), transport, machine: { spawn, node: process.execPath }, namespace: values.namespace, timeoutMs, phase: talk.phase, say: talk.say });
+        const urls = await deploy(project, { docker: dockerAt(home.dockerSocket), transport, machine: { spawn, node: process.execPath }, namespace: values.namespace, timeoutMs, phase: (name, work) => talk.phase(name, work), say: (line) => talk.say(line) });
         for (const { url } of urls) print(`${url}\n`);
       }
     } finally {

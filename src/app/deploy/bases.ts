@@ -106,9 +106,8 @@ async function* nodeRoot(machine: Machine): AsyncGenerator<PackEntry> {
   const made = new Set<string>(['lib']);
   const libraries = new Set([...stdout.toString().matchAll(/(\/\S+\.so\S*)/g)].map(([, path]) => path!));
   // Names are resolved by glibc through these two, which nothing links to.
-  for (const name of ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']) {
-    for (const library of [...libraries]) if (library.includes('libc.so')) libraries.add(join(dirname(library), name));
-  }
+  const libc = [...libraries].find((library) => library.includes('libc.so'));
+  if (libc) for (const name of ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']) libraries.add(join(dirname(libc), name));
   for (const library of [...libraries].sort()) {
     if (!(await exists(library))) continue;
     for (const part of parents(library)) {

@@ -85,7 +85,7 @@ function trailingZeros(byte: number): number {
   return byte === 0 ? 0 : 31 - Math.clz32(byte & -byte);
 }
 
-function spki(key: KeyObject): Buffer {
+export function spki(key: KeyObject): Buffer {
   return key.export({ type: 'spki', format: 'der' });
 }
 

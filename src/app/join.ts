@@ -1,0 +1,130 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { connect as tlsConnect } from 'node:tls';
+import { HttpTransport } from '../client/http-transport.ts';
+import type { ClientConfig } from '../client/kubeconfig.ts';
+import { certificateSigningRequests, secrets } from '../client/resources.ts';
+import type { Transport } from '../client/transport.ts';
+import { keyPem, newKey } from '../control-plane/api/pki/certificate.ts';
+import { makeSigningRequest } from '../control-plane/api/pki/make-request.ts';
+import { systemClock } from '../lib/clock.ts';
+import { isErrno, LongshoreError } from '../lib/errors.ts';
+import { nameSuffix, systemRandom } from '../lib/random.ts';
+import type { CertificateSigningRequest } from '../types/kubernetes/generated/certificates-v1.ts';
+import type { ConfigMap, Secret } from '../types/kubernetes/generated/core-v1.ts';
+
+const TOKEN_HOURS = 24;
+const POLL_MS = 100;
+const CERTIFICATE_TIMEOUT_MS = 30_000;
+
+export interface JoinOptions {
+  readonly server: string;
+  /** `abcdef.0123456789abcdef`. */
+  readonly token: string;
+  /** `sha256:` and the hash of the authority's public key. */
+  readonly caHash: string;
+}
+
+/** Makes a bootstrap token as kubeadm does: a Secret in kube-system that allows a node to ask for its certificate. */
+export async function createJoinToken(transport: Transport, config: ClientConfig): Promise<{ readonly token: string; readonly caHash: string }> {
+  const id = nameSuffix(systemRandom, 6);
+  const secret = nameSuffix(systemRandom, 16);
+  const data = {
+    'token-id': id, 'token-secret': secret, 'usage-bootstrap-authentication': 'true', 'usage-bootstrap-signing': 'true',
+    'auth-extra-groups': 'system:bootstrappers:kubeadm:default-node-token', expiration: new Date(systemClock.now() + TOKEN_HOURS * 3_600_000).toISOString(),
+  };
+  await transport.create<Secret>(secrets, 'kube-system', {
+    apiVersion: 'v1', kind: 'Secret', type: 'bootstrap.kubernetes.io/token', metadata: { name: `bootstrap-token-${id}`, namespace: 'kube-system' },
+    data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
+  });
+  if (!config.ca) throw new LongshoreError('invalid', 'the kubeconfig names no certificate authority');
+  return { token: `${id}.${secret}`, caHash: hashOf(config.ca) };
+}
+
+function hashOf(certificate: Buffer): string {
+  return `sha256:${createHash('sha256').update(new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })).digest('hex')}`;
+}
+
+/**
+ * The node's own credentials: those that it kept, or new ones, which it asks for with the token.
+ * @throws LongshoreError `forbidden` (the server is not the one that the hash names), `timeout` (nobody signs)
+ */
+export async function nodeCredentials(folder: string, nodeName: string, options: JoinOptions | undefined): Promise<ClientConfig> {
+  const file = join(folder, 'node.json');
+  try {
+    const kept = JSON.parse(await readFile(file, 'utf8')) as { server: string; ca: string; certificate: string; key: string };
+    return { server: kept.server, ca: Buffer.from(kept.ca), certificate: Buffer.from(kept.certificate), key: Buffer.from(kept.key) };
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+  if (!options) throw new LongshoreError('invalid', 'this node has not joined a cluster yet', { object: `node ${nodeName}`, remedy: 'Run the line that "longshore token" prints on the server.' });
+  const ca = await fetchAuthority(options);
+  const pair = await newKey();
+  const request = makeSigningRequest({ commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] }, pair);
+  const transport = new HttpTransport({ config: { server: options.server, ca: Buffer.from(ca), token: options.token }, clock: systemClock });
+  try {
+    const made = await transport.create<CertificateSigningRequest>(certificateSigningRequests, undefined, {
+      apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { generateName: 'node-csr-' },
+      spec: { request: Buffer.from(request).toString('base64'), signerName: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['digital signature', 'client auth'] },
+    });
+    const certificate = await signed(transport, made.metadata?.name ?? '');
+    const kept = { server: options.server, ca, certificate, key: keyPem(pair.privateKey) };
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(file + '.new', JSON.stringify(kept), { mode: 0o600 });
+    await rename(file + '.new', file);
+    return { server: kept.server, ca: Buffer.from(ca), certificate: Buffer.from(certificate), key: Buffer.from(kept.key) };
+  } finally {
+    transport.close();
+  }
+}
+
+async function signed(transport: Transport, name: string): Promise<string> {
+  for (const end = systemClock.monotonic() + CERTIFICATE_TIMEOUT_MS; systemClock.monotonic() < end; await systemClock.sleep(POLL_MS)) {
+    const { status } = await transport.get<CertificateSigningRequest>(certificateSigningRequests, undefined, name);
+    if (status?.certificate) return Buffer.from(status.certificate, 'base64').toString();
+    const denied = status?.conditions?.find(({ type }) => type === 'Denied' || type === 'Failed');
+    if (denied) throw new LongshoreError('forbidden', `the request for a certificate was ${denied.type?.toLowerCase()}: ${denied.message ?? denied.reason}`, { object: `certificatesigningrequest ${name}` });
+  }
+  throw new LongshoreError('timeout', `nobody signed the request for a certificate within ${CERTIFICATE_TIMEOUT_MS / 1000} s`, { object: `certificatesigningrequest ${name}`, remedy: `On the server: kubectl certificate approve ${name}` });
+}
+
+/** The certificate of the authority behind the server, which must have the hash that the token came with. */
+async function fetchAuthority({ server, caHash }: JoinOptions): Promise<string> {
+  const { hostname, port } = new URL(server);
+  const chain = await new Promise<X509Certificate[]>((resolve, reject) => {
+    // Not verified by a trusted root: it is the hash below that says whether this is the server which was meant.
+    const socket = tlsConnect({ host: hostname, port: Number(port || 443), rejectUnauthorized: false, servername: 'kubernetes' }, () => {
+      const found: X509Certificate[] = [];
+      for (let certificate = socket.getPeerX509Certificate(); certificate; certificate = certificate.issuerCertificate) {
+        found.push(certificate);
+        if (certificate.issuerCertificate?.fingerprint256 === certificate.fingerprint256) break;
+      }
+      socket.end();
+      resolve(found);
+    });
+    socket.on('error', (error) => reject(new LongshoreError('unavailable', `${server} can't be reached: ${error.message}`, { object: server })));
+  });
+  const authority = chain.find((certificate) => certificate.ca && hashOf(Buffer.from(certificate.toString())) === caHash);
+  const leaf = chain[0];
+  if (authority && leaf && (leaf === authority || leaf.verify(authority.publicKey))) return authority.toString();
+  const announced = await announcedAuthority(server, caHash, leaf);
+  if (announced) return announced;
+  throw new LongshoreError('forbidden', `${server} does not show a certificate authority with the hash ${caHash}`, { object: server, remedy: 'Take the line that "longshore token" prints on the server itself.' });
+}
+
+/** The authority that the server announces to anybody in `kube-public/cluster-info`, if it has the hash and made the server's certificate. */
+async function announcedAuthority(server: string, caHash: string, leaf: X509Certificate | undefined): Promise<string | undefined> {
+  if (!leaf) return undefined;
+  const transport = new HttpTransport({ config: { server, insecureSkipTlsVerify: true }, clock: systemClock });
+  try {
+    const { configMaps } = await import('../client/resources.ts');
+    const info = await transport.get<ConfigMap>(configMaps, 'kube-public', 'cluster-info');
+    const data = /certificate-authority-data:\s*(\S+)/.exec(info.data?.kubeconfig ?? '')?.[1];
+    if (!data) return undefined;
+    const pem = Buffer.from(data, 'base64');
+    return hashOf(pem) === caHash && leaf.verify(new X509Certificate(pem).publicKey) ? pem.toString() : undefined;
+  } finally {
+    transport.close();
+  }
+}

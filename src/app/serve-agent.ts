@@ -1,0 +1,67 @@
+import { createServer as createTlsServer } from 'node:https';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HttpTransport } from '../client/http-transport.ts';
+import { services } from '../client/resources.ts';
+import { Authority } from '../control-plane/api/pki/authority.ts';
+import { openHost } from '../host/open.ts';
+import { systemClock } from '../lib/clock.ts';
+import { LongshoreError, messageOf } from '../lib/errors.ts';
+import { createLogger, type LogLevel } from '../lib/log.ts';
+import { systemRandom } from '../lib/random.ts';
+import type { Service } from '../types/kubernetes/generated/core-v1.ts';
+import { machineAddress, openInstance, type Home } from './home.ts';
+import { nodeCredentials, type JoinOptions } from './join.ts';
+import { openNodeEngine } from './node-engine.ts';
+import { startNode } from './node.ts';
+
+export interface ServeAgentOptions {
+  readonly nodeName: string;
+  readonly address?: string;
+  readonly join?: JoinOptions;
+}
+
+/** A node of its own: engine, agent, proxy and name server in this process, the control plane by HTTPS. Runs until a signal; containers go on. */
+export async function serveAgent(home: Home, options: ServeAgentOptions): Promise<void> {
+  const logger = createLogger((line) => void process.stderr.write(line), Date.now, (process.env.LONGSHORE_LOG as LogLevel | undefined) ?? 'info');
+  const config = await openInstance(home, systemRandom, options.nodeName);
+  const address = options.address ?? machineAddress();
+  if (address === undefined) throw new LongshoreError('invalid', 'this machine has no address but loopback', { remedy: 'Name one: longshore agent --address ADDRESS' });
+  const credentials = await nodeCredentials(home.pki, options.nodeName, options.join);
+  const transport = new HttpTransport({ config: credentials, clock: systemClock });
+  const host = await openHost();
+  await mkdir(home.node, { recursive: true, mode: 0o711 });
+  const engine = await openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock: systemClock, random: systemRandom, logger, networkPool: config.dockerPool, dockerSocket: home.dockerSocket });
+
+  const { dnsAddress, clusterCidr } = await clusterRanges(transport);
+  const node = await startNode({
+    host, cri: engine.cri, folder: home.node, config: { ...config, nodeName: options.nodeName, nodeAddress: address, dnsAddress, clusterCidr }, transport, readTransport: transport, labels: {},
+    clock: systemClock, random: systemRandom, logger,
+  });
+  // The API server reaches this node's API with a certificate that the cluster's authority made; nobody else is let in.
+  const authority = await Authority.open(join(home.pki, 'serving'), systemClock, systemRandom);
+  const serving = await authority.server([options.nodeName, address]);
+  const server = createTlsServer({ cert: serving.certificate, key: serving.key, ca: credentials.ca, requestCert: true, rejectUnauthorized: true });
+  for (const event of ['request', 'upgrade'] as const) for (const listener of node.api.listeners(event)) server.on(event, listener as (...args: unknown[]) => void);
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.nodePort, address, resolve));
+  await node.ready;
+  logger.info('the node is up', { node: options.nodeName, address, api: credentials.server });
+
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      server.close();
+      server.closeAllConnections();
+      node.close({ remove: false }).then(() => engine.close({ stopContainers: false })).catch((error: unknown) => logger.error('could not stop in good order', { error: messageOf(error) })).finally(resolve);
+    };
+    process.once('SIGTERM', end).once('SIGINT', end);
+  });
+  transport.close();
+  process.exit(0);
+}
+
+/** The cluster's ranges, as this version lays them out: the name server has the tenth address of the Services' range, and pods' addresses lie one range before. */
+async function clusterRanges(transport: HttpTransport): Promise<{ readonly dnsAddress: string; readonly clusterCidr: string }> {
+  const kubernetes = await transport.get<Service>(services, 'default', 'kubernetes');
+  const [a, b] = (kubernetes.spec?.clusterIP ?? '').split('.').map(Number);
+  return { dnsAddress: `${a}.${b}.0.10`, clusterCidr: `${a}.${(b ?? 1) - 1}.0.0/16` };
+}
