@@ -15,7 +15,7 @@ node_dependencies() {
   fi
   say "installing npm dependencies by the lockfile (Node 24 is one of them) …"
   # The binaries that we use come inside their packages; no package needs its install script.
-  if ! (cd "$root" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2); then
+  if ! (cd "$root" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 2>&1); then
     say "npm ci failed in $root. Check the network or the npm registry's settings, then run this again."
     exit 1
   fi
