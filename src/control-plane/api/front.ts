@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../types/kubernetes/meta.ts';
 import type { ResourceInfo } from '../../types/kubernetes/resource-info.ts';
+import type { AccountWait } from './await-account.ts';
 import { encodeJson } from './codec/json.ts';
 import type { Registry, RequestContext, StoredObject, WriteOutcome, WriteParameters } from './contract.ts';
 
@@ -18,14 +19,17 @@ export function ephemeral(object: KubeObject): StoredObject {
 }
 
 /** The registry as both doors see it: what is computed goes to its maker, all else to the registry of the kinds. */
-export function withVirtuals(registry: Registry, virtuals: readonly Virtual[]): Registry {
+export function withVirtuals(registry: Registry, virtuals: readonly Virtual[], accounts: AccountWait): Registry {
   const table = new Map(virtuals.map((virtual) => [keyOf(virtual, virtual.subresource), virtual]));
   return {
     get: (...args) => registry.get(...args),
     list: (...args) => registry.list(...args),
     async create(context: RequestContext, resource: ResourceInfo, namespace, body, options): Promise<WriteOutcome> {
       const virtual = table.get(keyOf(resource, options.subresource));
-      if (virtual === undefined) return registry.create(context, resource, namespace, body, options);
+      if (virtual === undefined) {
+        if (resource.resource === 'pods' && resource.group === '' && options.subresource === undefined) await accounts.before(namespace, body);
+        return registry.create(context, resource, namespace, body, options);
+      }
       return { stored: ephemeral(await virtual.create(context, namespace, options.name, body, options)), created: true };
     },
     update: (...args) => registry.update(...args),

@@ -5,6 +5,7 @@ import type { Logger } from '../../lib/log.ts';
 import { Metrics } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ResourceInfo } from '../../types/kubernetes/resource-info.ts';
+import { AccountWait } from './await-account.ts';
 import { admissionChain } from './admission/chain.ts';
 import { Authenticator } from './authn/authenticator.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
@@ -22,12 +23,12 @@ import type { RoleObject } from './authz/rbac-types.ts';
 import { putFirstObjects } from './bootstrap/first-objects.ts';
 import { defaultPolicy } from './bootstrap/policy.ts';
 import { firstAddress } from './bootstrap/service.ts';
+import { ProtobufCodec } from './codec/protobuf/codec.ts';
 import type { AdmissionPlugin, Registry, UserInfo } from './contract.ts';
 import { addDiscovery } from './discovery/paths.ts';
 import { unavailable } from './errors.ts';
 import { withVirtuals } from './front.ts';
 import { Negotiator } from './http/accept.ts';
-import type { ProtobufDecoder } from './http/body.ts';
 import { FairGate } from './http/gate.ts';
 import { RequestHandler } from './http/handler.ts';
 import { Health, type HealthCheck } from './http/health.ts';
@@ -35,7 +36,6 @@ import { listen, type Listener } from './http/listener.ts';
 import { observer } from './http/observe.ts';
 import { PathTable } from './http/paths.ts';
 import { Representation } from './http/representation.ts';
-import type { ProtobufEncoder } from './http/respond.ts';
 import { addServerPaths } from './http/server-paths.ts';
 import { InProcessDoor } from './in-process.ts';
 import { Lookup } from './lookup.ts';
@@ -43,6 +43,8 @@ import { Authority, type Credentials } from './pki/authority.ts';
 import { newKubeconfig, type KubeconfigEntry } from './pki/kubeconfig.ts';
 import { ResourceTable } from './resource-table.ts';
 import { decodeKind } from './rules/decode/decode.ts';
+import { StreamConnector } from './streams/connector.ts';
+import { NodeConnector, type LocalNodes } from './streams/node-connection.ts';
 import { Tables } from './table/table.ts';
 
 const STOP_GRACE_MS = 2000;
@@ -67,7 +69,8 @@ export interface ApiServerOptions {
   readonly issuer?: string;
   /** Name of the cluster in kubeconfigs. */
   readonly clusterName?: string;
-  readonly protobuf?: { readonly decode: ProtobufDecoder; readonly encode?: ProtobufEncoder };
+  /** Connections to the APIs of nodes that live in this process; other nodes are reached by the address that they report. */
+  readonly connectNode?: LocalNodes;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -106,9 +109,10 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const lookup = new Lookup(resources);
   const serviceAddress = firstAddress(options.serviceCidr);
   const authority = await Authority.open(pkiFolder, clock, random);
-  const [serving, admin, signing] = await Promise.all([
+  const [serving, admin, nodeClient, signing] = await Promise.all([
     authority.server(serverNames(options, serviceAddress)),
     authority.client('admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'] }),
+    authority.client('apiserver-node-client', { commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }),
     authority.signingKey(),
   ]);
 
@@ -126,13 +130,15 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     const kind = resource === 'tokenrequests' ? { group, version: 'v1', kind: 'TokenRequest', schema: 'io.k8s.api.authentication.v1.TokenRequest' } : resources.require({ group, version: 'v1', resource });
     return decodeKind(kind, body, []);
   };
-  const registry = withVirtuals(inner, [...accessReviews(access, rbac, decode), ...authenticationReviews({ authenticator, tokens, lookup, clock, decode })]);
+  const registry = withVirtuals(inner, [...accessReviews(access, rbac, decode), ...authenticationReviews({ authenticator, tokens, lookup, clock, decode })], new AccountWait({ lookup, registry: inner, resources, clock }));
 
   const stopping = new AbortController();
   const health = new Health();
   let state: 'starting' | 'running' | 'stopping' = 'starting';
   health.add({ name: 'poststarthook/bootstrap', readinessOnly: true, check: () => (state === 'starting' ? 'the first objects are being made' : undefined) });
   health.add({ name: 'shutdown', readinessOnly: true, check: () => (state === 'stopping' ? 'the server is stopping' : undefined) });
+  const codec = new ProtobufCodec(() => resources.all());
+  const nodes = new NodeConnector({ lookup, local: options.connectNode, authority: authority.certificate, credentials: nodeClient, clock });
   const gate = new FairGate();
   const paths = new PathTable();
   let listener: Listener | undefined = undefined;
@@ -142,9 +148,9 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   health.addPaths(paths);
   addServerPaths(paths, { metrics, tokens, address: outside });
   const handler = new RequestHandler({
-    door: { registry, access, negotiator: new Negotiator(), representation: new Representation(new Tables(clock), options.protobuf?.encode), protobuf: options.protobuf?.decode, clock, random, stopping: stopping.signal },
+    door: { registry, access, negotiator: new Negotiator(), representation: new Representation(new Tables(clock), codec), protobuf: codec.decode, clock, random, stopping: stopping.signal },
     resources, authenticator, paths, gate, logger, observe: observer(metrics, gate),
-    connector: { handles: () => false, connect: () => {} },
+    connector: new StreamConnector({ lookup, nodes, clock, random }),
   });
   listener = await listen({ address: options.address, port: options.port, key: serving.key, certificate: serving.certificate, clientAuthority: authority.certificate, handle: handler.handle, logger });
   const url = `https://${isIP(options.address) === 6 ? `[${options.address}]` : options.address}:${listener.port}`;

@@ -1,5 +1,4 @@
 import type { CertificateSigningRequest } from '../../../types/kubernetes/generated/certificates-v1.ts';
-import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import { MASTERS } from '../authz/chain.ts';
 import type { Access } from '../authz/access.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../contract.ts';
@@ -10,7 +9,7 @@ import { refuse } from './plugin.ts';
 const GROUP = 'certificates.k8s.io';
 const KUBELESS_CLIENT = 'kubernetes.io/kube-apiserver-client';
 
-/** Certificate signing requests: who asks is written by the server; approving and signing want rights on the signer; nobody asks for system:masters. */
+/** Certificate signing requests: approving and signing want rights on the signer; nobody asks for system:masters. */
 export class CertificateAdmission implements AdmissionPlugin {
   readonly name = 'Certificates';
   readonly #access: Access;
@@ -21,13 +20,6 @@ export class CertificateAdmission implements AdmissionPlugin {
 
   handles(at: Pick<AdmissionAttributes, 'operation' | 'resource' | 'subresource'>): boolean {
     return at.resource.group === GROUP && at.resource.resource === 'certificatesigningrequests' && (at.operation === 'CREATE' || at.operation === 'UPDATE');
-  }
-
-  mutate(at: AdmissionAttributes): KubeObject | undefined {
-    if (at.operation !== 'CREATE') return undefined;
-    const request = at.object as CertificateSigningRequest;
-    const { name, uid, groups, extra } = at.context.user;
-    return { ...request, spec: { ...request.spec, username: name, groups, ...(uid !== undefined && { uid }), ...(extra !== undefined && { extra }) } } as KubeObject;
   }
 
   validate(at: AdmissionAttributes): void {

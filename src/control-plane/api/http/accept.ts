@@ -41,7 +41,7 @@ export function parseAccept(header: string): readonly Clause[] {
 
 /**
  * Chooses what to answer with. Headers repeat, so choices are kept.
- * `protobuf` tells whether this server can encode the kind so; where it can't, a later clause is taken.
+ * Objects lie in memory as JSON, so that JSON is taken wherever the client takes it too; protobuf is encoded for who asks for nothing else.
  */
 export class Negotiator {
   readonly #kept = new Map<string, readonly Wanted[]>();
@@ -55,12 +55,15 @@ export class Negotiator {
       if (this.#kept.size >= KEPT) this.#kept.clear();
       this.#kept.set(header, options);
     }
+    let first: Wanted | undefined;
     for (const option of options) {
       if (option.as !== undefined && (!can.view || option.format === 'protobuf')) continue;
-      if (option.format === 'protobuf' && !can.protobuf) continue;
-      return option;
+      if (option.format === 'protobuf') {
+        if (can.protobuf) first ??= option;
+      } else return option;
     }
-    throw notAcceptable();
+    if (first === undefined) throw notAcceptable();
+    return first;
   }
 }
 

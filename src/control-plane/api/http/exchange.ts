@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 
 /** What belongs to a connection: known once, used by each of its requests. */
 export interface ConnectionFacts {
@@ -14,6 +14,8 @@ export interface BodyStream {
   /** Bytes handed over that the client has not taken yet. */
   readonly pending: number;
   write(chunk: Buffer | string): void;
+  /** Calls back once, when what is pending has been taken. */
+  onDrain(fn: () => void): void;
   end(): void;
   /** Ends at once and lets the client see that something is missing. */
   abort(): void;
@@ -39,6 +41,8 @@ export interface Exchange {
   allHeaders(): readonly (readonly [string, string])[];
   /** The whole body. @throws StatusError 413 beyond `limit` bytes */
   body(limit: number): Promise<Buffer>;
+  /** The body as it comes, without a limit: for relaying. */
+  bodyStream(): Readable;
   respond(status: number, headers: HeaderList, body: Buffer | string): void;
   /** Several buffers as one body, sent without being joined. */
   respondParts(status: number, headers: HeaderList, parts: readonly Buffer[], length: number): void;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { failure } from '../errors.ts';
+import type { Duplex, Readable } from 'node:stream';
+import { badRequest, failure } from '../errors.ts';
 import { StatusError } from '../../../types/kubernetes/status.ts';
 import type { BodyStream, ConnectionFacts, Exchange, HeaderList } from './exchange.ts';
 
@@ -51,6 +51,7 @@ export class Http1Exchange implements Exchange {
   }
 
   body(limit: number): Promise<Buffer> {
+    if (this.#upgrade !== undefined) return Promise.reject(badRequest('a request for an upgrade has no body'));
     const request = this.#request;
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
@@ -69,6 +70,10 @@ export class Http1Exchange implements Exchange {
       request.on('error', reject);
       request.on('close', () => reject(new StatusError(failure(400, 'BadRequest', 'the client closed the connection before the body was complete'))));
     });
+  }
+
+  bodyStream(): Readable {
+    return this.#request;
   }
 
   respond(status: number, headers: HeaderList, body: Buffer | string): void {
@@ -102,6 +107,7 @@ export class Http1Exchange implements Exchange {
       write: (chunk) => {
         if (!response.destroyed && !response.writableEnded) response.write(chunk);
       },
+      onDrain: (fn) => void response.once('drain', fn),
       end: () => {
         if (!response.writableEnded) response.end();
       },

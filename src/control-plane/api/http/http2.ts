@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
+import type { Readable } from 'node:stream';
 import { failure } from '../errors.ts';
 import { StatusError } from '../../../types/kubernetes/status.ts';
 import type { BodyStream, ConnectionFacts, Exchange, HeaderList } from './exchange.ts';
@@ -59,6 +60,10 @@ export class Http2Exchange implements Exchange {
     });
   }
 
+  bodyStream(): Readable {
+    return this.#stream;
+  }
+
   respond(status: number, headers: HeaderList, body: Buffer | string): void {
     if (this.answered) return;
     const stream = this.#stream;
@@ -85,6 +90,7 @@ export class Http2Exchange implements Exchange {
       write: (chunk) => {
         if (!stream.destroyed && !stream.writableEnded) stream.write(chunk);
       },
+      onDrain: (fn) => void stream.once('drain', fn),
       end: () => {
         if (!stream.writableEnded) stream.end();
       },

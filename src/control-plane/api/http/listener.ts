@@ -1,4 +1,4 @@
-import { createServer as createHttp, type IncomingMessage, type ServerResponse, ServerResponse as Response } from 'node:http';
+import { createServer as createHttp, type IncomingMessage, type ServerOptions, ServerResponse } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -8,6 +8,10 @@ import type { Logger } from '../../../lib/log.ts';
 import type { ConnectionFacts, Exchange } from './exchange.ts';
 import { Http1Exchange } from './http1.ts';
 import { Http2Exchange } from './http2.ts';
+
+/** Only these paths lead to something that speaks another protocol; an Upgrade header elsewhere is passed over, as RFC 9110 allows. */
+const UPGRADES = /\/(?:exec|attach|portforward|proxy)(?:[/?]|$)/;
+const mayUpgrade = (request: IncomingMessage): boolean => UPGRADES.test(request.url ?? '');
 
 /** HPACK and header limits: what a hostile client can make us hold for one request. */
 const MAX_HEADER_BYTES = 65_536;
@@ -45,7 +49,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const sessions = new Set<ServerHttp2Session>();
   const { handle, logger } = options;
 
-  const http = createHttp({ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, insecureHTTPParser: false }, (request, response) => {
+  const http = createHttp({ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, insecureHTTPParser: false, shouldUpgradeCallback: mayUpgrade } as ServerOptions, (request, response) => {
     handle(new Http1Exchange(request, response, facts.get(request.socket)!));
   });
   http.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -54,7 +58,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   });
   http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Node takes its own response away from a request with an Upgrade header; a refusal needs one.
-    const response = new Response(request);
+    const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
     response.on('finish', () => socket.end());
@@ -78,7 +82,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   const server = createTls({
     key: options.key, cert: options.certificate, ca: options.clientAuthority, requestCert: true, rejectUnauthorized: false,
-    ALPNProtocols: ['h2', 'http/1.1'], minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS,
+    ALPNProtocols: ['h2', 'http/1.1'], allowHalfOpen: true, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS,
   }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));

@@ -53,6 +53,11 @@ export class Representation {
     return sendValue(request, 200, wanted, { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata: listMeta(page), items: page.items.map((item) => item.object) });
   }
 
+  /** A frame of a watch in protobuf. */
+  protobufFrame(request: ApiRequest, type: string, object: KubeObject): Buffer {
+    return this.#protobuf!.watchEvent(type, this.#protobuf!.object(request.resource, object));
+  }
+
   /** One object as a watch event carries it, in JSON. */
   eventBody(request: ApiRequest, wanted: Wanted, stored: StoredObject, first: boolean): Buffer {
     if (wanted.as === undefined) return stored.json();

@@ -24,6 +24,8 @@ export interface ProtobufEncoder {
   handles(resource: ResourceInfo): boolean;
   object(resource: ResourceInfo, object: KubeObject): Buffer;
   list(resource: ResourceInfo, page: ListPage): Buffer;
+  /** One frame of a watch, around an object that is encoded already. */
+  watchEvent(type: string, body: Buffer): Buffer;
 }
 
 /** Answers with a body that is complete. Large ones are compressed, off the main thread, for who asks for it. */

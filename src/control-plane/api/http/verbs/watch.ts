@@ -25,7 +25,7 @@ const frames = new WeakMap<StoredObject, Map<EventType, Buffer>>();
 /** A stream of events, one JSON object a line (HTTP/1.1 chunked, or HTTP/2 data), until timeout, error, or either side goes. */
 export function watch(door: Door, request: ApiRequest): void {
   const wanted = negotiate(door, request);
-  if (wanted.format !== 'json') throw notAcceptable();
+  if (wanted.format === 'yaml' || (wanted.format === 'protobuf' && wanted.as !== undefined)) throw notAcceptable();
   const { exchange, route, target } = request;
   const parameters = watchParameters(target.query);
   const name = route.name ?? nameInFieldSelector(parameters.fieldSelector);
@@ -67,7 +67,7 @@ export function watch(door: Door, request: ApiRequest): void {
       if (over) return;
       if (error !== undefined) {
         failed = error;
-        if (body !== undefined) send(errorFrame(error));
+        if (body !== undefined) send(errorFrame(door, request, wanted, error));
       }
       if (body !== undefined) finish();
       else over = true;
@@ -75,10 +75,10 @@ export function watch(door: Door, request: ApiRequest): void {
   });
   // Nothing has gone out yet: what the registry refuses at once is an answer of its own, but for a revision that is too old.
   if (failed !== undefined && !(failed instanceof StatusError && failed.status.code === 410)) throw failed;
-  body = exchange.stream(200, [...request.headers, 'Content-Type', 'application/json']);
+  body = exchange.stream(200, [...request.headers, 'Content-Type', wanted.format === 'protobuf' ? 'application/vnd.kubernetes.protobuf;stream=watch' : 'application/json']);
   for (const frame of early.splice(0)) body.write(frame);
   if (over) {
-    if (failed !== undefined) body.write(errorFrame(failed));
+    if (failed !== undefined) body.write(errorFrame(door, request, wanted, failed));
     body.end();
     return;
   }
@@ -88,6 +88,7 @@ export function watch(door: Door, request: ApiRequest): void {
 }
 
 function frameOf(door: Door, request: ApiRequest, wanted: Wanted, type: EventType, object: StoredObject, first: boolean): Buffer {
+  if (wanted.format === 'protobuf') return door.representation.protobufFrame(request, type, object.object);
   if (wanted.as !== undefined) {
     return frame(type, type === 'BOOKMARK' && wanted.as === 'Table' ? tableBookmark(object.object) : door.representation.eventBody(request, wanted, object, first));
   }
@@ -114,6 +115,8 @@ function tableBookmark(object: KubeObject): Buffer {
   return encodeJson({ kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: { resourceVersion }, columnDefinitions: null, rows: [{ cells: [], object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: { resourceVersion, ...(annotations && { annotations }) } } }] });
 }
 
-function errorFrame(error: Error): Buffer {
-  return Buffer.from(`{"type":"ERROR","object":${JSON.stringify(statusOf(error))}}\n`);
+function errorFrame(door: Door, request: ApiRequest, wanted: Wanted, error: Error): Buffer {
+  const status = statusOf(error);
+  if (wanted.format === 'protobuf') return door.representation.protobufFrame(request, 'ERROR', status);
+  return Buffer.from(`{"type":"ERROR","object":${JSON.stringify(status)}}\n`);
 }

@@ -1,0 +1,95 @@
+import type { Clock } from '../../../lib/clock.ts';
+import type { Random } from '../../../lib/random.ts';
+import { noSuchResource } from '../errors.ts';
+import type { Connector } from '../http/handler.ts';
+import type { ApiRequest } from '../http/request.ts';
+import type { ResourceRoute } from '../http/route.ts';
+import { isSafeSegment } from '../http/target.ts';
+import type { Lookup } from '../lookup.ts';
+import { forward } from './forward.ts';
+import type { NodeConnector } from './node-connection.ts';
+import { commandPath, containerOf, logPath, podTarget, portForwardPath } from './pod-target.ts';
+import { dial, podProxyTarget, serviceProxyTarget, splitName, type ProxyTarget } from './proxy-target.ts';
+import { upgradeOf } from './relay-headers.ts';
+import { relayUpgrade } from './upgrade.ts';
+
+const POD_STREAMS = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
+
+/** The subresources that lead out of the API server: to a node's API, or to what runs in a pod. Authorised before they come here. */
+export class StreamConnector implements Connector {
+  readonly #lookup: Lookup;
+  readonly #nodes: NodeConnector;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(parts: { readonly lookup: Lookup; readonly nodes: NodeConnector; readonly clock: Clock; readonly random: Random }) {
+    this.#lookup = parts.lookup;
+    this.#nodes = parts.nodes;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+  }
+
+  handles({ group, resourceName, subresource }: ResourceRoute): boolean {
+    if (group !== '' || subresource === undefined) return false;
+    return resourceName === 'pods' ? POD_STREAMS.has(subresource) : subresource === 'proxy' && (resourceName === 'services' || resourceName === 'nodes');
+  }
+
+  async connect(request: ApiRequest): Promise<void> {
+    const { route, target, exchange } = request;
+    const namespace = route.namespace ?? '';
+    const name = route.name ?? '';
+    switch (`${route.resourceName}/${route.subresource ?? ''}`) {
+      case 'pods/log': {
+        const { pod, node } = podTarget(this.#lookup, namespace, name);
+        const path = logPath(namespace, name, containerOf(pod, target.query), target.query);
+        return forward(request, await this.#nodes.connect(node), { method: 'GET', path, host: node, strict: true });
+      }
+      case 'pods/exec': case 'pods/attach': {
+        const { pod, node } = podTarget(this.#lookup, namespace, name);
+        const path = commandPath(route.subresource as 'exec' | 'attach', namespace, name, containerOf(pod, target.query), target.query);
+        return relayUpgrade(request, await this.#nodes.connect(node), exchange.method, path, node);
+      }
+      case 'pods/portforward': {
+        const { node } = podTarget(this.#lookup, namespace, name);
+        const path = portForwardPath(namespace, name, target.query);
+        return relayUpgrade(request, await this.#nodes.connect(node), exchange.method, path, node);
+      }
+      case 'nodes/proxy': {
+        const { name: node } = splitName(name);
+        const connection = await this.#nodes.connect(node);
+        if (upgradeOf(exchange) !== undefined) return relayUpgrade(request, connection, exchange.method, this.#rest(request), node);
+        return forward(request, connection, { method: exchange.method, path: this.#rest(request), host: node, strict: false });
+      }
+      case 'pods/proxy': return this.#proxy(request, podProxyTarget(this.#lookup, namespace, name));
+      case 'services/proxy': return this.#proxy(request, serviceProxyTarget(this.#lookup, this.#random, namespace, name));
+      default: throw noSuchResource();
+    }
+  }
+
+  async #proxy(request: ApiRequest, to: ProxyTarget): Promise<void> {
+    const { exchange } = request;
+    const path = this.#rest(request);
+    const host = `${to.host.includes(':') ? `[${to.host}]` : to.host}:${to.port}`;
+    const connection = await dial(to, this.#clock);
+    if (upgradeOf(exchange) !== undefined) return relayUpgrade(request, connection, exchange.method, path, host);
+    return forward(request, connection, { method: exchange.method, path, host, strict: false });
+  }
+
+  /** The path beyond `proxy`, as it came, with the query. Dots that climb are refused: authorisation looked at the path before them. */
+  #rest({ route, target }: ApiRequest): string {
+    const rest = route.rest === undefined || route.rest === '' ? '/' : route.rest;
+    for (const part of rest.split('/')) {
+      const decoded = safeDecode(part);
+      if (decoded === '.' || decoded === '..' || (decoded !== '' && decoded.includes('/') && !isSafeSegment(decoded.replaceAll('/', '')))) throw noSuchResource();
+    }
+    return target.rawQuery === '' ? rest : `${rest}?${target.rawQuery}`;
+  }
+}
+
+function safeDecode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // Not an escape that anybody could read as dots.
+  }
+}
