@@ -13,6 +13,8 @@ import { EndpointsController } from './endpoints/controller.ts';
 import { EndpointMirrorController } from './endpoints/mirror-controller.ts';
 import { EndpointSliceController } from './endpoints/slice-controller.ts';
 import { GarbageCollector } from './garbage/collector.ts';
+import { JobController } from './job/controller.ts';
+import { TtlAfterFinishedController } from './job/ttl.ts';
 import { NamespaceController } from './namespace/controller.ts';
 import { createNodeIpamController } from './node/ipam.ts';
 import { NodeLifecycleController } from './node/lifecycle-controller.ts';
@@ -28,6 +30,8 @@ export const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'replicaset-controller', create: (context) => new ReplicaController(context, replicaSetKind) },
   { name: 'replication-controller', create: (context) => new ReplicaController(context, replicationControllerKind) },
   { name: 'daemon-set-controller', component: 'daemonset-controller', create: (context) => new DaemonSetController(context) },
+  { name: 'job-controller', create: (context) => new JobController(context) },
+  { name: 'ttl-after-finished-controller', create: (context) => new TtlAfterFinishedController(context) },
   { name: 'endpoint-controller', create: (context) => new EndpointsController(context) },
   { name: 'endpointslice-controller', component: 'endpoint-slice-controller', create: (context) => new EndpointSliceController(context) },
   { name: 'endpointslicemirroring-controller', component: 'endpoint-slice-mirroring-controller', create: (context) => new EndpointMirrorController(context) },

@@ -13,6 +13,8 @@ export interface ClaimOptions<T extends KubeObject> {
   readonly matches: LabelMatcher;
   /** A further condition for adoption. */
   readonly adopts?: (object: T) => boolean;
+  /** Given to what is adopted. */
+  readonly finalizer?: string;
 }
 
 /**
@@ -52,9 +54,9 @@ async function recheck({ transport, ownerResource, owner }: Pick<ClaimOptions<Ku
   if (fresh.metadata?.deletionTimestamp !== undefined) throw new LongshoreError('conflict', `${said} is being deleted since ${fresh.metadata.deletionTimestamp}`, { object: said });
 }
 
-async function adopt<T extends KubeObject>({ transport, ownerResource, resource, owner }: ClaimOptions<T>, object: T): Promise<T | undefined> {
-  const { namespace, name, uid, resourceVersion, ownerReferences = [] } = object.metadata!;
-  const patch = { metadata: { uid, resourceVersion, ownerReferences: [...ownerReferences, controllerReference(ownerResource, owner)] } };
+async function adopt<T extends KubeObject>({ transport, ownerResource, resource, owner, finalizer }: ClaimOptions<T>, object: T): Promise<T | undefined> {
+  const { namespace, name, uid, resourceVersion, ownerReferences = [], finalizers = [] } = object.metadata!;
+  const patch = { metadata: { uid, resourceVersion, ownerReferences: [...ownerReferences, controllerReference(ownerResource, owner)], ...(finalizer !== undefined && !finalizers.includes(finalizer) && { finalizers: [...finalizers, finalizer] }) } };
   try {
     return await transport.patch<T>(resource, namespace, name!, 'merge', patch);
   } catch (error) {
