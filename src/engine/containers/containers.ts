@@ -76,6 +76,8 @@ export interface ContainerSpec {
   readonly name?: string;
   /** What the user wrote, and the image it meant. */
   readonly image: { readonly name: string; readonly id: string };
+  /** A root file system that the caller has mounted, and will unmount: no layer is made over the image, which needn't be there. For build steps. */
+  readonly rootfs?: string;
   readonly process: ProcessSpec;
   readonly labels: Readonly<Record<string, string>>;
   readonly hostname?: string;

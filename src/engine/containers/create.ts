@@ -13,10 +13,12 @@ export async function createEntry(context: Context, spec: ContainerSpec): Promis
   const name = takeName(context, spec.name, id);
   const entry = new Entry(`${context.folder}/${id}`, { version: 1, id, name, spec, createdMs: context.clock.now() });
   try {
-    const image = await context.images.get(spec.image.id);
-    entry.releaseImage = context.images.lease(image.id);
-    const [chainId] = await Promise.all([context.images.snapshots.unpack(image), entry.makeFolders()]);
-    await context.images.snapshots.prepare(id, chainId);
+    if (spec.rootfs === undefined) {
+      const image = await context.images.get(spec.image.id);
+      entry.releaseImage = context.images.lease(image.id);
+      const [chainId] = await Promise.all([context.images.snapshots.unpack(image), entry.makeFolders()]);
+      await context.images.snapshots.prepare(id, chainId);
+    } else await entry.makeFolders();
     await entry.saveDescription();
   } catch (error) {
     context.names.delete(name);

@@ -85,7 +85,7 @@ export class Entry {
   }
 
   get rootfs(): string {
-    return `${this.folder}/rootfs`;
+    return this.spec.rootfs ?? `${this.folder}/rootfs`;
   }
 
   get logPath(): string {
@@ -162,7 +162,7 @@ export class Entry {
 
   async makeFolders(): Promise<void> {
     await mkdir(this.bundle, { recursive: true, mode: 0o710 });
-    await mkdir(this.rootfs, { mode: 0o755 });
+    if (this.spec.rootfs === undefined) await mkdir(this.rootfs, { mode: 0o755 });
   }
 
   /** After this, and a crash, the container is not there any more. What else its folder holds can go later. */

@@ -7,6 +7,8 @@ const holders = new WeakMap<Entry, { count: number; readonly mounted: Promise<Un
 
 /** Mounts a container's root, or holds it once more. Each call wants one `releaseRoot`. */
 export async function mountRoot(context: Context, entry: Entry): Promise<void> {
+  // Somebody else's, mounted already.
+  if (entry.spec.rootfs !== undefined) return;
   const held = holders.get(entry);
   if (held !== undefined) {
     held.count++;
