@@ -22,6 +22,15 @@ test('a syntax error gives nft’s own words, and many at once keep their order'
   await Promise.all(Array.from({ length: 50 }, (_, n) => nft.apply(`add element ${table} ports { ${n + 1} : 10.0.0.3 . ${n + 1} }`)));
 });
 
+test('the program does the same where the library is missing', async () => {
+  const program = new LinuxNft(new LinuxSpawner(), { program: true });
+  await program.apply(`add table ${table}\nadd set ${table} byprogram { type inet_service; }`);
+  const listed = (await program.list(`list set ${table} byprogram`)) as { nftables: { set?: { name: string } }[] };
+  assert.ok(listed.nftables.some((entry) => entry.set?.name === 'byprogram'));
+  await assert.rejects(program.apply('frobnicate'), { code: 'internal', message: /syntax error/ });
+  await assert.rejects(program.apply('list tables\0'), { code: 'invalid' });
+});
+
 test('sysctl reads, sets, puts back, and refuses to leave /proc/sys', async () => {
   const sysctl = new LinuxSysctl();
   const here = await sysctl.get('kernel.ostype');

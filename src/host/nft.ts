@@ -1,5 +1,6 @@
 import { LongshoreError } from '../lib/errors.ts';
 import type { Nft, Spawner } from './host.ts';
+import { PACKAGE_OF } from './spawn.ts';
 import { Gate } from './syscall/gate.ts';
 import { kernel } from './syscall/kernel.ts';
 
@@ -22,8 +23,10 @@ export class LinuxNft implements Nft {
   #library: Library | undefined | 'missing';
   #gate = new Gate(1, WAITING);
 
-  constructor(spawner: Spawner) {
+  /** @param options.program use the program even where the library is there */
+  constructor(spawner: Spawner, options: { readonly program?: boolean } = {}) {
     this.#spawner = spawner;
+    if (options.program) this.#library = 'missing';
   }
 
   async apply(script: string): Promise<void> {
@@ -55,7 +58,9 @@ export class LinuxNft implements Nft {
   }
 
   async #spawn(script: string, json: boolean): Promise<string> {
-    const result = await this.#spawner.run('nft', [...(json ? ['-j'] : []), '-f', '-'], { input: script, timeoutMs: 60_000 });
+    // nft opens /dev/stdin, which can't be done to a socket, as Node's pipes are: cat gives it a real one.
+    const result = await this.#spawner.run('sh', ['-c', 'cat | nft "$@" -f -', 'nft', ...(json ? ['-j'] : [])], { input: script, timeoutMs: 60_000 });
+    if (result.code === 127) throw new LongshoreError('not-found', 'neither libnftables nor the program nft is installed', { remedy: `Install it: apt-get install ${PACKAGE_OF['nft']}` });
     if (result.code !== 0) throw refused(result.stderr, script);
     return result.stdout.toString('utf8');
   }
