@@ -58,8 +58,9 @@ export class LinuxNft implements Nft {
   }
 
   async #spawn(script: string, json: boolean): Promise<string> {
-    // nft opens /dev/stdin, which can't be done to a socket, as Node's pipes are: cat gives it a real one.
-    const result = await this.#spawner.run('sh', ['-c', 'cat | nft "$@" -f -', 'nft', ...(json ? ['-j'] : [])], { input: script, timeoutMs: 60_000 });
+    const options = { input: json ? '' : script, timeoutMs: 60_000 };
+    // nft opens /dev/stdin, which can't be done to a socket, as Node's pipes are: cat gives it a real one. With -j a script would have to be JSON, so what is listed is an argument.
+    const result = json ? await this.#spawner.run('nft', ['-j', script], options) : await this.#spawner.run('sh', ['-c', 'cat | nft -f -'], options);
     if (result.code === 127) throw new LongshoreError('not-found', 'neither libnftables nor the program nft is installed', { remedy: `Install it: apt-get install ${PACKAGE_OF['nft']}` });
     if (result.code !== 0) throw refused(result.stderr, script);
     return result.stdout.toString('utf8');
