@@ -35,11 +35,14 @@ export class KubeNormaliser implements Normaliser {
   readonly #facts: KubeFacts;
   /** What is replaced wherever it stands within a string. */
   readonly #marks = new Map<string, string>();
+  /** Prefixes of generated names that the requests hold. */
+  readonly #prefixes: readonly string[];
   readonly #used = new Set<string>();
   readonly #versions = new Map<string, string[]>();
 
   constructor(facts: KubeFacts) {
     this.#facts = facts;
+    this.#prefixes = [...facts.written.matchAll(/generateName: ([\w-]+)/g)].map((found) => found[1]!);
     for (const [text, mark] of facts.places) this.#marks.set(text, mark);
   }
 
@@ -140,8 +143,9 @@ export class KubeNormaliser implements Normaliser {
     }
     out = out.replace(TOKEN, '<token>').replace(UID, (uid) => (this.#facts.written.includes(uid) ? uid : '<uid>'));
     out = out.replace(TIME, (time) => (Math.abs(Date.parse(time) - this.#facts.now()) > DAY_MS || this.#facts.written.includes(time) ? time : time.includes('.') ? '<micro-time>' : '<time>'));
+    for (const prefix of this.#prefixes) out = out.replaceAll(new RegExp(`(?<![\\w.-])${prefix}[a-z0-9]{5}(?![\\w<.-])`, 'g'), `${prefix}<suffix>`);
     out = out.replace(/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<suffix>');
-    out = out.replace(/(ResourceVersion in (?:precondition|object meta): )\d+/g, '$1<rv>').replace(/(too old resource version: \d+ \()\d+/g, '$1<rv>').replace(/(, current: )\d+/g, '$1<rv>');
+    out = out.replace(/(ResourceVersion in (?:precondition|object meta): )\d+/g, '$1<rv>').replace(/(too old resource version: \d+ \()\d+/g, '$1<rv>').replace(/(, current: )\d+/g, '$1<rv>').replace(/(ResourceVersion in record \()\d+/g, '$1<rv>');
     return out;
   }
 }

@@ -69,8 +69,7 @@ function encode(step: Step, headers: Record<string, string>, saved: ReadonlyMap<
   const text = substitute(step.body, saved);
   const name = Object.keys(headers).find((header) => header.toLowerCase() === 'content-type');
   if (name === undefined) headers['Content-Type'] = 'application/json';
-  const verbatim = step.directives.has('raw') || (name !== undefined && /yaml/.test(headers[name]!));
-  return Buffer.from(verbatim ? text : JSON.stringify(parse(text)));
+  return Buffer.from(step.directives.has('raw') ? text : JSON.stringify(parse(text)));
 }
 
 function decode(raw: RawAnswer, step: Step): AnswerBody {

@@ -27,8 +27,8 @@
  *
  * Directives: `@as USER` sends that user's token (`admin` else; `nobody` sends
  * none). `@save NAME` lets later steps write `${NAME.metadata.uid}` for what
- * the answer held. `@raw` sends the body as it stands; else YAML travels as
- * JSON, unless a Content-Type names YAML. `@events N` reads a stream of JSON
+ * the answer held. `@raw` sends the body as it stands; else it travels as
+ * JSON. `@events N` reads a stream of JSON
  * values until N have come or it ends. `@view NAME ARG…` reduces a large
  * answer (see views.ts). `@until PATH == VALUE` asks again until it is so.
  */

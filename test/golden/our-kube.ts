@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { applyPatch, trackUpdate } from '../../src/control-plane/api/apply/apply.ts';
+import { openRegistry } from '../../src/control-plane/api/registry/open.ts';
+import { kubernetesRules } from '../../src/control-plane/api/rules/rules.ts';
+import { openApiServer } from '../../src/control-plane/api/server.ts';
+import { openMemoryStore } from '../../src/control-plane/store/memory-store.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLogger } from '../../src/lib/log.ts';
+import { systemRandom } from '../../src/lib/random.ts';
+import { RESOURCES } from '../../src/types/kubernetes/generated/resources.ts';
+import { exchange, tlsEndpoint } from '../../tools/record/exchange.ts';
+import { kubePlayer, preparations, SERVICE_CIDR, USERS } from '../../tools/record/kube-player.ts';
+import type { Player } from '../../tools/record/play.ts';
+import type { Scenario } from '../../tools/record/scenario.ts';
+
+export interface OurKube extends AsyncDisposable {
+  readonly player: Player;
+  /** Makes what a scenario finds there when it begins. */
+  prepare(scenario: Scenario): Promise<void>;
+}
+
+/** Our API server in this process, over the store in memory, on loopback, without controllers. */
+export async function openOurKube(): Promise<OurKube> {
+  const folder = await mkdtemp(join(tmpdir(), 'longshore-golden-'));
+  const store = await openMemoryStore();
+  const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
+  const server = await openApiServer({
+    openRegistry: ({ admission, ...hooks }) => openRegistry({ store, rules: kubernetesRules, admission, applyPatch, trackUpdate, serviceCidr: SERVICE_CIDR, ...parts, ...hooks }),
+    resources: RESOURCES, address: '127.0.0.1', port: 0, pkiFolder: join(folder, 'pki'), serviceCidr: SERVICE_CIDR, advertiseAddress: '127.0.0.1', staticTokens: USERS, ...parts,
+  });
+  const endpoint = tlsEndpoint('127.0.0.1', server.port, server.authority.certificate);
+  return {
+    player: kubePlayer(endpoint),
+    async prepare(scenario) {
+      const namespaces = (scenario.settings.get('namespace') ?? '').split(' ').filter((name) => name !== '');
+      for (const { target, body } of preparations(namespaces, false)) {
+        const answer = await exchange(endpoint, { method: 'POST', target, headers: { Authorization: 'Bearer admin', 'Content-Type': 'application/json' }, body: Buffer.from(JSON.stringify(body)), timeoutMs: 5000 });
+        if (answer.status !== 201) throw new Error(`${scenario.name}: POST ${target} answered ${answer.status}: ${answer.body.toString()}`);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      endpoint[Symbol.dispose]();
+      await server.close();
+      await store.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
