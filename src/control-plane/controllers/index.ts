@@ -23,12 +23,14 @@ import { TaintEvictionController } from './node/taint-eviction.ts';
 import type { ControllersOptions } from './options.ts';
 import { ReplicaController } from './replica-set/controller.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/kinds.ts';
+import { StatefulSetController } from './stateful-set/controller.ts';
 
 /** All controllers. Each stands alone: it knows the API and nothing of the others. */
 export const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'deployment-controller', create: (context) => new DeploymentController(context) },
   { name: 'replicaset-controller', create: (context) => new ReplicaController(context, replicaSetKind) },
   { name: 'replication-controller', create: (context) => new ReplicaController(context, replicationControllerKind) },
+  { name: 'statefulset-controller', create: (context) => new StatefulSetController(context) },
   { name: 'daemon-set-controller', component: 'daemonset-controller', create: (context) => new DaemonSetController(context) },
   { name: 'job-controller', create: (context) => new JobController(context) },
   { name: 'ttl-after-finished-controller', create: (context) => new TtlAfterFinishedController(context) },
