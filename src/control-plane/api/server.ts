@@ -39,6 +39,7 @@ import { Representation } from './http/representation.ts';
 import { addServerPaths } from './http/server-paths.ts';
 import { InProcessDoor } from './in-process.ts';
 import { Lookup } from './lookup.ts';
+import { addOpenApi } from './openapi/paths.ts';
 import { Authority, type Credentials } from './pki/authority.ts';
 import { newKubeconfig, type KubeconfigEntry } from './pki/kubeconfig.ts';
 import { ResourceTable } from './resource-table.ts';
@@ -145,6 +146,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const host = options.advertiseAddress ?? options.address;
   const outside = (): string => `${isIP(host) === 6 ? `[${host}]` : host}:${listener?.port ?? options.port}`;
   addDiscovery(paths, resources, outside);
+  addOpenApi(paths, resources);
   health.addPaths(paths);
   addServerPaths(paths, { metrics, tokens, address: outside });
   const handler = new RequestHandler({
