@@ -17,6 +17,7 @@ export interface ServiceSpec {
   ports?: ServicePort[];
   selector?: Record<string, string>;
   externalTrafficPolicy?: string;
+  internalTrafficPolicy?: string;
   healthCheckNodePort?: number;
   allocateLoadBalancerNodePorts?: boolean;
   loadBalancerClass?: string;
@@ -99,6 +100,7 @@ export function dropUnneeded(spec: ServiceSpec, old: ServiceSpec): void {
     }
     delete spec.ipFamilies;
     delete spec.ipFamilyPolicy;
+    delete spec.internalTrafficPolicy;
   }
   if (needsNodePorts(old) && !needsNodePorts(spec) && JSON.stringify(old.ports?.map((port) => port.nodePort)) === JSON.stringify(spec.ports?.map((port) => port.nodePort))) {
     for (const port of spec.ports ?? []) delete port.nodePort;

@@ -137,7 +137,7 @@ export class ServiceAllocator<W> {
     const number = parseIpv4(asked);
     if (number === undefined) return 'failed to allocate IP: must be a valid IPv4 address';
     if (number <= cidr.base || number >= cidr.base + cidr.size - 1) {
-      return `failed to allocate IP ${asked}: the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${formatIpv4(cidr.base)}/${32 - Math.log2(cidr.size)}`;
+      return `failed to allocate IP ${asked}: the provided network does not match the current range`;
     }
     return ledger.isTaken('address', asked) ? `failed to allocate IP ${asked}: provided IP is already allocated` : undefined;
   }

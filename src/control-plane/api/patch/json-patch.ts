@@ -19,7 +19,7 @@ interface Operation {
 
 /** 422: the patch is well-formed and doesn't fit the object. */
 function unprocessable(why: string): StatusError {
-  return new StatusError(failure(422, 'Invalid', `the server rejected our request due to an error in our request: ${why}`));
+  return new StatusError(failure(422, 'Invalid', 'the server rejected our request due to an error in our request', { causes: [{ reason: 'UnexpectedServerResponse', message: why }] }));
 }
 
 /**
@@ -28,7 +28,7 @@ function unprocessable(why: string): StatusError {
  * @throws StatusError 400 (malformed), 413 (too much), 422 (a test or a path fails)
  */
 export function jsonPatch(target: unknown, patch: unknown): unknown {
-  if (!Array.isArray(patch)) throw badRequest('error decoding patch: a JSON patch is an array of operations');
+  if (!Array.isArray(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${patch === null ? 'null' : typeof patch} into a list of operations`);
   if (patch.length > MAX_OPERATIONS) {
     throw new StatusError(failure(413, 'RequestEntityTooLarge', `Request entity is too large: The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`));
   }
@@ -40,7 +40,7 @@ export function jsonPatch(target: unknown, patch: unknown): unknown {
 function parse(raw: unknown, index: number): Operation {
   if (!isObject(raw)) throw badRequest(`error decoding patch: operation ${index} is not an object`);
   const { op, path, from } = raw;
-  if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) throw badRequest(`error decoding patch: Unexpected kind: ${String(op)}`);
+  if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) throw unprocessable(`Unexpected kind: ${typeof op === 'string' ? op : typeof op}`);
   if (typeof path !== 'string') throw badRequest(`error decoding patch: operation ${index} has no path`);
   if ((op === 'move' || op === 'copy') && typeof from !== 'string') throw badRequest(`error decoding patch: operation ${index} (${op}) has no from`);
   const hasValue = Object.hasOwn(raw, 'value');

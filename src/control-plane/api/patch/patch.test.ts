@@ -22,6 +22,9 @@ function withoutNulls(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null).map(([key, item]) => [key, withoutNulls(item)]));
 }
 
+/** The cause is what says why; the message is upstream's. */
+const because = (why: RegExp) => (error: Error): boolean => error instanceof StatusError && why.test(error.status.details?.causes?.[0]?.message ?? '');
+
 test('strategic merge patches do what upstream does', () => {
   assert.ok(golden.length > 40);
   for (const { kind, original, patch, result } of golden) {
@@ -60,8 +63,8 @@ test('no patch reaches a prototype', () => {
     assert.equal((result as { polluted?: unknown }).polluted, undefined);
   }
   assert.equal(({} as { polluted?: unknown }).polluted, undefined);
-  assert.throws(() => jsonPatch({}, [{ op: 'add', path: '/__proto__/polluted', value: 1 }]), /missing value/);
-  assert.throws(() => jsonPatch({}, [{ op: 'replace', path: '/constructor', value: 1 }]), /missing value/);
+  assert.throws(() => jsonPatch({}, [{ op: 'add', path: '/__proto__/polluted', value: 1 }]), because(/missing value/));
+  assert.throws(() => jsonPatch({}, [{ op: 'replace', path: '/constructor', value: 1 }]), because(/missing value/));
 });
 
 test('JSON patches follow RFC 6902', () => {
@@ -101,7 +104,7 @@ test('JSON patches that fail, fail with the right code', () => {
   assert.throws(() => jsonPatch({ a: [] }, [{ op: 'add', path: '/a/01', value: 2 }]), code(422));
   assert.throws(() => jsonPatch({ a: { b: 1 } }, [{ op: 'move', from: '/a', path: '/a/c' }]), code(422));
   assert.throws(() => jsonPatch({ a: 1 }, { op: 'remove' }), code(400));
-  assert.throws(() => jsonPatch({ a: 1 }, [{ op: 'merge', path: '/a' }]), code(400));
+  assert.throws(() => jsonPatch({ a: 1 }, [{ op: 'merge', path: '/a' }]), code(422));
   assert.throws(() => jsonPatch({ a: 1 }, [{ op: 'add', path: 'a', value: 1 }]), code(400));
   assert.throws(() => jsonPatch({ a: 1 }, [{ op: 'add', path: '/a' }]), code(400));
   assert.throws(() => jsonPatch({}, Array.from({ length: 10_001 }, () => ({ op: 'test', path: '', value: 1 }))), code(413));
@@ -110,6 +113,6 @@ test('JSON patches that fail, fail with the right code', () => {
 test('copies do not amplify', () => {
   const patch = Array.from({ length: 40 }, (_, n) => ({ op: 'copy', from: '/a', path: `/a/x${n}` }));
   const start = performance.now();
-  assert.throws(() => jsonPatch({ a: { text: 'x'.repeat(1000) } }, patch), /accumulated size increase of copy/);
+  assert.throws(() => jsonPatch({ a: { text: 'x'.repeat(1000) } }, patch), because(/accumulated size increase of copy/));
   assert.ok(performance.now() - start < 1000);
 });

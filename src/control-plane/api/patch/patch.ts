@@ -16,7 +16,10 @@ import { strategicMerge } from './strategic-merge.ts';
  */
 export function patchObject(resource: Pick<ResourceInfo, 'schema'>, patch: Exclude<PatchBody, { type: 'apply' }>, object: KubeObject): unknown {
   if (patch.type === 'json') return jsonPatch(object, patch.body);
-  if (!isObject(patch.body)) throw badRequest('error decoding patch: json: cannot unmarshal a value that is no object into Go value of type map[string]interface {}');
+  if (!isObject(patch.body)) {
+    const found = patch.body === null ? 'null' : Array.isArray(patch.body) ? 'array' : typeof patch.body;
+    throw badRequest(`error decoding patch: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`);
+  }
   if (patch.type === 'merge') return mergePatch(object, patch.body);
   const schema = schemaOf(resource.schema);
   if (schema === undefined) {

@@ -2,7 +2,7 @@ import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { WriteOutcome } from '../contract.ts';
 import { badRequest } from '../errors.ts';
 import { draftOf, type Pipeline } from './pipeline.ts';
-import { checkName, reportFields, type Scope } from './scope.ts';
+import { checkName, type Scope } from './scope.ts';
 import type { Draft } from './strategy.ts';
 import { change } from './update.ts';
 
@@ -41,8 +41,11 @@ export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, 
 function decodeApplied(pipeline: Pipeline, scope: Scope, body: KubeObject): Draft {
   const unknown: string[] = [];
   const applied = pipeline.rules.decode(scope.kind.info, body, unknown) as Draft;
-  reportFields(scope, unknown, body);
-  if (unknown.length > 0) throw badRequest(`failed to create typed patch object: ${unknown.map((path) => `.${path}: field not declared in schema`).join(', ')}`);
+  if (unknown.length > 0) {
+    const { group, version, kind } = scope.kind.info;
+    const object = `${body.metadata?.namespace ?? ''}/${body.metadata?.name ?? ''}; ${group}/${version}, Kind=${kind}`;
+    throw badRequest(`failed to create typed patch object (${object}): ${unknown.map((path) => `.${path}: field not declared in schema`).join(', ')}`);
+  }
   applied.metadata ??= {};
   applied.apiVersion = scope.kind.apiVersion;
   applied.kind = scope.kind.kind;

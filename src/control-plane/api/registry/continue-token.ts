@@ -14,8 +14,8 @@ export function encodeContinue(token: ContinueToken): string {
 
 /** @throws StatusError 400 */
 export function decodeContinue(text: string): ContinueToken {
-  const fail = (why: string): Error => badRequest(`continue key is not valid: ${why}`);
-  if (!/^[A-Za-z0-9_-]{1,4096}={0,2}$/.test(text)) throw fail('illegal base64 data');
+  const fail = (why: string): Error => badRequest(`invalid continue token: continue key is not valid: ${why}`);
+  if (!/^[A-Za-z0-9_-]{1,4096}={0,2}$/.test(text)) throw fail('illegal base64 data at input byte 0');
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(text, 'base64url').toString());

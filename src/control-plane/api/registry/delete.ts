@@ -1,7 +1,7 @@
 import type { KubeObject, ObjectMeta } from '../../../types/kubernetes/meta.ts';
 import { isReason } from '../../../types/kubernetes/status.ts';
 import { rfc3339 } from '../../../lib/clock.ts';
-import type { DeleteOutcome, DeleteParameters } from '../contract.ts';
+import type { DeleteOutcome, DeleteParameters, StoredObject } from '../contract.ts';
 import { conflict, forbidden, invalid, notFound } from '../errors.ts';
 import { draftOf, type Decision, type Pipeline } from './pipeline.ts';
 import type { Scope } from './scope.ts';
@@ -47,17 +47,22 @@ export function decideDeletion(pipeline: Pipeline, scope: Scope, name: string, c
   return { type: 'put', object: draft, created: false, more: [] };
 }
 
-/** Deletes what a list selects, one after the other; what vanishes meanwhile is no error. */
-export async function removeAll(pipeline: Pipeline, scope: Scope, names: readonly { readonly namespace: string | undefined; readonly name: string }[], options: DeleteParameters): Promise<DeleteOutcome[]> {
-  const outcomes = await Promise.all(names.map(async ({ namespace, name }) => {
+/**
+ * Deletes what a list has found; what vanishes meanwhile is no error.
+ * @returns those that were there, as they were listed
+ */
+export async function removeAll(pipeline: Pipeline, scope: Scope, listed: readonly StoredObject[], options: DeleteParameters): Promise<StoredObject[]> {
+  const removed = await Promise.all(listed.map(async (item) => {
+    const { namespace, name } = item.object.metadata!;
     try {
-      return await remove(pipeline, { ...scope, namespace }, name, options);
+      await remove(pipeline, { ...scope, namespace }, name!, options);
+      return item;
     } catch (error) {
       if (isReason(error, 'NotFound')) return undefined;
       throw error;
     }
   }));
-  return outcomes.filter((outcome) => outcome !== undefined);
+  return removed.filter((item) => item !== undefined);
 }
 
 function checkOptions(options: DeleteParameters): void {

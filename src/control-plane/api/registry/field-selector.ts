@@ -5,6 +5,13 @@ import { badRequest } from '../errors.ts';
 /** Reads one selectable field; absent is ''. */
 export type FieldReader = (object: KubeObject) => string;
 
+/** The fields by which a kind can be selected. */
+export interface SelectableFields {
+  readonly readers: ReadonlyMap<string, FieldReader>;
+  /** How the API server refuses another field of this kind. */
+  refusal(field: string): string;
+}
+
 type Term = FieldRequirement & { readonly read: FieldReader };
 
 /** A parsed field selector, as in `spec.nodeName=a,status.phase!=Failed`. */
@@ -33,14 +40,14 @@ export class FieldSelector {
  * Parses a field selector: terms parted by commas.
  * @param fields the fields that this kind can be selected by
  * @returns undefined when it selects everything
- * @throws StatusError 400 `field label not supported: …`
+ * @throws StatusError 400 for a field that is none of them
  */
-export function parseFieldSelector(text: string | undefined, fields: ReadonlyMap<string, FieldReader>): FieldSelector | undefined {
+export function parseFieldSelector(text: string | undefined, fields: SelectableFields): FieldSelector | undefined {
   if (text === undefined || text === '') return undefined;
   const terms = parse(text).map((term) => {
     const field = term.field === 'spec.host' ? 'spec.nodeName' : term.field;
-    const read = fields.get(field);
-    if (read === undefined) throw badRequest(`field label not supported: ${term.field}`);
+    const read = fields.readers.get(field);
+    if (read === undefined) throw badRequest(fields.refusal(term.field));
     return { ...term, field, read };
   });
   return terms.length === 0 ? undefined : new FieldSelector(terms);

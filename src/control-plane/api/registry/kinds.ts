@@ -2,7 +2,7 @@ import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
 import { convert, storageOf } from './conversion.ts';
 import type { Feed } from './feed.ts';
-import type { FieldReader } from './field-selector.ts';
+import type { SelectableFields } from './field-selector.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { selectableFields } from './selectable-fields.ts';
 import type { Stored } from './stored.ts';
@@ -16,7 +16,7 @@ export class Kind {
   readonly kind: string;
   readonly namespaced: boolean;
   readonly cache: ResourceCache;
-  readonly fields: ReadonlyMap<string, FieldReader>;
+  readonly fields: SelectableFields;
   readonly strategy: Strategy;
   readonly #storedAs: string | undefined;
   /** True when stored objects may be of another version than this. */
@@ -29,7 +29,7 @@ export class Kind {
     this.kind = info.kind;
     this.namespaced = info.namespaced;
     this.cache = feed.cache(storage.id);
-    this.fields = selectableFields(storage.id, info);
+    this.fields = selectableFields(info);
     this.strategy = strategyOf(info);
     this.#storedAs = storage.apiVersion;
     this.mixed = mixed || (storage.apiVersion !== undefined && storage.apiVersion !== this.apiVersion);

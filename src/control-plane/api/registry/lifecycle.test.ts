@@ -200,7 +200,7 @@ test('unknown and duplicate fields: warned of, refused when strict, passed over 
   const body = { ...configMap('a'), extra: 1 };
   const warned = context();
   await registry.create(warned, configMaps, 'default', body, { dryRun: true, duplicateFields: ['data.x'] });
-  assert.deepEqual(warned.warnings, ['unknown field "extra"', 'duplicate field "data.x"']);
+  assert.deepEqual(warned.warnings, ['duplicate field "data.x"', 'unknown field "extra"']);
   const ignored = context();
   await registry.create(ignored, configMaps, 'default', body, { dryRun: true, fieldValidation: 'Ignore' });
   assert.deepEqual(ignored.warnings, []);

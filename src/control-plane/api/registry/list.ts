@@ -53,7 +53,7 @@ function check(kind: Kind, namespace: string | undefined, options: ListParameter
     if (match === 'Exact' && resourceVersion === '0') forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
   }
   if (causes.length > 0) throw invalid(LIST_OPTIONS, '', causes);
-  const revision = parseRevision(resourceVersion);
+  const revision = parseRevision(resourceVersion, 'invalid resource version: ');
   const selection = select(kind, namespace, options);
   const limit = Math.max(0, options.limit ?? 0);
   if (options.continue !== undefined && options.continue !== '') {

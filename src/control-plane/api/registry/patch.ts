@@ -1,11 +1,17 @@
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
+import { isReason, StatusError } from '../../../types/kubernetes/status.ts';
+import { encodeJsonText } from '../codec/json.ts';
 import type { PatchBody, WriteOutcome } from '../contract.ts';
+import { failure } from '../errors.ts';
 import { patchObject } from '../patch/patch.ts';
 import { applyOver } from './apply.ts';
 import type { Pipeline } from './pipeline.ts';
 import { checkName, decodeBody, type Scope } from './scope.ts';
 import type { Draft } from './strategy.ts';
 import { change } from './update.ts';
+
+/** At most so much of a patch is repeated in the error that it caused. */
+const SHOWN = 1000;
 
 /**
  * Patches an object. A patch that lost to another write is made anew on the
@@ -24,7 +30,20 @@ export async function patch(pipeline: Pipeline, scope: Scope, name: string, body
 /** The object after the patch: decoded and defaulted as a body would be. */
 export function patched(pipeline: Pipeline, scope: Scope, name: string, body: Exclude<PatchBody, { type: 'apply' }>, old: KubeObject): Draft {
   const result = patchObject(scope.kind.info, body, old);
-  const draft = decodeBody(pipeline.rules, scope, result);
+  const draft = decodePatched(pipeline, scope, body, result);
   checkName(scope, draft, name);
   return draft;
+}
+
+/** A patch whose result can't be read is at fault itself: 422 instead of the 400 that a body gets. */
+function decodePatched(pipeline: Pipeline, scope: Scope, body: Exclude<PatchBody, { type: 'apply' }>, result: unknown): Draft {
+  try {
+    return decodeBody(pipeline.rules, scope, result);
+  } catch (error) {
+    if (!isReason(error, 'BadRequest')) throw error;
+    const shown = encodeJsonText(body.body).slice(0, SHOWN);
+    const why = (error as Error).message.replace(/^.* cannot be handled as a \w+: /, '');
+    const message = `Invalid value: ${JSON.stringify(shown)}: ${why}`;
+    throw new StatusError(failure(422, 'Invalid', ` "" is invalid: patch: ${message}`, { causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }] }));
+  }
 }

@@ -92,8 +92,7 @@ export class KindRegistry implements Registry {
   async deleteCollection(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, selection: ListParameters, options: DeleteParameters = {}): Promise<readonly StoredObject[]> {
     const page = await this.list(context, resource, namespace, selection);
     const scope = this.#scope(context, resource, namespace, { dryRun: options.dryRun ?? false });
-    const names = page.items.map(({ object }) => ({ namespace: object.metadata?.namespace, name: object.metadata!.name! }));
-    return (await removeAll(this.#parts.pipeline, scope, names, options)).map((outcome) => outcome.stored);
+    return removeAll(this.#parts.pipeline, scope, page.items, options);
   }
 
   watch(_context: RequestContext, resource: ResourceInfo, namespace: string | undefined, options: WatchParameters, sink: RegistryWatchSink): () => void {

@@ -34,7 +34,7 @@ export function reportFields(scope: Scope, unknown: readonly string[], body: unk
   if (unknown.length === 0 && duplicates.length === 0) return;
   const mode = scope.options.fieldValidation ?? 'Warn';
   if (mode === 'Ignore') return;
-  const said = [...unknown.map((path) => `unknown field "${path}"`), ...duplicates.map((path) => `duplicate field "${path}"`)];
+  const said = [...duplicates.map((path) => `duplicate field "${path}"`), ...unknown.map((path) => `unknown field "${path}"`)];
   if (mode === 'Warn') {
     scope.context.warnings.push(...said);
     return;
@@ -49,9 +49,6 @@ export function checkName(scope: Scope, object: Draft, name: string): void {
   if (metadata.name !== undefined && metadata.name !== '' && metadata.name !== name) {
     throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   }
-  if (scope.kind.namespaced && metadata.namespace !== undefined && metadata.namespace !== '' && metadata.namespace !== scope.namespace) {
-    throw badRequest(`the namespace of the object (${metadata.namespace}) does not match the namespace on the request (${scope.namespace})`);
-  }
   metadata.name = name;
   settleNamespace(scope, object);
 }
@@ -60,7 +57,6 @@ export function checkName(scope: Scope, object: Draft, name: string): void {
 export function settleNamespace(scope: Scope, object: Draft): void {
   const { metadata } = object;
   if (!scope.kind.namespaced) {
-    if (metadata.namespace !== undefined && metadata.namespace !== '') throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
     delete metadata.namespace;
     return;
   }

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
-import type { FieldReader } from './field-selector.ts';
+import type { FieldReader, SelectableFields } from './field-selector.ts';
 
 /** Fields by which each kind can be selected, besides metadata.name and metadata.namespace; what follows `=` is said of an absent value. */
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
@@ -11,7 +11,6 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   'core/namespaces': ['status.phase'],
   'core/secrets': ['type'],
   'core/services': ['spec.clusterIP', 'spec.type'],
-  'apps/replicasets': ['status.replicas=0'],
   'batch/jobs': ['status.successful=0'],
   'certificates.k8s.io/certificatesigningrequests': ['spec.signerName'],
   'certificates.k8s.io/clustertrustbundles': ['spec.signerName'],
@@ -38,18 +37,36 @@ function at(object: KubeObject, path: readonly string[], absent = ''): string {
   return typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? `${value}` : absent;
 }
 
+/** Names that events.k8s.io has for fields of v1. */
+const REGARDING: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'].map((name) => [`regarding.${name}`, `involvedObject.${name}`])),
+  reason: 'reason', type: 'type', reportingController: 'reportingComponent',
+};
+
 /**
- * The readers of a kind's selectable fields.
- * @param id `group/resource`, with `core` for the core group
+ * The selectable fields of a kind. They are read from the object as it is stored.
  * @param extra JSON paths that a custom resource declares as selectable, as in `.spec.color`
  */
-export function selectableFields(id: string, info: Pick<ResourceInfo, 'namespaced'>, extra: readonly string[] = []): ReadonlyMap<string, FieldReader> {
-  const fields = new Map<string, FieldReader>([['metadata.name', (object) => object.metadata?.name ?? '']]);
-  if (info.namespaced) fields.set('metadata.namespace', (object) => object.metadata?.namespace ?? '');
-  for (const entry of [...(FIELDS[id] ?? []), ...extra.map((path) => path.replace(/^\./, ''))]) {
+export function selectableFields(info: Pick<ResourceInfo, 'group' | 'version' | 'resource' | 'kind' | 'namespaced'>, extra: readonly string[] = []): SelectableFields {
+  const id = `${info.group === '' ? 'core' : info.group}/${info.resource}`;
+  const own = Object.hasOwn(FIELDS, id) ? FIELDS[id] : undefined;
+  const readers = new Map<string, FieldReader>([['metadata.name', (object) => object.metadata?.name ?? '']]);
+  if (info.namespaced) readers.set('metadata.namespace', (object) => object.metadata?.namespace ?? '');
+  for (const entry of [...(own ?? []), ...extra.map((path) => path.replace(/^\./, ''))]) {
     const [field, absent = ''] = entry.split('=') as [string, string?];
-    const path = field.split('.');
-    fields.set(field, SPECIAL[`${id}:${field}`] ?? ((object) => at(object, path, absent)));
+    readers.set(field, readerOf(id, field, absent));
   }
-  return fields;
+  if (id === 'events.k8s.io/events') for (const [field, core] of Object.entries(REGARDING)) readers.set(field, readerOf('core/events', core, ''));
+  return { readers, refusal: (field) => refusal(info, id, own !== undefined || id === 'events.k8s.io/events' || extra.length > 0, field) };
+}
+
+function readerOf(id: string, field: string, absent: string): FieldReader {
+  const path = field.split('.');
+  return SPECIAL[`${id}:${field}`] ?? ((object) => at(object, path, absent));
+}
+
+function refusal(info: Pick<ResourceInfo, 'group' | 'version' | 'kind'>, id: string, some: boolean, field: string): string {
+  if (id === 'batch/jobs') return `field label ${JSON.stringify(field)} not supported for Job`;
+  if (id === 'resource.k8s.io/resourceslices') return `field label not supported for ${info.group}/${info.version}, Kind=${info.kind}: ${field}`;
+  return some ? `field label not supported: ${field}` : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }

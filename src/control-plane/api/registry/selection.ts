@@ -1,4 +1,4 @@
-import type { FieldReader, FieldSelector } from './field-selector.ts';
+import type { FieldSelector, SelectableFields } from './field-selector.ts';
 import { parseFieldSelector } from './field-selector.ts';
 import type { LabelSelector } from './label-selector.ts';
 import { parseLabelSelector } from './label-selector.ts';
@@ -36,7 +36,7 @@ export class Selection {
 
 /** @throws StatusError 400 for a selector that can't be parsed, or a field that the kind is not selected by */
 export function select(
-  kind: { readonly namespaced: boolean; readonly fields: ReadonlyMap<string, FieldReader> },
+  kind: { readonly namespaced: boolean; readonly fields: SelectableFields },
   namespace: string | undefined,
   options: { readonly labelSelector?: string; readonly fieldSelector?: string; readonly name?: string },
 ): Selection {

@@ -73,7 +73,8 @@ function refuseForeign(scope: Scope, name: string, draft: Draft): void {
 function checkPreconditions(scope: Scope, name: string, draft: Draft, old: KubeObject, revision: number, derived: boolean): void {
   const { info, strategy } = scope.kind;
   const { uid, resourceVersion } = draft.metadata;
-  if (uid && uid !== old.metadata?.uid) {
+  // A patch that changes the uid is not about another object: validation calls it what it is.
+  if (!derived && uid && uid !== old.metadata?.uid) {
     throw conflict(info, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata?.uid ?? ''}`);
   }
   if (!resourceVersion || resourceVersion === '0') {
@@ -90,7 +91,7 @@ function prepareUpdate(pipeline: Pipeline, scope: Scope, name: string, draft: Dr
   keepSystemFields(object, old);
   strategy.prepareForUpdate(object, old, scope.options.subresource);
   keepSystemFields(object, old);
-  if (strategy.generation && strategy.changed(object, old)) object.metadata.generation = (old.metadata?.generation ?? 0) + 1;
+  if (strategy.generation && scope.options.subresource !== 'status' && strategy.changed(object, old)) object.metadata.generation = (old.metadata?.generation ?? 0) + 1;
   const more = pipeline.companions(scope, object, old);
   pipeline.validate(scope, object, old);
   pipeline.admit(scope, 'UPDATE', name, object, old);
@@ -102,7 +103,7 @@ function prepareUpdate(pipeline: Pipeline, scope: Scope, name: string, draft: Dr
 function keepSystemFields(object: Draft, old: KubeObject): void {
   const { metadata } = object;
   const before = old.metadata ?? {};
-  metadata.uid = before.uid;
+  metadata.uid ||= before.uid!;
   metadata.creationTimestamp = before.creationTimestamp;
   metadata.resourceVersion = before.resourceVersion;
   setOrDelete(metadata, 'generation', before.generation);

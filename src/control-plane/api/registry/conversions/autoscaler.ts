@@ -104,7 +104,7 @@ export function autoscalerFromV2(object: KubeObject): KubeObject {
 export function autoscalerToV2(object: KubeObject): KubeObject {
   const { metadata, spec, status, ...rest } = object as Autoscaler;
   const { targetCPUUtilizationPercentage: target, ...specRest } = spec ?? {};
-  const { currentCPUUtilizationPercentage: current, ...statusRest } = status ?? {};
+  const { currentCPUUtilizationPercentage: current, currentReplicas, ...statusRest } = status ?? {};
   const { [METRICS]: metricsText, [CURRENT]: currentText, [CONDITIONS]: conditionsText, [BEHAVIOR]: behaviorText, ...annotations } = metadata?.annotations ?? {};
   const { annotations: _, ...meta } = metadata ?? {};
   const cpu = (amount: Fields): Metric => ({ type: 'Resource', resource: { name: 'cpu', ...amount } });
@@ -116,7 +116,7 @@ export function autoscalerToV2(object: KubeObject): KubeObject {
     ...rest,
     metadata: { ...meta, ...(Object.keys(annotations).length > 0 && { annotations }) },
     spec: { ...specRest, ...(metrics.length > 0 && { metrics }), ...(behavior !== undefined && { behavior }) },
-    status: { ...statusRest, currentMetrics: currentMetrics.length > 0 ? currentMetrics : null, ...(conditions.length > 0 && { conditions }) },
+    status: { ...statusRest, ...(currentReplicas !== 0 && currentReplicas !== undefined && { currentReplicas }), currentMetrics: currentMetrics.length > 0 ? currentMetrics : null, ...(conditions.length > 0 && { conditions }) },
   } as KubeObject;
 }
 

@@ -16,10 +16,17 @@ function renamed(object: KubeObject, names: ReadonlyMap<string, string>): KubeOb
 
 /** v1 to events.k8s.io/v1. */
 export function eventFromCore(object: KubeObject): KubeObject {
-  return renamed(object, TO_EVENTS);
+  const { reportingController, reportingInstance, ...rest } = renamed(object, TO_EVENTS) as KubeObject & Record<string, unknown>;
+  // There they are left out when empty, in v1 always written.
+  return { ...rest, ...(reportingController !== '' && { reportingController }), ...(reportingInstance !== '' && { reportingInstance }) };
 }
 
 /** events.k8s.io/v1 to v1. */
 export function eventToCore(object: KubeObject): KubeObject {
-  return renamed(object, TO_CORE);
+  return { ...renamed(object, TO_CORE), reportingComponent: '', reportingInstance: '', ...pickText(object, 'reportingController', 'reportingComponent'), ...pickText(object, 'reportingInstance', 'reportingInstance') } as KubeObject;
+}
+
+function pickText(object: KubeObject, from: string, to: string): Record<string, unknown> {
+  const value = (object as Record<string, unknown>)[from];
+  return value === undefined ? {} : { [to]: value };
 }

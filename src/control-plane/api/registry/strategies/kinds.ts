@@ -15,8 +15,9 @@ const SPECIAL: Readonly<Record<string, (general: Strategy) => Strategy>> = {
   // A node tells its status when it registers.
   'core/nodes': (general) => ({ ...general, prepareForCreate: () => {} }),
   'core/namespaces': namespaceStrategy,
-  'core/persistentvolumes': (general) => withInitialStatus(general, { phase: 'Pending' }),
-  'core/persistentvolumeclaims': (general) => withInitialStatus(general, { phase: 'Pending' }),
+  'core/persistentvolumes': (general) => withInitialStatus(general, (object) => ({ phase: 'Pending', lastPhaseTransitionTime: object.metadata.creationTimestamp })),
+  'core/persistentvolumeclaims': (general) => withInitialStatus(general, () => ({ phase: 'Pending' })),
+  'core/secrets': secretStrategy,
   'core/services': serviceStrategy,
   'apps/deployments': deploymentStrategy,
   'batch/jobs': jobStrategy,
@@ -32,13 +33,25 @@ export function strategyOf(info: ResourceInfo): Strategy {
   return Object.hasOwn(SPECIAL, id) ? SPECIAL[id]!(general) : general;
 }
 
-function withInitialStatus(general: Strategy, status: Members): Strategy {
+function withInitialStatus(general: Strategy, status: (object: Draft) => Members): Strategy {
   return {
     ...general,
     prepareForCreate(object) {
-      object.status = { ...status };
+      object.status = status(object);
     },
   };
+}
+
+/** stringData is a way to write data, and never kept. */
+function secretStrategy(general: Strategy): Strategy {
+  const merge = (object: Draft): void => {
+    const { stringData } = object as { stringData?: Readonly<Record<string, string>> };
+    delete object.stringData;
+    if (stringData === undefined) return;
+    const encoded = Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString('base64')] as const);
+    object.data = { ...(object.data as Members | undefined), ...Object.fromEntries(encoded) };
+  };
+  return { ...general, prepareForCreate: merge, prepareForUpdate: merge };
 }
 
 const NAME_LABEL = 'kubernetes.io/metadata.name';
@@ -103,7 +116,10 @@ function jobStrategy(general: Strategy): Strategy {
       const spec = (object.spec ?? {}) as { manualSelector?: boolean; selector?: { matchLabels?: Members }; template?: { metadata?: { labels?: Members } } };
       if (spec.manualSelector === true) return;
       const { name, uid } = object.metadata;
-      const labels = { 'job-name': name, 'batch.kubernetes.io/job-name': name, 'controller-uid': uid, 'batch.kubernetes.io/controller-uid': uid, ...spec.template?.metadata?.labels };
+      const own = spec.template?.metadata?.labels ?? {};
+      const labels = { 'job-name': name, 'batch.kubernetes.io/job-name': name, 'controller-uid': uid, 'batch.kubernetes.io/controller-uid': uid, ...own };
+      // A job without labels of its own has those of its pods.
+      if (jsonEqual(object.metadata.labels ?? {}, own) || object.metadata.labels === undefined) object.metadata.labels = { ...labels };
       object.spec = {
         ...spec,
         selector: { ...spec.selector, matchLabels: { 'batch.kubernetes.io/controller-uid': uid, ...spec.selector?.matchLabels } },

@@ -24,7 +24,7 @@ export function decodeAs(rules: Rules, scope: Scope, type: ResourceInfo, body: u
   reportFields(scope, unknown, body);
   rules.applyDefaults(type, object);
   const { metadata } = object;
-  if (metadata?.name && metadata.name !== name) throw badRequest(`name in URL (${name}) does not match name in ${type.kind} object (${metadata.name})`);
+  if (metadata?.name && metadata.name !== name) throw badRequest(`name in URL does not match name in ${type.kind} object`);
   if (metadata?.namespace && metadata.namespace !== scope.namespace) throw badRequest(`the namespace of the object (${metadata.namespace}) does not match the namespace on the request (${scope.namespace})`);
   return object;
 }
