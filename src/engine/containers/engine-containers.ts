@@ -19,6 +19,7 @@ import { PendingAttachment } from './pending-attachment.ts';
 import { recoverAll } from './recover.ts';
 import { refuseRunning, removeEntry, volumeUsers } from './remove.ts';
 import { withRoot } from './root.ts';
+import { withoutMountPoints } from './changes.ts';
 import { startEntry } from './start.ts';
 import { killEntry, stopEntry } from './stop.ts';
 import { processesOf } from './top.ts';
@@ -213,7 +214,7 @@ export class EngineContainers implements Containers {
   }
 
   async changes(id: string): ReturnType<Containers['changes']> {
-    return this.#context.images.snapshots.changes(this.#find(id).id);
+    return withoutMountPoints(await this.#context.images.snapshots.changes(this.#find(id).id));
   }
 
   onEvent(listener: (event: ContainerEvent) => void): Undo {

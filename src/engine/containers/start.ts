@@ -13,6 +13,7 @@ import { watch } from './exit.ts';
 import { startHealthChecks } from './health.ts';
 import type { ResolvedMount } from './oci-mounts.ts';
 import { ociSpec } from './oci-spec.ts';
+import { removeEntry } from './remove.ts';
 import { mountRoot } from './root.ts';
 import { tidy } from './tidy.ts';
 import { resolveUser } from './users.ts';
@@ -91,6 +92,8 @@ async function undoStart(context: Context, entry: Entry, runtime: RuntimeContain
   const message = messageOf(error);
   entry.change({ status: entry.state.status === 'restarting' ? 'exited' : entry.state.status, pid: undefined, endpoints: [], error: message, exit: { code: startFailureCode(message), oomKilled: false, finishedMs: context.clock.now() } });
   await entry.save();
+  if (entry.spec.autoRemove) await removeEntry(context, entry, { volumes: true });
+  else entry.tell('exit');
 }
 
 interface NetworkSetUp {

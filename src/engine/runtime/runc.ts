@@ -74,7 +74,8 @@ export class RuncRuntime implements Runtime {
       ...(options.logMaxBytes === undefined ? {} : { logMaxBytes: options.logMaxBytes }),
       terminal: options.terminal,
       stdin: options.openStdin,
-      leaveStdinOpen: !options.stdinOnce,
+      // A terminal stays: its user comes back.
+      leaveStdinOpen: !options.stdinOnce || options.terminal,
     });
     // conmon writes its own pid only when it forks away, which we don't let it.
     const noted = supervisor.child.pid === undefined ? undefined : writeFile(`${options.bundle}/conmon.pid`, String(supervisor.child.pid));
