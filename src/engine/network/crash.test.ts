@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { openHost } from '../../host/open.ts';
 import { linkPrefix } from '../../host/tables.ts';
 import { systemClock } from '../../lib/clock.ts';
@@ -49,6 +49,13 @@ else {
     const instance = hexId(systemRandom, 4);
     const prefix = linkPrefix(instance);
     let address: string | undefined;
+    after(async () => {
+      const networks = await open(folder, instance);
+      await networks.destroy();
+      assert.deepEqual((await host.links.list()).filter((link) => link.name.startsWith(prefix)), []);
+      assert.deepEqual(await host.mounts.beneath(folder), []);
+      await rm(folder, { recursive: true });
+    });
     for (let n = 0; n < KILLS; n++) {
       const child = fork(import.meta.filename, [folder, instance], { stdio: 'inherit', execArgv: [] });
       const exited = once(child, 'exit');
@@ -68,10 +75,5 @@ else {
       const links = (await host.links.list()).map((link) => link.name).filter((name) => name.startsWith(prefix));
       assert.deepEqual(links.filter((name) => !bridges.has(name)), [(bridge.endpoints[0] as { hostLink?: string }).hostLink], 'one link, of the one that stays');
     }
-    const networks = await open(folder, instance);
-    await networks.destroy();
-    assert.deepEqual((await host.links.list()).filter((link) => link.name.startsWith(prefix)), []);
-    assert.deepEqual(await host.mounts.beneath(folder), []);
-    await rm(folder, { recursive: true });
   });
 }

@@ -69,9 +69,12 @@ export class DataPath {
     return this.#ready;
   }
 
-  /** Applies a change; when the table isn't as we left it, all of it is made anew. */
+  /** Applies a change that the books hold already; when the table isn't as we left it, all of it is made anew. */
   async change(lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return;
+    // The first filling is made from the books, which hold the change already.
+    if (!this.#ready) return await this.ready();
+    await this.#ready;
     try {
       await this.#host.nft.apply(lines.join('\n'));
     } catch (error) {

@@ -90,10 +90,16 @@ test('the predefined networks are there, stay the same, and can’t be removed',
 });
 
 test('a published port answers at 127.0.0.1, at the machine’s address, and from the container itself', async () => {
-  const { endpoint, netns } = await container('web', bridge.id, { aliases: ['web'], ports: [{ containerPort: 80, protocol: 'tcp' }, { containerPort: 80, protocol: 'tcp', hostIp: '127.0.0.1' }] });
+  // A port by name: a chosen one is low, where what another, crashed instance left in nftables may still be in force.
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const hostPort = (probe.address() as { port: number }).port;
+  probe.close();
+  await once(probe, 'close');
+  const { endpoint, netns } = await container('web', bridge.id, { aliases: ['web'], ports: [{ containerPort: 80, protocol: 'tcp', hostPort }, { containerPort: 80, protocol: 'tcp', hostIp: '127.0.0.1' }] });
   await serve(netns, 'web');
   const [everywhere, local] = endpoint.ports as [Endpoint['ports'][0], Endpoint['ports'][0]];
-  assert.ok(everywhere.hostPort >= 32_768 && everywhere.hostIp === '0.0.0.0' && local.hostIp === '127.0.0.1');
+  assert.ok(everywhere.hostPort === hostPort && everywhere.hostIp === '0.0.0.0' && local.hostPort >= 32_768 && local.hostIp === '127.0.0.1');
   assert.match(await call(endpoint.address, 80), /^web /);
   assert.equal(await call('127.0.0.1', everywhere.hostPort), `web ${bridge.gateway}`);
   assert.match(await call('127.0.0.1', local.hostPort), /^web /);
