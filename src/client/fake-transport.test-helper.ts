@@ -192,7 +192,7 @@ export class FakeTransport implements Transport {
   #write(resource: ResourceRef, old: Stored, next: Stored, subresource: string | undefined): Stored {
     const meta = { ...next.metadata, uid: old.metadata!.uid, creationTimestamp: old.metadata!.creationTimestamp, resourceVersion: old.metadata!.resourceVersion, name: old.metadata!.name, generation: old.metadata!.generation, deletionTimestamp: old.metadata!.deletionTimestamp } as ObjectMeta;
     let result: Stored;
-    if (subresource === 'status') result = { ...old, status: next.status };
+    if (subresource === 'status') result = { ...old, metadata: { ...old.metadata, annotations: next.metadata?.annotations }, status: next.status };
     else if (subresource === 'scale') result = { ...old, spec: { ...(old.spec as Json), replicas: (next.spec as Json)['replicas'] } };
     else if (subresource === 'finalize') result = { ...old, spec: next.spec };
     else result = { ...next, metadata: meta, ...(old.status !== undefined && resource.resource !== 'events' && { status: old.status }) };

@@ -23,6 +23,8 @@ export class Rollout {
   /** The conditions as this sync has them so far; written with the status at its end. */
   conditions: readonly DeploymentCondition[];
   collisionCount: number | undefined;
+  /** The revision that the Deployment should bear; written with the status. */
+  revision: number | undefined;
   readonly context: ControllerContext;
 
   readonly #wrote: (set: ReplicaSet) => void;
@@ -70,7 +72,7 @@ export class Rollout {
     if (!semanticEqual(annotations, set.metadata!.annotations) || (set.spec!.minReadySeconds ?? 0) !== (minReadySeconds ?? 0)) {
       this.newSet = await this.#updateSet({ ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec, ...(minReadySeconds !== undefined && { minReadySeconds }) } });
     }
-    await this.#setRevision(revisionOf(this.newSet));
+    this.revision = revisionOf(this.newSet);
     if (progressDeadlineMs(this.deployment) !== undefined && conditionOf(this.conditions, 'Progressing') === undefined) {
       this.condition('Progressing', 'True', 'FoundNewReplicaSet', `Found new replica set "${set.metadata!.name}"`);
     }
@@ -88,11 +90,22 @@ export class Rollout {
     return true;
   }
 
-  /** Writes the status, if it is new. */
+  /** Writes the status and the revision, if they are new. */
   async writeStatus(status: DeploymentStatus): Promise<void> {
-    if (semanticEqual(status, this.deployment.status)) return;
+    const { transport } = this.context;
     const { namespace, name } = this.deployment.metadata!;
-    this.deployment = await this.context.transport.update<Deployment>(deployments, namespace, name!, { ...this.deployment, status }, { subresource: 'status' });
+    const noted = this.#withRevision(this.deployment);
+    if (noted === this.deployment && semanticEqual(status, this.deployment.status)) return;
+    // The revision goes with the status: an update of the object itself would count as a new generation.
+    this.deployment = await transport.update<Deployment>(deployments, namespace, name!, { ...noted, status }, { subresource: 'status' });
+    const again = this.#withRevision(this.deployment);
+    if (again !== this.deployment) this.deployment = await transport.update<Deployment>(deployments, namespace, name!, again);
+  }
+
+  #withRevision(deployment: Deployment): Deployment {
+    const { annotations } = deployment.metadata!;
+    if (this.revision === undefined || annotations?.[REVISION] === String(this.revision)) return deployment;
+    return { ...deployment, metadata: { ...deployment.metadata, annotations: { ...annotations, [REVISION]: String(this.revision) } } };
   }
 
   #replace(set: ReplicaSet): void {
@@ -104,13 +117,6 @@ export class Rollout {
     const updated = await this.context.transport.update<ReplicaSet>(replicaSets, set.metadata!.namespace, set.metadata!.name!, set);
     this.#wrote(updated);
     return updated;
-  }
-
-  async #setRevision(revision: number): Promise<void> {
-    const { metadata } = this.deployment;
-    if (metadata!.annotations?.[REVISION] === String(revision)) return;
-    const annotations = { ...metadata!.annotations, [REVISION]: String(revision) };
-    this.deployment = await this.context.transport.update<Deployment>(deployments, metadata!.namespace, metadata!.name!, { ...this.deployment, metadata: { ...metadata, annotations } });
   }
 
   async #createSet(revision: number): Promise<void> {
@@ -146,7 +152,7 @@ export class Rollout {
       return;
     }
     if (replicas > 0) this.event('Normal', 'ScalingReplicaSet', `Scaled up replica set ${setName} from 0 to ${replicas}`);
-    await this.#setRevision(revision);
+    this.revision = revision;
     if (progressDeadlineMs(deployment) !== undefined) this.condition('Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${setName}"`);
   }
 
