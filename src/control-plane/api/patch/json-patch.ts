@@ -28,7 +28,7 @@ function unprocessable(why: string): StatusError {
  * @throws StatusError 400 (malformed), 413 (too much), 422 (a test or a path fails)
  */
 export function jsonPatch(target: unknown, patch: unknown): unknown {
-  if (!Array.isArray(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${patch === null ? 'null' : typeof patch} into a list of operations`);
+  if (!Array.isArray(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${patch === null ? 'null' : typeof patch} into Go value of type []handlers.jsonPatchOp`);
   if (patch.length > MAX_OPERATIONS) {
     throw new StatusError(failure(413, 'RequestEntityTooLarge', `Request entity is too large: The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`));
   }

@@ -1,5 +1,7 @@
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
+import { StatusError } from '../../../types/kubernetes/status.ts';
 import type { Compare, Op, Store } from '../../store/store.ts';
+import { failure } from '../errors.ts';
 import type { Feed, Known } from './feed.ts';
 import { deepFreeze } from './freeze.ts';
 import { layOut } from './layout.ts';
@@ -15,6 +17,13 @@ export interface Write {
   readonly expected: number;
   /** What is put; undefined deletes. Carries apiVersion and kind. */
   readonly object: KubeObject | undefined;
+}
+
+/** The largest object, in bytes of JSON: as large as the largest body, so that patches can't grow one without end. */
+const MAX_OBJECT = 3 * 1024 * 1024;
+
+function tooLarge(bytes: number): StatusError {
+  return new StatusError(failure(413, 'RequestEntityTooLarge', `Request entity is too large: the object would have ${bytes} bytes, the limit is ${MAX_OBJECT}`));
 }
 
 /** What is decided and not yet durable. */
@@ -80,12 +89,12 @@ export class Committer implements Known {
 
   /**
    * Decides one transaction. Synchronous up to the store's decision.
+   * @throws StatusError 413 at once; what the store rejects with
    * @returns the new state of each put, in order (for a delete: undefined), once it is durable and shown by the caches; undefined when a compare failed
    */
   commit(writes: readonly Write[]): Promise<{ readonly revision: number; readonly stored: readonly (Stored | undefined)[] } | undefined> {
     if (this.#inflight === 0 || this.#foretold < this.#store.revision) this.#foretold = this.#store.revision;
-    const foretold = ++this.#foretold;
-    this.#inflight++;
+    const foretold = this.#foretold + 1;
     const compare: Compare[] = [];
     const success: Op[] = [];
     const stored: (Stored | undefined)[] = [];
@@ -98,10 +107,13 @@ export class Committer implements Known {
       } else {
         const laid = layOut(object, object.apiVersion!, object.kind!, foretold);
         const next = Stored.of(this.#freeze ? deepFreeze(laid) : laid, foretold);
+        if (next.json().length > MAX_OBJECT) throw tooLarge(next.json().length);
         success.push({ type: 'put', key: full, value: next.json() });
         stored.push(next);
       }
     }
+    this.#foretold = foretold;
+    this.#inflight++;
     const { promise: done, resolve } = Promise.withResolvers<boolean>();
     for (const [at, { key }] of success.entries()) {
       this.#pending.set(key, { revision: foretold, stored: stored[at], previous: this.#pending.get(key), done });
