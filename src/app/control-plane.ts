@@ -2,7 +2,6 @@ import { RESOURCES } from '../types/kubernetes/generated/resources.ts';
 import type { Transport } from '../client/transport.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { applyPatch, trackUpdate } from '../control-plane/api/apply/apply.ts';
-import { ProtobufCodec } from '../control-plane/api/codec/protobuf/codec.ts';
 import { openRegistry } from '../control-plane/api/registry/open.ts';
 import { kubernetesRules } from '../control-plane/api/rules/rules.ts';
 import { openApiServer, type ApiServer, type ApiServerOptions } from '../control-plane/api/server.ts';
@@ -27,7 +26,7 @@ export interface ControlPlaneOptions {
   readonly logger: Logger;
   readonly phases: PhaseTimer;
   /** A connection to the API of a node that lives in this process; undefined for others, which are reached by their address. */
-  readonly connectNode?: (name: string) => Duplex | undefined;
+  readonly connectNode?: (name: string) => Promise<Duplex> | undefined;
   /** More of the API server's options. */
   readonly api?: Partial<ApiServerOptions>;
   /** Folder beneath which volumes of the class `standard` are made. */
@@ -47,7 +46,6 @@ const SERVICE_ACCOUNTS = ['system:serviceaccounts', 'system:serviceaccounts:kube
 /** API server, controllers and scheduler in this process, over one store. */
 export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { store, config, clock, random, logger, phases } = options;
-  const protobuf = new ProtobufCodec(() => RESOURCES);
   const api = await phases.time('api server', () => openApiServer({
     openRegistry: ({ admission, ...hooks }) => openRegistry({ store, rules: kubernetesRules, admission, clock, random, logger: logger.child({ room: 'registry' }), applyPatch, trackUpdate, serviceCidr: config.serviceCidr, ...hooks }),
     resources: RESOURCES,
@@ -57,7 +55,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     serviceCidr: config.serviceCidr,
     // Pods reach the API at the inner address while it listens on loopback alone.
     advertiseAddress: config.listen === undefined ? config.innerAddress : config.listen === '0.0.0.0' ? config.nodeAddress : config.listen,
-    protobuf: { decode: protobuf.decode, encode: protobuf },
+    ...(options.connectNode && { connectNode: options.connectNode }),
     clock, random, logger: logger.child({ room: 'api' }),
     ...options.api,
   }));

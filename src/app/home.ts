@@ -61,8 +61,6 @@ export interface InstanceConfig {
   readonly listen?: string;
   /** Address of this node for the cluster: of the machine's first interface, or of a dummy link of ours where it has none. */
   readonly nodeAddress: string;
-  /** The engine's own networks come from here. */
-  readonly dockerPool: string;
 }
 
 /** Longest path of a unix socket that Linux takes (sun_path is 108 bytes with its NUL). */
@@ -89,19 +87,18 @@ export async function openInstance(home: Home, random: Random, nodeName: string,
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw new LongshoreError('internal', `can't read ${home.configFile}: ${(error as Error).message}`, { object: home.configFile, remedy: 'Restore the file from a backup, or move it away to start a new instance.', cause: error });
   }
-  const ranges = freeRanges();
+  const range = freeRange();
   const config: InstanceConfig = {
     id: hexId(random, 4),
     nodeName,
     apiPort: await freePort(6443),
     nodePort: await freePort(10250),
     ...(listen !== undefined && { listen }),
-    clusterCidr: `10.${ranges.cluster}.0.0/16`,
-    serviceCidr: `10.${ranges.cluster + 1}.0.0/16`,
-    dnsAddress: `10.${ranges.cluster + 1}.0.10`,
-    innerAddress: `10.${ranges.cluster + 2}.0.1`,
-    nodeAddress: machineAddress() ?? `10.${ranges.cluster + 2}.0.1`,
-    dockerPool: `172.${ranges.docker}.0.0/16`,
+    clusterCidr: `10.${range}.0.0/16`,
+    serviceCidr: `10.${range + 1}.0.0/16`,
+    dnsAddress: `10.${range + 1}.0.10`,
+    innerAddress: `10.${range + 2}.0.1`,
+    nodeAddress: machineAddress() ?? `10.${range + 2}.0.1`,
   };
   return save(home, config);
 }
@@ -122,14 +119,12 @@ export function machineAddress(): string | undefined {
   return undefined;
 }
 
-function freeRanges(): { cluster: number; docker: number } {
+/** Second number of a free run of three ranges 10.N.0.0/16: pods, Services, and the instance's own addresses. */
+function freeRange(): number {
   const used = Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
-  const taken = (prefix: string): boolean => used.some((address) => address.startsWith(prefix));
   let cluster = 42;
-  while (cluster < 240 && [0, 1, 2].some((n) => taken(`10.${cluster + n}.`))) cluster += 4;
-  let docker = 17;
-  while (docker < 31 && taken(`172.${docker}.`)) docker++;
-  return { cluster, docker };
+  while (cluster < 240 && [0, 1, 2].some((n) => used.some((address) => address.startsWith(`10.${cluster + n}.`)))) cluster += 4;
+  return cluster;
 }
 
 /** `wanted` if nothing listens there, else a port that the kernel gives. */

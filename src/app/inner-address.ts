@@ -1,5 +1,6 @@
 import { connect, createServer } from 'node:net';
 import type { Links } from '../host/host.ts';
+import { LongshoreError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { InstanceConfig } from './home.ts';
 
@@ -17,8 +18,11 @@ export async function openInnerAddress({ links, config, logger }: { readonly lin
     upstream.on('error', () => client.destroy()).on('close', () => client.destroy());
     client.pipe(upstream).pipe(client);
   });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(new LongshoreError('conflict', `can't listen at ${config.innerAddress}:${config.apiPort}: ${error.message}`, { object: 'the address at which pods reach the API', remedy: 'See who has it: ss -ltnp', cause: error })));
+    server.listen(config.apiPort, config.innerAddress, resolve);
+  });
   server.on('error', (error) => logger.error('pods can not reach the API', { address: config.innerAddress, error: error.message }));
-  await new Promise<void>((resolve) => server.listen(config.apiPort, config.innerAddress, resolve));
   return async ({ remove }) => {
     server.close();
     if (remove) await undo();

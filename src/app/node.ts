@@ -66,11 +66,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await Promise.all([agent.ready, proxy.synced, informers.synced()]);
   })();
 
+  const nodeApi = createNodeApi({ agent, cri, clock, logger: logger.child({ room: 'node-api' }), nodeName: config.nodeName });
   return {
     agent,
-    api: createNodeApi({ agent, cri, clock, logger: logger.child({ room: 'node-api' }), nodeName: config.nodeName }),
+    api: nodeApi,
     ready: started,
     async close({ remove }) {
+      nodeApi.close();
+      nodeApi.closeAllConnections();
       await agent.close();
       informers.stop();
       await proxy.close({ remove });

@@ -1,4 +1,7 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { openLogStore } from '../control-plane/store/log/open-log-store.ts';
 import { openHost } from '../host/open.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
@@ -10,7 +13,6 @@ import type { Engine } from './engine.ts';
 import { openInnerAddress } from './inner-address.ts';
 import { openNodeEngine } from './node-engine.ts';
 import { openInstance, type Home, type InstanceConfig } from './home.ts';
-import { duplexPair } from 'node:stream';
 import { startNode, type RunningNode } from './node.ts';
 import { createPhaseTimer } from './phases.ts';
 import { VERSION } from './version.ts';
@@ -52,13 +54,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await mkdir(home.node, { recursive: true, mode: 0o711 });
 
     // The engine and the control plane know nothing of each other, so they start side by side.
-    const engineOpening = phases.time('engine', () => openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock, random, logger, networkPool: config.dockerPool, dockerSocket: home.dockerSocket }));
-    const nodes = new Map<string, RunningNode>();
+    const engineOpening = phases.time('engine', () => openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock, random, logger, dockerSocket: home.dockerSocket }));
+    const nodeSocket = join(home.run, 'node.sock');
     const controlPlaneOpening = (async () => {
       const store = await phases.time('store', () => openLogStore({ path: home.store, clock, logger: logger.child({ room: 'store' }) }));
       return openControlPlane({
         store, pkiFolder: home.pki, config, address: config.listen ?? '127.0.0.1', clock, random, logger, phases, localPathRoot: `${home.root}/volumes`,
-        connectNode: (name) => connectInProcess(nodes.get(name)),
+        connectNode: (name) => (name === config.nodeName ? connectSocket(nodeSocket) : undefined),
       });
     })();
     const inner = openInnerAddress({ links: host.links, config, logger });
@@ -82,8 +84,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       transport: controlPlane.transportFor(`system:node:${config.nodeName}`, ['system:nodes', 'system:authenticated']),
       readTransport: controlPlane.transportFor('system:kube-controller-manager'),
     });
-    nodes.set(config.nodeName, node);
     undo.push(() => node.close({ remove: false }));
+    await listenSocket(node.api, nodeSocket);
     await phases.time('node', () => node.ready);
 
     const status: DaemonStatus = {
@@ -111,10 +113,17 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   }
 }
 
-/** A connection to a node's API without a socket. */
-function connectInProcess(node: RunningNode | undefined): ReturnType<typeof duplexPair>[0] | undefined {
-  if (!node) return undefined;
-  const [ours, theirs] = duplexPair();
-  node.api.emit('connection', theirs);
-  return ours;
+/** A connection to the API of a node in this process. */
+function connectSocket(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => resolve(socket));
+    socket.once('error', reject);
+  });
+}
+
+/** Makes a node's API answer on a socket that root alone may open. */
+async function listenSocket(server: Server, path: string): Promise<void> {
+  await rm(path, { force: true });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
+  await chmod(path, 0o600);
 }

@@ -31,7 +31,7 @@ export async function serveAgent(home: Home, options: ServeAgentOptions): Promis
   const transport = new HttpTransport({ config: credentials, clock: systemClock });
   const host = await openHost();
   await mkdir(home.node, { recursive: true, mode: 0o711 });
-  const engine = await openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock: systemClock, random: systemRandom, logger, networkPool: config.dockerPool, dockerSocket: home.dockerSocket });
+  const engine = await openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock: systemClock, random: systemRandom, logger, dockerSocket: home.dockerSocket });
 
   const { dnsAddress, clusterCidr } = await clusterRanges(transport);
   const node = await startNode({

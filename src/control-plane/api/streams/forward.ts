@@ -65,7 +65,7 @@ function ask(request: ApiRequest, target: Duplex, to: Forward): Promise<Incoming
     const length = exchange.header('content-length');
     const hasBody = to.method !== 'GET' && to.method !== 'HEAD' && length !== '0';
     if (hasBody && length !== undefined) headers.push('content-length', length);
-    const outgoing = httpRequest({ createConnection: () => target, agent: false, method: to.method, path: to.path, headers, setHost: false });
+    const outgoing = httpRequest({ createConnection: () => target, method: to.method, path: to.path, headers, setHost: false });
     outgoing.on('response', resolve);
     outgoing.on('error', (error) => {
       target.destroy();

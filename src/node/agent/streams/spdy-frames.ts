@@ -128,7 +128,8 @@ export class SynReplyWriter {
 
   frame(stream: number): Buffer {
     const none = u32(0);
-    const stored = Buffer.concat([Buffer.from([0, none.length, 0, 0xff - none.length, 0xff]), none]);
+    // The empty block behind it is a flush: readers hand on what they have only then.
+    const stored = Buffer.concat([Buffer.from([0, none.length, 0, 0xff - none.length, 0xff]), none, Buffer.from([0, 0, 0, 0xff, 0xff])]);
     const block = this.#first ? Buffer.concat([Buffer.from([0x78, 0x20]), u32(0xe3c6a7c2), stored]) : stored;
     this.#first = false;
     return controlFrame(CONTROL.SYN_REPLY, Buffer.concat([u32(stream), block]));
