@@ -69,7 +69,7 @@ function check(kind: Kind, namespace: string | undefined, options: ListParameter
 function page(feed: Feed, kind: Kind, plan: Plan): ListPage {
   const { cache } = kind;
   const { selection, limit } = plan;
-  const newest = Math.max(feed.revision, cache.loadedAt);
+  const newest = Math.max(feed.revision, cache.changes.last);
   const revision = plan.exactly ?? newest;
   if (plan.exactly === undefined && plan.start === '') {
     if (selection.key !== undefined) {

@@ -116,7 +116,7 @@ export class KindRegistry implements Registry {
       const { feed } = this.#parts;
       for (const cache of feed.caches()) {
         if (cache.watchers.size === 0) continue;
-        for (const watcher of cache.watchers.all()) watcher.bookmark(Math.max(feed.revision, cache.loadedAt));
+        for (const watcher of cache.watchers.all()) watcher.bookmark(Math.max(feed.revision, cache.changes.last));
       }
       this.#scheduleBookmarks();
     });

@@ -89,3 +89,19 @@ test('a watcher may stop within an event', async () => {
   await registry.create(context(), configMaps, 'default', configMap('e'), {});
   assert.equal(seen, 4);
 });
+
+test('a watch that starts within an event of another neither misses nor repeats', async () => {
+  const { registry } = await fixture();
+  const inner: string[] = [];
+  let started = false;
+  registry.watch(context(), configMaps, 'default', {}, {
+    event: () => {
+      if (started) return;
+      started = true;
+      registry.watch(context(), configMaps, 'default', {}, { event: (type, stored) => void inner.push(`${type} ${stored.object.metadata!.name}`), ended: () => {} });
+    },
+    ended: () => {},
+  });
+  await Promise.all(['a', 'b'].map((name) => registry.create(context(), configMaps, 'default', configMap(name), {})));
+  assert.deepEqual(inner, ['ADDED a', 'ADDED b']);
+});

@@ -22,7 +22,7 @@ export function watch(parts: { readonly store: Store; readonly feed: Feed }, kin
   const from = parseRevision(options.resourceVersion) ?? 0;
   const selection = select(kind, namespace, options);
   const { cache } = kind;
-  const newest = Math.max(feed.revision, cache.loadedAt);
+  const newest = Math.max(feed.revision, cache.changes.last);
   const initial = options.sendInitialEvents ?? from === 0;
   // Without initial events, version 0 means from now on.
   const after = initial || from === 0 ? newest : from;
@@ -55,7 +55,7 @@ function join(kind: Kind, watcher: Watcher): void {
 function start(feed: Feed, kind: Kind, watcher: Watcher, options: WatchParameters): void {
   const { cache } = kind;
   const { selection } = watcher;
-  const revision = Math.max(feed.revision, cache.loadedAt);
+  const revision = Math.max(feed.revision, cache.changes.last);
   watcher.seen(revision);
   const indexed = selection.key === undefined ? cache.byIndex(selection) : undefined;
   if (selection.key !== undefined) {
