@@ -115,7 +115,8 @@ export class KubeNormaliser implements Normaliser {
     for (const [inner, held] of Object.entries(value)) {
       if (inner === 'managedFields' && key === 'metadata') {
         if (this.#facts.managedFields) out[inner] = this.#write(held, inner);
-      } else if (inner === 'resourceVersion' && key === 'metadata') out[inner] = this.#version(value);
+      } else if (inner === 'description' && key === 'columnDefinitions') continue; // prose of theirs
+      else if (inner === 'resourceVersion' && key === 'metadata') out[inner] = this.#version(value);
       else if (inner === 'continue' && key === 'metadata' && held !== '') out[inner] = '<continue>';
       else out[this.#string(inner)] = this.#write(held, inner);
     }
@@ -145,7 +146,7 @@ export class KubeNormaliser implements Normaliser {
     out = out.replace(TIME, (time) => (Math.abs(Date.parse(time) - this.#facts.now()) > DAY_MS || this.#facts.written.includes(time) ? time : time.includes('.') ? '<micro-time>' : '<time>'));
     for (const prefix of this.#prefixes) out = out.replaceAll(new RegExp(`(?<![\\w.-])${prefix}[a-z0-9]{5}(?![\\w<.-])`, 'g'), `${prefix}<suffix>`);
     out = out.replace(/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<suffix>');
-    out = out.replace(/(ResourceVersion in (?:precondition|object meta): )\d+/g, '$1<rv>').replace(/(too old resource version: \d+ \()\d+/g, '$1<rv>').replace(/(, current: )\d+/g, '$1<rv>').replace(/(ResourceVersion in record \()\d+/g, '$1<rv>');
+    out = out.replace(/(ResourceVersion in (?:precondition|object meta): )\d+/g, '$1<rv>').replace(/(too old resource version: \d+ \()\d+/g, '$1<rv>').replace(/(, current: )\d+/g, '$1<rv>').replace(/(ResourceVersion in record \(|\\?"resourceVersion\\?":\\?")\d+/g, '$1<rv>');
     return out;
   }
 }

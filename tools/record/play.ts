@@ -77,7 +77,7 @@ function decode(raw: RawAnswer, step: Step): AnswerBody {
   const type = raw.headers['content-type']?.[0] ?? '';
   if (raw.body.length === 0) return { form: 'none' };
   if (step.directives.has('frames')) return { form: 'json', value: frames(raw.body) };
-  if (step.directives.has('events') && raw.status === 200) return { form: 'stream', values: lines(text).map(parseExactJson) };
+  if (step.directives.has('events') && raw.status === 200) return { form: 'stream', values: lines(text).slice(0, Number(step.directives.get('events'))).map(parseExactJson) };
   if (!/json/.test(type)) return { form: 'text', text };
   const all = lines(text);
   if (all.length > 1 && all.every((line) => line.startsWith('{'))) return { form: 'stream', values: all.map(parseExactJson) };

@@ -1,0 +1,40 @@
+/**
+ * `node test/golden/differences.ts [SCENARIO]`: where our answers are not the
+ * recorded ones and the list does not say so yet, and which entries of the
+ * list are no differences any more.
+ * `--prune` takes the latter off the list; `--add WHY` puts the former on it
+ * (review what it adds: each is a thing that a client can see).
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readScenarios } from '../../tools/record/golden-files.ts';
+import { openOurKube } from './our-kube.ts';
+import { entryOf, explain, replay, review } from './replay.ts';
+
+const LIST = join(import.meta.dirname, 'known-differences.ts');
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { prune: { type: 'boolean', default: false }, add: { type: 'string' } } });
+
+const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+const fresh: string[] = [];
+const gone: string[] = [];
+
+await using kube = await openOurKube();
+for (const scenario of await readScenarios('kube')) {
+  if (!scenario.name.includes(positionals[0] ?? '') || scenario.settings.get('with') === 'controllers') continue;
+  await kube.prepare(scenario);
+  const outcome = review(scenario.name, await replay(scenario, kube.player));
+  fresh.push(...outcome.fresh.map(entryOf));
+  gone.push(...outcome.gone);
+  process.stdout.write(`# ${scenario.name}: ${outcome.fresh.length} not in the list, ${outcome.gone.length} to be taken off it\n${explain(outcome)}${outcome.fresh.length + outcome.gone.length > 0 ? '\n' : ''}`);
+}
+
+let list = await readFile(LIST, 'utf8');
+if (values.prune) {
+  for (const entry of gone) list = list.replace(`      ${quoted(entry)},\n`, '');
+  list = list.replaceAll(/ {2}\{\n {4}why: .*\n {4}at: \[\n {4}\],\n {2}\},\n/g, '');
+}
+if (values.add !== undefined && fresh.length > 0) {
+  list = list.replace(/\];\n$/, `  {\n    why: ${quoted(values.add)},\n    at: [\n${fresh.map((entry) => `      ${quoted(entry)},\n`).join('')}    ],\n  },\n];\n`);
+}
+await writeFile(LIST, list);
