@@ -53,7 +53,6 @@ export async function openSpdyStreams(request: IncomingMessage, socket: Duplex, 
   // What the client will never read or write on must not hold the connection.
   for (const name of ['error', 'stdout', 'stderr']) streams.get(name)?.resume();
   const stdin = streams.get('stdin');
-  stdin?.end();
   return {
     stdin,
     stdout: streams.get('stdout'),
