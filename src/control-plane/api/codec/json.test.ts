@@ -39,7 +39,7 @@ test('keys that come twice are found, wherever they are', () => {
   assert.deepEqual(parse(' [ ] ').duplicates, []);
 });
 
-test('__proto__ is a key as any other', () => {
+test('__proto__ is a key like the others', () => {
   const { value } = parse('{"__proto__":{"polluted":1}}');
   assert.ok(Object.hasOwn(value as object, '__proto__'));
   assert.equal(({} as { polluted?: unknown }).polluted, undefined);

@@ -29,7 +29,7 @@ export function decodeAs(rules: Rules, scope: Scope, type: ResourceInfo, body: u
   return object;
 }
 
-/** Eviction has been of policy/v1beta1, with the same fields: any version of the group is taken for the one we know. */
+/** Eviction has been of policy/v1beta1, with the same fields, so that every version of the group is taken for the one we know. */
 function underItsName(type: ResourceInfo, body: unknown): unknown {
   const { apiVersion } = (body ?? {}) as { apiVersion?: unknown };
   if (typeof apiVersion !== 'string' || apiVersion === '' || groupOf(apiVersion) !== type.group) return body;
