@@ -136,6 +136,8 @@ export interface Images {
   create(document: ImageDocument, layers: readonly Descriptor[], references: readonly string[]): Promise<Image>;
   /** A lease on an image (its blobs, and its snapshot once unpacked). */
   lease(imageId: string): Undo;
+  /** Keeps blobs and chains (by digest or chain id) from collection, until the undo. */
+  hold(names: readonly string[]): Undo;
   /** Deletes blobs and snapshots that nothing refers to. @returns bytes freed */
   collect(): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }>;
   /** Removes images without a reference (or, `all`, without a container). */
@@ -154,6 +156,8 @@ export interface Images {
 export interface Snapshots {
   /** Unpacks what is missing; returns the chain id of the whole image. */
   unpack(image: Image, progress?: (event: TransferProgress) => void, signal?: AbortSignal): Promise<string>;
+  /** Is this chain unpacked? */
+  has(chainId: string): boolean;
   /** Makes the writable layer `key` over the chain (undefined: over nothing). Not mounted yet. @throws `already-exists`, `not-found` */
   prepare(key: string, parentChainId: string | undefined): Promise<void>;
   /** Mounts an active snapshot as an overlay at `target`; the undo unmounts. */
@@ -186,4 +190,49 @@ export interface CommitOptions {
   /** The snapshot stays active (`docker commit` of a container); the new chain gets a copy. */
   readonly keep?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/** What is taken of a tree, for hashing and for copying alike. */
+export interface TreeSelection {
+  /** A folder that nobody changes meanwhile. */
+  readonly root: string;
+  /** Paths in it, or patterns (Go's filepath.Match, and `**`). */
+  readonly sources: readonly string[];
+  /** Patterns of what is left out, relative to each source. */
+  readonly exclude?: readonly string[];
+  /** Take the sources' paths along, not only their last names. */
+  readonly parents?: boolean;
+}
+
+/**
+ * Work on folders which others have filled: paths are resolved inside of their root by descriptor, and nothing is
+ * written through a link. Done on threads of its own. For the builder.
+ */
+export interface Trees {
+  /** Starts a thread ahead of work that is sure to come. */
+  warm(): void;
+  /** A digest over names, types, modes, owners, links and contents; times don't count. @throws `not-found` */
+  digest(selection: TreeSelection, signal?: AbortSignal): Promise<string>;
+  /** COPY: a folder's contents, a file under its name or the destination's. `owner` and `mode` left out: as the source's. @throws `not-found`, `invalid` */
+  copy(
+    copy: {
+      readonly selection: TreeSelection;
+      readonly into: string;
+      readonly destination: string;
+      readonly owner?: { readonly uid: number; readonly gid: number };
+      readonly mode?: number;
+      readonly files?: readonly { readonly name: string; readonly content: string }[];
+    },
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** ADD of a local archive. @returns false when the file is none. @throws `invalid`, `too-large`, `not-found` */
+  extract(archive: { readonly from: string; readonly path: string; readonly into: string; readonly destination: string; readonly owner?: { readonly uid: number; readonly gid: number } }, signal?: AbortSignal): Promise<boolean>;
+  /** A file's text; undefined when there is none. @throws `too-large`, `invalid` */
+  read(root: string, path: string, maxBytes: number): Promise<string | undefined>;
+  /** Makes a folder and those above it (mode 0755). @returns whether anything was made. @throws `invalid` */
+  makeFolder(root: string, path: string, owner: { readonly uid: number; readonly gid: number }): Promise<boolean>;
+  /** For each path, what it leads to; undefined for nothing. */
+  resolve(root: string, paths: readonly string[]): Promise<readonly ({ readonly path: string; readonly folder: boolean } | undefined)[]>;
+  /** Takes the empty places of mounts out of an upper directory, where the layers below have none. @returns whether it changes nothing then */
+  removeStubs(layers: { readonly upper: string; readonly lower: readonly string[] }, paths: readonly string[]): Promise<boolean>;
 }

@@ -74,6 +74,10 @@ export class OverlaySnapshots implements Snapshots {
     );
   }
 
+  has(chainId: string): boolean {
+    return this.#parts.layers.get(chainId) !== undefined;
+  }
+
   async prepare(key: string, parentChainId: string | undefined): Promise<void> {
     const folder = this.#folder(key);
     const parent = parentChainId === undefined ? undefined : this.#parts.layers.get(parentChainId);

@@ -14,7 +14,7 @@ import { pullImage } from './distribution/pull.ts';
 import type { PullParts } from './distribution/pull.ts';
 import { pushImage } from './distribution/push.ts';
 import { chainIds } from './digest.ts';
-import type { ContentStore, Descriptor, Image, ImageConfig, ImageDocument, ImageEvent, Images, Platform, Snapshots, TransferOptions } from './images.ts';
+import type { ContentStore, Descriptor, Image, ImageConfig, ImageDocument, ImageEvent, Images, Platform, Snapshots, TransferOptions, Trees } from './images.ts';
 import { importImage } from './import.ts';
 import { Journal } from './journal.ts';
 import { LayerStore } from './layers/layer-store.ts';
@@ -32,6 +32,7 @@ import type { Removed, RemoveOptions } from './remove.ts';
 import { saveImages } from './save.ts';
 import { OverlaySnapshots } from './snapshots.ts';
 import { tagImage } from './tag.ts';
+import { WorkerTrees } from './trees.ts';
 
 export interface OpenImagesOptions {
   /** Folder of its own; made when missing. Blobs, layers and active snapshots lie here, on one file system. */
@@ -99,6 +100,7 @@ export class ImageStore implements Images {
   readonly #trash: Trash;
   readonly #startedMs: number;
   #registry: RegistryBacking | undefined;
+  #trees: Trees | undefined;
   /** Removals and collections, one after another. */
   #sweeping: Promise<unknown> = Promise.resolve();
 
@@ -116,6 +118,11 @@ export class ImageStore implements Images {
   /** For the registry's room. */
   get registry(): RegistryBacking {
     return (this.#registry ??= new RegistryBacking(this.#parts));
+  }
+
+  /** For the builder. */
+  get trees(): Trees {
+    return (this.#trees ??= new WorkerTrees(this.#parts.workers));
   }
 
   get snapshots(): Snapshots {
@@ -184,6 +191,10 @@ export class ImageStore implements Images {
       );
     }
     return lease.end;
+  }
+
+  hold(names: readonly string[]): Undo {
+    return this.#parts.leases.open(...names).end;
   }
 
   async collect(): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }> {

@@ -14,6 +14,15 @@ import type { Settled, SettleJob } from './settle-job.ts';
 import { unpackLayer } from './unpack-job.ts';
 import type { Unpacked, UnpackJob } from './unpack-job.ts';
 
+import { extractArchive } from '../tree/archive-job.ts';
+import type { TreeExtractJob } from '../tree/archive-job.ts';
+import { copyTree, readInTree } from '../tree/copy-job.ts';
+import type { TreeCopyJob, TreeReadJob } from '../tree/copy-job.ts';
+import { digestTree } from '../tree/digest-job.ts';
+import type { TreeDigestJob } from '../tree/digest-job.ts';
+import { makeTreeFolder, removeStubs, resolveInTree } from '../tree/folder-jobs.ts';
+import type { TreeFolderJob, TreeResolveJob, TreeStubsJob } from '../tree/folder-jobs.ts';
+
 /** Deletes a tree. */
 export interface RemoveJob {
   readonly kind: 'remove';
@@ -25,6 +34,13 @@ export interface Jobs {
   readonly pack: { readonly job: PackJob; readonly result: Packed };
   readonly settle: { readonly job: SettleJob; readonly result: Settled };
   readonly remove: { readonly job: RemoveJob; readonly result: undefined };
+  readonly 'tree-copy': { readonly job: TreeCopyJob; readonly result: undefined };
+  readonly 'tree-digest': { readonly job: TreeDigestJob; readonly result: string };
+  readonly 'tree-read': { readonly job: TreeReadJob; readonly result: string | undefined };
+  readonly 'tree-folder': { readonly job: TreeFolderJob; readonly result: boolean };
+  readonly 'tree-resolve': { readonly job: TreeResolveJob; readonly result: ReturnType<typeof resolveInTree> };
+  readonly 'tree-stubs': { readonly job: TreeStubsJob; readonly result: boolean };
+  readonly 'tree-extract': { readonly job: TreeExtractJob; readonly result: boolean };
 }
 
 export type Job = Jobs[keyof Jobs]['job'];
@@ -71,6 +87,21 @@ async function perform(id: number, job: Job, signal: AbortSignal): Promise<FromW
         return { id, result: await packLayer(job, signal) };
       case 'settle':
         return { id, result: settleLayer(job) };
+      case 'tree-copy':
+        copyTree(job);
+        return { id, result: undefined };
+      case 'tree-digest':
+        return { id, result: digestTree(job) };
+      case 'tree-read':
+        return { id, result: readInTree(job) };
+      case 'tree-folder':
+        return { id, result: makeTreeFolder(job) };
+      case 'tree-resolve':
+        return { id, result: resolveInTree(job) };
+      case 'tree-stubs':
+        return { id, result: removeStubs(job) };
+      case 'tree-extract':
+        return { id, result: await extractArchive(job, signal) };
       case 'remove':
         rmSync(job.path, { recursive: true, force: true });
         return { id, result: undefined };

@@ -1,0 +1,52 @@
+import { statfs } from 'node:fs/promises';
+import type { Trees } from './images.ts';
+import type { LayerWorkers } from './layers/workers.ts';
+
+/** Kept free on the file system while unpacking. */
+const RESERVE_BYTES = 64 << 20;
+
+/** Work on folders beneath a root, on the threads that unpack layers. */
+export class WorkerTrees implements Trees {
+  readonly #workers: LayerWorkers;
+
+  constructor(workers: LayerWorkers) {
+    this.#workers = workers;
+  }
+
+  warm(): void {
+    this.#workers.warm();
+  }
+
+  async digest(selection: Parameters<Trees['digest']>[0], signal?: AbortSignal): Promise<string> {
+    return await this.#workers.run({ kind: 'tree-digest', selection }, options(signal));
+  }
+
+  async copy(copy: Parameters<Trees['copy']>[0], signal?: AbortSignal): Promise<void> {
+    await this.#workers.run({ kind: 'tree-copy', ...copy }, options(signal));
+  }
+
+  async extract(archive: Parameters<Trees['extract']>[0], signal?: AbortSignal): Promise<boolean> {
+    const { bavail, bsize } = await statfs(archive.into);
+    return await this.#workers.run({ kind: 'tree-extract', ...archive, maxBytes: Math.max(bavail * bsize - RESERVE_BYTES, 0) }, options(signal));
+  }
+
+  async read(root: string, path: string, maxBytes: number): Promise<string | undefined> {
+    return await this.#workers.run({ kind: 'tree-read', root, path, maxBytes });
+  }
+
+  async makeFolder(root: string, path: string, owner: { readonly uid: number; readonly gid: number }): Promise<boolean> {
+    return await this.#workers.run({ kind: 'tree-folder', root, path, owner });
+  }
+
+  async resolve(root: string, paths: readonly string[]): Promise<readonly ({ readonly path: string; readonly folder: boolean } | undefined)[]> {
+    return await this.#workers.run({ kind: 'tree-resolve', root, paths });
+  }
+
+  async removeStubs(layers: { readonly upper: string; readonly lower: readonly string[] }, paths: readonly string[]): Promise<boolean> {
+    return await this.#workers.run({ kind: 'tree-stubs', ...layers, paths });
+  }
+}
+
+function options(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
+  return signal ? { signal } : {};
+}
