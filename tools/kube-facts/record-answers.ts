@@ -22,7 +22,7 @@ function pathOf(step: Step, namespace: string): string {
   if (step.manager !== undefined) query.set('fieldManager', step.manager);
   if (step.force === true) query.set('force', 'true');
   if (step.dryRun === true) query.set('dryRun', 'All');
-  return `${step.path.replace('{ns}', namespace)}?${query}`;
+  return `${step.path.replace('{ns}', namespace)}?${query.toString()}`;
 }
 
 function normal(object: Record<string, unknown>, namespace: string): unknown {

@@ -215,3 +215,8 @@ export function domainPrefixedPath(value: string): readonly { readonly value: st
   if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(path)) wrong.push({ value: path, detail: pattern('Invalid path', "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+") });
   return wrong;
 }
+
+/** As Go prints a list of texts with %q: `["A" "B"]`. */
+export function quoteList(values: readonly string[]): string {
+  return `[${values.map((value) => JSON.stringify(value)).join(' ')}]`;
+}

@@ -6,6 +6,8 @@ import type { NameRule } from './metadata.ts';
 export interface KindRules<T extends KubeObject = KubeObject> {
   /** Default: a DNS subdomain. */
   readonly name?: NameRule;
+  /** True for what is asked and never stored: its metadata is nobody's name. */
+  readonly nameless?: boolean;
   /** A new object. */
   create?(object: T, errors: Errors): void;
   /** An object that replaces another through the main endpoint; checks what `create` checks where that is due. */

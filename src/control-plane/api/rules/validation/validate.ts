@@ -5,7 +5,7 @@ import { Errors } from './errors.ts';
 import { dnsSubdomain } from './formats.ts';
 import { type KindRules, rulesOf } from './kind.ts';
 import { namedBy, validateMetadata, validateMetadataUpdate } from './metadata.ts';
-import { KINDS } from './kinds.ts';
+import { rulesFor } from './kinds.ts';
 
 const NONE: readonly FieldError[] = [];
 const SUBDOMAIN = namedBy(dnsSubdomain);
@@ -13,10 +13,10 @@ const GENERAL: KindRules = rulesOf({});
 
 /** What is wrong with an object, in the API server's order and words; empty when it is valid. */
 export function validate(resource: ResourceInfo, object: KubeObject, old: KubeObject | undefined, subresource: string | undefined): readonly FieldError[] {
-  const rules = KINDS.get(resource.schema) ?? GENERAL;
+  const rules = rulesFor(resource.schema) ?? GENERAL;
   const errors = new Errors();
   if (old === undefined) {
-    validateMetadata(object.metadata, resource.namespaced, rules.name ?? SUBDOMAIN, errors);
+    if (rules.nameless !== true) validateMetadata(object.metadata, resource.namespaced, rules.name ?? SUBDOMAIN, errors);
     rules.create?.(object, errors);
   } else {
     validateMetadataUpdate(object.metadata, old.metadata, errors);
