@@ -79,45 +79,45 @@ for (const protocol of PROTOCOLS) {
   });
 
   test(`watches over ${protocol}: events in pieces, an error event, the end, stop`, async () => {
-    let current: http.ServerResponse | undefined;
+    const open: { answer: http.ServerResponse | undefined } = { answer: undefined };
     await using server = await setUp(protocol, (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       (response as unknown as { flushHeaders?(): void }).flushHeaders?.();
-      current = response;
+      open.answer = response;
     });
     const log: string[] = [];
     let wake = (): void => {};
     const until = async (n: number): Promise<void> => {
       while (log.length < n) await new Promise<void>((resolve) => (wake = resolve));
     };
-    const open = () => server.transport.watch<KubeObject>(pods, undefined, { resourceVersion: '5', allowWatchBookmarks: true }, {
+    const watch = () => server.transport.watch<KubeObject>(pods, undefined, { resourceVersion: '5', allowWatchBookmarks: true }, {
       event: (type, object) => { log.push(`${type} ${object.metadata!.name}`); wake(); },
       ended: (error) => { log.push(`end ${error?.message}`); wake(); },
     });
     const opened = async (): Promise<void> => {
-      current = undefined;
-      open();
-      while (!current) await new Promise((resolve) => setImmediate(resolve));
+      open.answer = undefined;
+      watch();
+      while (!open.answer) await new Promise((resolve) => setImmediate(resolve));
     };
     await opened();
     assert.equal(server.seen[0]!.url, '/base/api/v1/pods?watch=true&resourceVersion=5&allowWatchBookmarks=true');
     const line = JSON.stringify({ type: 'ADDED', object: { metadata: { name: 'ä-very-long-name' } } }) + '\n';
     const bytes = Buffer.from(line + line);
-    current!.write(bytes.subarray(0, 45));
+    open.answer!.write(bytes.subarray(0, 45));
     await new Promise((resolve) => setTimeout(resolve, 5));
-    current!.write(bytes.subarray(45));
+    open.answer!.write(bytes.subarray(45));
     await until(2);
-    current!.write(JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' } }) + '\n');
+    open.answer!.write(JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' } }) + '\n');
     await until(3);
     assert.deepEqual(log, ['ADDED ä-very-long-name', 'ADDED ä-very-long-name', 'end too old']);
     await opened();
-    current!.end();
+    open.answer!.end();
     await until(4);
     assert.equal(log[3], 'end undefined');
-    current = undefined;
-    const stop = open();
-    while (!current) await new Promise((resolve) => setImmediate(resolve));
-    const closed = once(current, 'close');
+    open.answer = undefined;
+    const stop = watch();
+    while (!open.answer) await new Promise((resolve) => setImmediate(resolve));
+    const closed = once(open.answer, 'close');
     stop();
     await closed;
     assert.equal(log.length, 4, 'nothing is told after stop');

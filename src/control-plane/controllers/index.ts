@@ -24,6 +24,11 @@ import type { ControllersOptions } from './options.ts';
 import { ReplicaController } from './replica-set/controller.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/kinds.ts';
 import { StatefulSetController } from './stateful-set/controller.ts';
+import { VolumeBinder } from './volume/binder.ts';
+import { EphemeralVolumeController } from './volume/ephemeral.ts';
+import { createClaimProtection, createVolumeProtection } from './volume/protection.ts';
+
+export { STANDARD_CLASS } from './volume/local-path.ts';
 
 /** All controllers. Each stands alone: it knows the API and nothing of the others. */
 export const CONTROLLERS: readonly ControllerEntry[] = [
@@ -45,6 +50,10 @@ export const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'node-controller', component: 'taint-eviction-controller', create: (context) => new TaintEvictionController(context) },
   { name: 'node-controller', component: 'cidrAllocator', create: createNodeIpamController },
   { name: 'pod-garbage-collector', create: (context) => new PodGarbageCollector(context) },
+  { name: 'persistent-volume-binder', component: 'persistentvolume-controller', create: (context) => new VolumeBinder(context) },
+  { name: 'pvc-protection-controller', create: createClaimProtection },
+  { name: 'pv-protection-controller', create: createVolumeProtection },
+  { name: 'ephemeral-volume-controller', component: 'ephemeral_volume', create: (context) => new EphemeralVolumeController(context) },
 ];
 
 export interface StartOptions {

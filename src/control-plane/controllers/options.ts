@@ -16,8 +16,10 @@ export interface ControllersOptions {
   readonly signCertificate?: (request: CertificateToSign) => Promise<string>;
   /** Addresses that a LoadBalancer Service gets. Without it such services stay pending. */
   readonly loadBalancerIngress?: (service: Service, nodes: Iterable<Node>) => readonly { readonly ip?: string; readonly hostname?: string }[];
-  /** Where volumes of the class `standard` are made on their node. Without it none are made. */
+  /** The folder of each node beneath which volumes of the class `standard` are made. Without it none are made. */
   readonly localPathRoot?: string;
+  /** Deletes a folder below it and all it holds, on that node. Without it such volumes end as Failed, and say so. */
+  readonly removeLocalPath?: (node: string, path: string) => Promise<void>;
 }
 
 export interface CertificateToSign {
