@@ -28,7 +28,7 @@ export async function openOurKube(): Promise<OurKube> {
   const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
   const server = await openApiServer({
     openRegistry: ({ admission, ...hooks }) => openRegistry({ store, rules: kubernetesRules, admission, applyPatch, trackUpdate, serviceCidr: SERVICE_CIDR, ...parts, ...hooks }),
-    resources: RESOURCES, address: '127.0.0.1', port: 0, pkiFolder: join(folder, 'pki'), serviceCidr: SERVICE_CIDR, advertiseAddress: '127.0.0.1', staticTokens: USERS, ...parts,
+    resources: RESOURCES, address: '127.0.0.1', port: 0, pkiFolder: join(folder, 'pki'), serviceCidr: SERVICE_CIDR, advertiseAddress: '192.0.2.10', staticTokens: USERS, ...parts,
   });
   const endpoint = tlsEndpoint('127.0.0.1', server.port, server.authority.certificate);
   return {

@@ -39,7 +39,7 @@ export async function startKubePeer(programs: string, controllers: boolean): Pro
     const peering = `http://127.0.0.1:${etcdPeerPort}`;
     await processes.start('etcd', join(programs, 'etcd'), ['--data-dir', 'etcd', '--unsafe-no-fsync', '--listen-client-urls', etcd, '--advertise-client-urls', etcd, '--listen-peer-urls', peering, '--initial-advertise-peer-urls', peering, '--initial-cluster', `default=${peering}`]);
     await processes.start('kube-apiserver', join(programs, 'kube-apiserver'), [
-      '--etcd-servers', etcd, '--secure-port', String(port), '--bind-address', '127.0.0.1', '--tls-cert-file', 'serving.crt', '--tls-private-key-file', 'serving.key',
+      '--etcd-servers', etcd, '--secure-port', String(port), '--bind-address', '127.0.0.1', '--advertise-address', '192.0.2.10', '--tls-cert-file', 'serving.crt', '--tls-private-key-file', 'serving.key',
       '--service-account-key-file', 'sa.key', '--service-account-signing-key-file', 'sa.key', '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local',
       '--authorization-mode', 'Node,RBAC', '--token-auth-file', 'tokens.csv', '--service-cluster-ip-range', SERVICE_CIDR, '--enable-bootstrap-token-auth',
     ]);

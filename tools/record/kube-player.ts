@@ -18,14 +18,14 @@ const HEADERS = ['content-type', 'warning', 'location', 'allow', 'retry-after', 
 
 /** Plays scenarios on an API server that knows USERS by static tokens. */
 export function kubePlayer(endpoint: TlsEndpoint): Player {
-  const places = new Map([[`${endpoint.host}:${endpoint.port}`, '<server>']]);
+  const places = new Map<string, string>();
   if (hostname().length > 3) places.set(hostname(), '<hostname>');
   return {
     endpoint, headers: HEADERS,
     headersOf: (user) => ({ 'User-Agent': 'golden', Accept: 'application/json', ...(user === 'nobody' ? {} : { Authorization: `Bearer ${user}` }) }),
     normaliser: (scenario) => new KubeNormaliser({
       written: formatScenario({ ...scenario, steps: scenario.steps.map((step) => ({ ...step, answer: undefined })) }),
-      places, managedFields: scenario.settings.get('managedFields') === 'shown', now: Date.now,
+      places, port: endpoint.port, managedFields: scenario.settings.get('managedFields') === 'shown', now: Date.now,
     }),
   };
 }

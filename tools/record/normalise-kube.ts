@@ -15,6 +15,8 @@ export interface KubeFacts {
   readonly written: string;
   /** Names and addresses of the server and its machine, by the mark that stands for them. */
   readonly places: ReadonlyMap<string, string>;
+  /** Where the server listens: the port by itself, and with any address of the machine before it, is a mark. */
+  readonly port: number;
   /** managedFields stay; else they are left out. */
   readonly managedFields: boolean;
   readonly now: () => number;
@@ -107,7 +109,7 @@ export class KubeNormaliser implements Normaliser {
   }
 
   #write(value: unknown, key: string): unknown {
-    if (typeof value === 'string') return this.#string(value);
+    if (typeof value === 'string') return key === 'cells' ? age(this.#string(value)) : this.#string(value);
     if (typeof value === 'number') return this.#number(value, key);
     if (Array.isArray(value)) return value.map((inner) => this.#write(inner, key));
     if (typeof value !== 'object' || value === null) return value;
@@ -133,6 +135,7 @@ export class KubeNormaliser implements Normaliser {
   }
 
   #number(value: number, key: string): unknown {
+    if (key === 'targetPort' && value === this.#facts.port) return '<port>';
     if ((key === 'nodePort' || key === 'healthCheckNodePort') && value >= 30_000 && !this.#facts.written.includes(String(value))) return '<node-port>';
     return value;
   }
@@ -142,11 +145,17 @@ export class KubeNormaliser implements Normaliser {
     for (const [from, to] of this.#marks) {
       if (out.includes(from)) out = out.replaceAll(from, to);
     }
+    out = out.replaceAll(new RegExp(`[\\w.-]+:${this.#facts.port}\\b`, 'g'), '<server>');
     out = out.replace(TOKEN, '<token>').replace(UID, (uid) => (this.#facts.written.includes(uid) ? uid : '<uid>'));
     out = out.replace(TIME, (time) => (Math.abs(Date.parse(time) - this.#facts.now()) > DAY_MS || this.#facts.written.includes(time) ? time : time.includes('.') ? '<micro-time>' : '<time>'));
     for (const prefix of this.#prefixes) out = out.replaceAll(new RegExp(`(?<![\\w.-])${prefix}[a-z0-9]{5}(?![\\w<.-])`, 'g'), `${prefix}<suffix>`);
     out = out.replace(/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<suffix>');
-    out = out.replace(/(ResourceVersion in (?:precondition|object meta): )\d+/g, '$1<rv>').replace(/(too old resource version: \d+ \()\d+/g, '$1<rv>').replace(/(, current: )\d+/g, '$1<rv>').replace(/(ResourceVersion in record \(|\\?"resourceVersion\\?":\\?")\d+/g, '$1<rv>');
+    out = out.replace(/(ResourceVersion in (?:precondition|object meta): )\d+/g, '$1<rv>').replace(/(too old resource version: \d+ \()\d+/g, '$1<rv>').replace(/(, current: )\d+/g, '$1<rv>').replace(/(ResourceVersion in record \(|\\?"resourceVersion\\?":\\?"|resourceVersion: ")\d+/g, '$1<rv>');
     return out;
   }
+}
+
+/** A table's cell without how long ago something was. */
+function age(cell: string): string {
+  return cell.replace(/^\d+(m\d*)?s$/, '<age>').replace(/\b\d+y(\d+d)?\b/, '<years>');
 }

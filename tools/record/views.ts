@@ -3,8 +3,8 @@
  * them, by the name that follows `@view`.
  */
 const VIEWS: Readonly<Record<string, (value: unknown, args: readonly string[]) => unknown>> = {
-  /** Every object without its managedFields is the rule; this keeps them. */
-  'managed-fields': (value) => value,
+  /** A list whose order is by chance, at a path of keys, in order; a message that repeats it ends before it. */
+  sort: (value, args) => sorted(value, args[0]!.split('.')),
   /** Keys of the top level, and of one further level where it is an object. */
   keys: (value, args) => keysOf(value, Number(args[0] ?? 1)),
   /** Named schemas of an OpenAPI document, without prose. */
@@ -30,10 +30,18 @@ export function view(directive: string | undefined, value: unknown): unknown {
   const [name, ...args] = directive.split(' ');
   const reduce = VIEWS[name!];
   if (reduce === undefined) throw new Error(`there is no view called ${JSON.stringify(name)}; there are ${Object.keys(VIEWS).join(', ')}`);
-  return isStatus(value) ? value : reduce(value, args);
+  return isStatus(value) && name !== 'sort' ? value : reduce(value, args);
 }
 
 const isStatus = (value: unknown): boolean => typeof value === 'object' && value !== null && (value as Json)['kind'] === 'Status';
+
+function sorted(value: unknown, path: readonly string[]): unknown {
+  if (Array.isArray(value)) return path.length === 0 ? value.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) as unknown : value;
+  if (typeof value !== 'object' || value === null || path.length === 0) return value;
+  const out: Record<string, unknown> = { ...value, [path[0]!]: sorted((value as Json)[path[0]!], path.slice(1)) };
+  if (typeof out['message'] === 'string' && out['kind'] === 'Status') out['message'] = out['message'].replace(/: \[.*$/s, ': […]');
+  return out;
+}
 
 function keysOf(value: unknown, depth: number): unknown {
   if (Array.isArray(value)) return value.length === 0 ? [] : [keysOf(value[0], depth)];
