@@ -4,9 +4,9 @@ import type { Undo } from '../lib/undo.ts';
 import { parseCidr } from './address.ts';
 import type { AttachOptions, LinkInfo, Links, Route } from './host.ts';
 import { dump, exchange, NetlinkError, openNetlink } from './netlink/exchange.ts';
-import type { Request } from './netlink/exchange.ts';
+import type { NetlinkSocket, Request } from './netlink/exchange.ts';
 import type { Reply } from './netlink/message.ts';
-import { addressDumpHeader, allowLoopback, deleteFdb, deleteGroup, deleteLink, deleteNeighbour, deleteRoute, linkDumpHeader, newAddress, newFdb, newLink, newLoopbackRoute, newNeighbour, newRoute, parseAddressReply, parseLink, parseRoute, routeDumpHeader, RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE, setGroup, setPort, setLink, vethPeer, vxlanData } from './netlink/rtnetlink.ts';
+import { addressDumpHeader, allowLoopback, deleteFdb, deleteGroup, deleteLink, deleteNeighbour, deleteRoute, linkDumpHeader, newAddress, newFdb, newLink, newLoopbackRoute, newNeighbour, newRoute, parseAddressReply, parseLink, parseRoute, routeDumpHeader, RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE, setGroup, setPort, setLink, syncCarrier, vethPeer, vxlanData } from './netlink/rtnetlink.ts';
 import type { NewLink } from './netlink/rtnetlink.ts';
 import { enterPath, homeNamespace, inside, runInside } from './inside.ts';
 import { Program, SyscallError } from './syscall/program.ts';
@@ -194,16 +194,20 @@ export class LinuxLinks implements Links {
       { what: `link ${options.hostName}`, message: setLink(options.hostName, { ipv6: false }), accept: NO_IPV6 },
       { what: `link ${options.hostName}`, message: setLink(options.hostName, { master: bridge, up: true }) },
       ...(options.hairpin || options.isolated ? [{ what: `link ${options.hostName}`, message: setPort(options.hostName, { hairpin: options.hairpin, isolated: options.isolated }) }] : []),
+      { what: `link ${options.hostName}`, message: syncCarrier(options.hostName), answered: true },
     ];
     const program = new Program();
     const outer = openNetlink(program);
     const checks: (() => void)[] = [];
+    let inner: NetlinkSocket | undefined;
     const back = inside(program, enterPath(options.netns), () => {
-      const inner = openNetlink(program);
+      inner = openNetlink(program);
       checks.push(exchange(program, inner, within));
-      program.always('close', inner.socket);
     });
     checks.push(exchange(program, outer, without));
+    // The socket stays in the namespace that it was opened in.
+    checks.push(exchange(program, inner!, [{ what: `link ${options.name}`, message: syncCarrier(index), answered: true }]));
+    program.always('close', inner!.socket);
     program.always('close', outer.socket);
     await runInside(program, back);
     for (const check of checks) check();

@@ -140,7 +140,8 @@ export class DataPath {
     const before = this.#meta.ipForwardBefore;
     if (before === undefined) return;
     const tables = (await nft.list('list tables')) as { readonly nftables: readonly { readonly table?: { readonly name: string } }[] };
-    if (!tables.nftables.some((entry) => entry.table?.name.startsWith('longshore-'))) await sysctl.set('net.ipv4.ip_forward', before);
+    const others = tables.nftables.some(({ table }) => table?.name.startsWith('longshore-') && !table.name.startsWith(`longshore-${this.#instance}`));
+    if (!others) await sysctl.set('net.ipv4.ip_forward', before);
     this.#meta = { ...this.#meta };
     delete this.#meta.ipForwardBefore;
     await this.#book.save(META, () => this.#meta);
@@ -161,7 +162,12 @@ export class DataPath {
     if (changed) await this.#book.save(META, () => this.#meta);
     if (forward !== '1') await sysctl.set('net.ipv4.ip_forward', '1');
     await this.#fill();
-    await openForwarding(this.#host.nft, this.#instance);
+    try {
+      await openForwarding(this.#host.nft, this.#instance);
+    } catch (error) {
+      // Somebody else's rules that nft can't show; `longshore doctor` tells of the chain.
+      this.#logger.warn('another firewall’s forward chain could not be looked at', { error: messageOf(error) });
+    }
   }
 
   async #fill(): Promise<void> {

@@ -216,6 +216,7 @@ test('what can’t be made says why', async () => {
     [{ name: 'x', subnet: '198.51.100.0/24', gateway: '10.0.0.1' }, 'invalid'],
     [{ name: 'x', gateway: '10.0.0.1' }, 'invalid'],
     [{ name: 'x', subnet: bridge.subnet! }, 'forbidden'],
+    [{ name: 'x', options: { 'com.docker.network.bridge.name': 'lo' } }, 'conflict'],
     [{ name: 'x', options: { 'com.docker.network.bridge.name': 'much-too-long-a-name' } }, 'invalid'],
   ];
   for (const [options, code] of cases) await assert.rejects(networks.create(options), { code }, JSON.stringify(options));

@@ -251,6 +251,11 @@ export class EngineNetworks implements Networks {
     for (const other of this.#states.values()) {
       if (other.definition.bridgeName === definition.bridgeName) throw new LongshoreError('conflict', `bridge name ${definition.bridgeName} is used by network ${other.definition.name}`, { object: `network ${options.name}` });
     }
+    const named = options.options?.['com.docker.network.bridge.name'];
+    if (named !== undefined && (await this.#parts.host.links.list()).some((link) => link.name === named)) {
+      // It would go with the network.
+      throw new LongshoreError('conflict', `the link ${named} exists already`, { object: `network ${options.name}`, remedy: 'Choose another com.docker.network.bridge.name, or remove that link.' });
+    }
     const state = new NetworkState(definition, plan.auto);
     this.#states.set(id, state);
     return state;

@@ -61,6 +61,8 @@ export interface Request {
   readonly what: string;
   readonly message: Buffer;
   readonly accept?: readonly string[];
+  /** Another message comes before the acknowledgement. */
+  readonly answered?: boolean;
 }
 
 /**
@@ -72,7 +74,7 @@ export function exchange(program: Program, { socket }: NetlinkSocket, requests: 
   requests.forEach((request, index) => request.message.writeUInt32LE(index + 1, 8));
   const data = program.bytes(Buffer.concat(requests.map((request) => request.message)));
   const sent = program.call('sendto', socket, data, data.length, 0, 0, 0);
-  const inbox = receive(program, socket, requests.length, ACK_BYTES);
+  const inbox = receive(program, socket, requests.length + requests.filter((request) => request.answered).length, ACK_BYTES);
   return () => {
     if (sent.failed) return; // the program's own error says it
     const answered = new Map<number, Reply>();

@@ -28,6 +28,8 @@ const IFLA_LINKINFO = 18;
 const IFLA_AF_SPEC = 26;
 const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
+const IFLA_EXT_MASK = 29;
+const RTEXT_FILTER_SKIP_STATS = 8;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
@@ -139,6 +141,14 @@ export function deleteGroup(group: number): Buffer {
 
 export function deleteLink(name: string): Buffer {
   return message(RTM_DELLINK, NLM_F_ACK, ifinfomsg(0), text(IFLA_IFNAME, name));
+}
+
+/**
+ * Asks for a link, not for the answer: since Linux 6.8 the kernel first makes a change of carrier take effect (linkwatch_sync_dev). Until then, which is
+ * when its own worker gets to it, a veth end drops what is sent, and a bridge's port what comes in.
+ */
+export function syncCarrier(which: string | number): Buffer {
+  return message(RTM_GETLINK, NLM_F_ACK, ifinfomsg(typeof which === 'number' ? which : 0), ...(typeof which === 'string' ? [text(IFLA_IFNAME, which)] : []), u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS));
 }
 
 export function linkDumpHeader(): Buffer {
