@@ -53,20 +53,28 @@ export function docker(place: Place, args: readonly string[], input?: string | B
   return run('docker', args, place, input);
 }
 
-/** Runs the docker command line on a terminal of 30 rows and 90 columns, typing `input`. */
-export function dockerOnTerminal(place: Place, args: readonly string[], input: string): Promise<Ran> {
+/** Runs the docker command line on a terminal of 30 rows and 90 columns, and types each answer when the output so far has what it waits for. */
+export function dockerOnTerminal(place: Place, args: readonly string[], answers: readonly (readonly [after: RegExp, type: string])[] = []): Promise<Ran> {
   const command = `stty rows 30 cols 90; exec docker ${args.map((arg) => `'${arg}'`).join(' ')}`;
-  return run('script', ['-qefc', command, '/dev/null'], place, input);
+  return run('script', ['-qefc', command, '/dev/null'], place, undefined, answers);
 }
 
-function run(file: string, args: readonly string[], place: Place, input?: string | Buffer): Promise<Ran> {
+function run(file: string, args: readonly string[], place: Place, input?: string | Buffer, answers?: readonly (readonly [after: RegExp, type: string])[]): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env: { ...process.env, DOCKER_HOST: `unix://${place.socket}`, DOCKER_CONFIG: join(place.folder, 'config'), TERM: 'xterm' }, timeout: 60_000, killSignal: 'SIGKILL' });
     let [stdout, stderr] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    const left = [...(answers ?? [])];
+    let from = 0;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      while (left.length > 0 && left[0]![0].test(stdout.slice(from))) {
+        from = stdout.length;
+        child.stdin.write(left.shift()![1]);
+      }
+    });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.stdin.on('error', () => undefined); // it ended without reading
-    child.stdin.end(input);
+    if (answers === undefined) child.stdin.end(input); // a terminal's input has no end
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code: code ?? 128, stdout, stderr: signal === null ? stderr : `${stderr}\nkilled by ${signal}` }));
   });

@@ -27,7 +27,7 @@ test('environment, folder, user and groups', async () => {
 });
 
 test('a terminal, with its size', async () => {
-  const ran = await dockerOnTerminal(engine, ['run', '--rm', '-it', 'busybox', 'sh', '-c', 'tty; stty size; read x; echo got $x; exit 4'], 'word\n');
+  const ran = await dockerOnTerminal(engine, ['run', '--rm', '-it', 'busybox', 'sh', '-c', 'tty; stty size; read x; echo got $x; exit 4'], [[/30 90/, 'word\n']]);
   assert.equal(ran.code, 4, ran.stdout);
   assert.match(ran.stdout, /\/dev\/pts\/0/);
   assert.match(ran.stdout, /30 90/);

@@ -40,7 +40,7 @@ export async function commitContainer(deps: { readonly images: Images }, contain
 }
 
 /** Applies `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`, `USER`, `VOLUME`, `WORKDIR`, `STOPSIGNAL`. @throws `invalid` for others */
-function applyChanges(config: ImageConfig, changes: readonly string[]): ImageConfig {
+export function applyChanges(config: ImageConfig, changes: readonly string[]): ImageConfig {
   let result: ImageConfig = config;
   for (const line of changes) {
     const [, word = '', rest = ''] = /^\s*(\w+)\s+(.*?)\s*$/.exec(line) ?? [];

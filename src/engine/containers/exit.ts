@@ -2,6 +2,7 @@ import { messageOf } from '../../lib/errors.ts';
 import type { ExitStatus, RuntimeContainer } from '../runtime/runtime.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './entry.ts';
+import { rotateLogs } from './log-rotation.ts';
 import { removeEntry } from './remove.ts';
 import { tidy } from './tidy.ts';
 
@@ -15,6 +16,8 @@ export function watch(context: Context, entry: Entry, runtime: RuntimeContainer,
   const noted = runtime.exit.then((status) => onExit(context, entry, runtime, status));
   noted.catch((error: unknown) => context.logger.error('the end of a container was not noted', { container: entry.short, error: messageOf(error) }));
   entry.run = { runtime, netns, noted };
+  const stopRotation = rotateLogs(context, entry);
+  void runtime.exit.then(stopRotation, stopRotation);
 }
 
 /** Handles the end of a run: notes it, tells those who wait, tidies up, and restarts or removes as the container's spec says. */

@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { LongshoreError } from '../../../lib/errors.ts';
 import type { Platform, TransferProgress } from '../../images/images.ts';
+import { applyChanges } from '../../containers/commit.ts';
 import { JsonLines } from '../answers.ts';
 import { uncompressed } from '../containers/archive.ts';
 import type { Deps } from '../deps.ts';
@@ -28,7 +29,9 @@ export async function createImage(deps: Deps, request: ApiRequest, response: Ser
     const repository = request.query.get('repo') ?? '';
     const message = request.query.get('message') ?? '';
     const tar = source === '-' ? request.raw : await download(source, request.signal);
+    const changes = request.query.getAll('changes').flatMap((line) => line.split('\n')).filter((line) => line.trim() !== '');
     const image = await deps.images.import(await uncompressed(tar), {
+      config: applyChanges({}, changes),
       ...(repository === '' ? {} : { reference: joinReference(repository, request.query.get('tag')) }),
       message: message || `Imported from ${source}`,
     });

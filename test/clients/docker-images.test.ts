@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { docker, startEngine } from './docker-engine.ts';
+import type { TestEngine } from './docker-engine.ts';
+
+let engine: TestEngine;
+let folder: string;
+before(async () => {
+  engine = await startEngine();
+  folder = await mkdtemp(join(tmpdir(), 'ls-images-'));
+});
+after(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await engine.close();
+});
+
+test('images, tag, inspect, history, rmi', async () => {
+  assert.match(await engine.ok('images', '--format', '{{.Repository}}:{{.Tag}}'), /^busybox:latest$/);
+  await engine.ok('tag', 'busybox', 'other/name:v1');
+  assert.equal(await engine.ok('image', 'inspect', '-f', '{{.RepoTags}} {{.Os}} {{.Config.Cmd}}', 'other/name:v1'), '[busybox:latest other/name:v1] linux [sh]');
+  assert.equal(await engine.ok('images', '-q', '--filter', 'reference=other/*'), await engine.ok('images', '-q', 'busybox'));
+  assert.match(await engine.ok('history', '--format', '{{.Comment}}{{.CreatedBy}}', 'busybox'), /\S/);
+  assert.equal(await engine.ok('rmi', 'other/name:v1'), 'Untagged: other/name:v1');
+  const missing = await engine.docker('image', 'inspect', 'nothing');
+  assert.match(missing.stderr, /No such image: nothing/);
+});
+
+test('an image in use is kept', async () => {
+  await engine.ok('create', '--name', 'holder', 'busybox');
+  const refused = await engine.docker('rmi', 'busybox');
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /conflict|using|used/);
+  await engine.ok('rm', 'holder');
+});
+
+test('save, remove, load', async () => {
+  const path = join(folder, 'busybox.tar');
+  const id = await engine.ok('images', '-q', '--no-trunc', 'busybox');
+  await engine.ok('save', '-o', path, 'busybox');
+  await engine.ok('rmi', 'busybox');
+  assert.equal(await engine.ok('images', '-q'), '');
+  assert.equal(await engine.ok('load', '-i', path), 'Loaded image: busybox:latest');
+  assert.equal(await engine.ok('images', '-q', '--no-trunc', 'busybox'), id);
+  assert.equal(await engine.ok('run', '--rm', 'busybox', 'echo', 'alive'), 'alive');
+});
+
+test('import with changes, export, commit', async () => {
+  await engine.ok('create', '--name', 'source', 'busybox');
+  const tar = join(folder, 'root.tar');
+  await engine.ok('export', '-o', tar, 'source');
+  const { stdout } = await promisify(execFile)('tar', ['tf', tar]);
+  assert.ok(stdout.split('\n').includes('bin/busybox'));
+  await engine.ok('rm', 'source');
+  await engine.ok('import', '-c', 'CMD ["echo", "imported"]', '-c', 'ENV A=b', tar, 'imported:1');
+  assert.equal(await engine.ok('run', '--rm', 'imported:1'), 'imported');
+  assert.equal(await engine.ok('run', '--rm', 'imported:1', 'sh', '-c', 'echo $A'), 'b');
+  await engine.ok('run', '--name', 'changed', 'busybox', 'sh', '-c', 'echo kept > /root/file');
+  await engine.ok('commit', '-m', 'a message', '-c', 'CMD ["cat", "/root/file"]', 'changed', 'committed');
+  assert.equal(await engine.ok('run', '--rm', 'committed'), 'kept');
+  assert.equal(await engine.ok('image', 'inspect', '-f', '{{.Comment}}', 'committed'), 'a message');
+  await engine.ok('rm', 'changed');
+  await engine.ok('rmi', 'committed', 'imported:1');
+  assert.match(await engine.ok('image', 'prune', '-f'), /Total reclaimed space/);
+});
+
+test('cp out and in, files and folders, running and not', async () => {
+  await engine.ok('run', '-d', '--name', 'files', '-v', 'vol:/vol', 'busybox', 'sleep', '1000');
+  await mkdir(join(folder, 'in/deep'), { recursive: true });
+  await writeFile(join(folder, 'in/deep/file'), 'content');
+  await engine.ok('cp', join(folder, 'in'), 'files:/tmp/tree');
+  assert.equal(await engine.ok('exec', 'files', 'cat', '/tmp/tree/deep/file'), 'content');
+  await engine.ok('cp', join(folder, 'in/deep/file'), 'files:/vol/');
+  assert.equal(await engine.ok('exec', 'files', 'cat', '/vol/file'), 'content');
+  await engine.ok('exec', 'files', 'ln', '-s', '/tmp/tree/deep', '/tmp/link');
+  await engine.ok('cp', 'files:/tmp/link/', join(folder, 'out'));
+  assert.equal(await readFile(join(folder, 'out/file'), 'utf8'), 'content');
+  assert.equal((await docker(engine, ['cp', '-', 'files:/tmp'], await readFile(join(folder, 'root.tar')).catch(() => Buffer.alloc(1024)))).code, 0);
+  await engine.ok('stop', '-t', '0', 'files');
+  await engine.ok('cp', 'files:/vol/file', join(folder, 'from-volume'));
+  assert.equal(await readFile(join(folder, 'from-volume'), 'utf8'), 'content');
+  await engine.ok('cp', join(folder, 'from-volume'), 'files:/tmp/tree/deep/other');
+  assert.match((await engine.docker('cp', 'files:/nowhere', folder)).stderr, /Could not find the file \/nowhere in container files/);
+  assert.match((await engine.docker('cp', join(folder, 'in'), 'files:/nowhere/at/all')).stderr, /no such directory|Could not find/);
+  await engine.ok('rm', '-v', 'files');
+  await engine.ok('volume', 'rm', 'vol');
+});
