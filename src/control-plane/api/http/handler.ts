@@ -34,6 +34,7 @@ export type Observe = (verb: string, resource: string, subresource: string, code
 type Verb = (door: Door, request: ApiRequest) => void | Promise<void>;
 
 const VERBS: Readonly<Record<string, Verb>> = { get, list, watch, create, update, patch, delete: remove, deletecollection: removeCollection };
+const COLLECTION_VERBS = new Set(['list', 'watch', 'deletecollection']);
 /** A write by upgrade: a WebSocket begins with GET, but runs a command all the same. */
 const NEEDS_CREATE = new Set(['exec', 'attach', 'portforward']);
 
@@ -138,6 +139,8 @@ export class RequestHandler {
     if (resource === undefined || (subresource !== undefined && subresourceInfo === undefined)) throw noSuchResource();
     const verbs = subresourceInfo?.verbs ?? resource.verbs;
     if (!verbs.includes(verb) && !this.#parts.connector.handles(route)) throw methodNotAllowed();
+    // A name belongs to all verbs but those of collections.
+    if (!route.watchPrefix && (route.name === undefined) !== (COLLECTION_VERBS.has(verb) || (verb === 'create' && subresource === undefined))) throw methodNotAllowed();
     if (route.namespace === undefined && resource.namespaced && (verb === 'create' || verb === 'deletecollection')) throw methodNotAllowed();
     return { exchange, target, route, resource, user, verb, headers, context: { user, verb, warnings: [] } };
   }

@@ -66,9 +66,15 @@ export class Http1Exchange implements Exchange {
           reject(tooLarge(limit));
         } else chunks.push(chunk);
       });
-      request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
+      let whole = false;
+      request.on('end', () => {
+        whole = true;
+        resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+      });
       request.on('error', reject);
-      request.on('close', () => reject(new StatusError(failure(400, 'BadRequest', 'the client closed the connection before the body was complete'))));
+      request.on('close', () => {
+        if (!whole) reject(badRequest('the client closed the connection before the body was complete'));
+      });
     });
   }
 

@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
 import type { Readable } from 'node:stream';
-import { failure } from '../errors.ts';
-import { StatusError } from '../../../types/kubernetes/status.ts';
+import { badRequest } from '../errors.ts';
 import type { BodyStream, ConnectionFacts, Exchange, HeaderList } from './exchange.ts';
 import { tooLarge } from './http1.ts';
 
@@ -55,8 +54,14 @@ export class Http2Exchange implements Exchange {
           reject(tooLarge(limit));
         } else chunks.push(chunk);
       });
-      stream.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
-      stream.on('close', () => reject(new StatusError(failure(400, 'BadRequest', 'the client closed the stream before the body was complete'))));
+      let whole = false;
+      stream.on('end', () => {
+        whole = true;
+        resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+      });
+      stream.on('close', () => {
+        if (!whole) reject(badRequest('the client closed the stream before the body was complete'));
+      });
     });
   }
 

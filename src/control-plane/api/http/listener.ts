@@ -70,6 +70,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     else socket.destroy();
   });
 
+  // It listens nowhere by itself: connections come from the TLS server. This starts its watch over slow and idle ones.
+  http.emit('listening');
+
   const onSession = (session: ServerHttp2Session, connection: ConnectionFacts): void => {
     sessions.add(session);
     session.on('close', () => sessions.delete(session));
@@ -112,7 +115,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     port: (server.address() as AddressInfo).port,
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      http.closeIdleConnections();
+      http.close(() => {}); // Its callback tells that it never listened; what matters is that idle connections end.
       for (const session of sessions) session.close();
       const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), graceMs);
       await closed;
