@@ -7,6 +7,7 @@ import type { Random } from '../../lib/random.ts';
 import type { ControllerEntry, RunningController } from './context.ts';
 import { createRootCaPublisher } from './bootstrap/root-ca.ts';
 import { createServiceAccountController } from './bootstrap/service-account.ts';
+import { CronJobController } from './cron-job/controller.ts';
 import { DaemonSetController } from './daemon-set/controller.ts';
 import { DeploymentController } from './deployment/controller.ts';
 import { EndpointsController } from './endpoints/controller.ts';
@@ -23,6 +24,8 @@ import { TaintEvictionController } from './node/taint-eviction.ts';
 import type { ControllersOptions } from './options.ts';
 import { ReplicaController } from './replica-set/controller.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/kinds.ts';
+import { ClusterRoleAggregationController } from './rbac/aggregation.ts';
+import { createLoadBalancerController } from './service/load-balancer.ts';
 import { StatefulSetController } from './stateful-set/controller.ts';
 import { VolumeBinder } from './volume/binder.ts';
 import { EphemeralVolumeController } from './volume/ephemeral.ts';
@@ -38,6 +41,7 @@ export const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'statefulset-controller', create: (context) => new StatefulSetController(context) },
   { name: 'daemon-set-controller', component: 'daemonset-controller', create: (context) => new DaemonSetController(context) },
   { name: 'job-controller', create: (context) => new JobController(context) },
+  { name: 'cronjob-controller', create: (context) => new CronJobController(context) },
   { name: 'ttl-after-finished-controller', create: (context) => new TtlAfterFinishedController(context) },
   { name: 'endpoint-controller', create: (context) => new EndpointsController(context) },
   { name: 'endpointslice-controller', component: 'endpoint-slice-controller', create: (context) => new EndpointSliceController(context) },
@@ -46,6 +50,8 @@ export const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'root-ca-cert-publisher', create: createRootCaPublisher },
   { name: 'namespace-controller', create: (context) => new NamespaceController(context) },
   { name: 'generic-garbage-collector', component: 'garbage-collector-controller', create: (context) => new GarbageCollector(context) },
+  { name: 'clusterrole-aggregation-controller', create: (context) => new ClusterRoleAggregationController(context) },
+  { name: 'service-controller', create: createLoadBalancerController },
   { name: 'node-controller', create: (context) => new NodeLifecycleController(context) },
   { name: 'node-controller', component: 'taint-eviction-controller', create: (context) => new TaintEvictionController(context) },
   { name: 'node-controller', component: 'cidrAllocator', create: createNodeIpamController },
