@@ -30,7 +30,14 @@ export async function extractInto(context: Context, entry: Entry, path: string, 
     }
     closeSync(folder);
     const owner = options.copyUidGid === true && entry.spec.process.user !== '' ? await resolveUser(view.root, entry.spec.process.user) : undefined;
-    for await (const item of readTar(tar as AsyncIterable<Uint8Array>)) await place(view.root, view.path, item, owner);
+    for await (const item of readTar(tar as AsyncIterable<Uint8Array>)) {
+      try {
+        await place(view.root, view.path, item, owner);
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR') && !isErrno(error, 'ELOOP')) throw error;
+        throw new LongshoreError('invalid', `the archive's entry "${item.header.name}" can't be placed: something that is no folder is in the way, or a link that leads nowhere`, { object: item.header.name, cause: error });
+      }
+    }
   });
 }
 

@@ -35,7 +35,7 @@ export async function* readLogs(entry: Entry, options: LogOptions): AsyncGenerat
     }
   } finally {
     changes?.close();
-    await Promise.all([file, ...files].map((each) => each?.close()));
+    await Promise.all([file, ...files].map(async (each) => each?.close()));
     files = [];
   }
 }

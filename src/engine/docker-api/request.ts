@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LongshoreError } from '../../lib/errors.ts';
+import { checkShape, isTooDeep } from './shapes.ts';
+import type { Shape } from './shapes.ts';
 
 /** Bodies of JSON requests; the largest in practice is a create with many labels. */
 const LARGEST_JSON_BYTES = 4 * 1024 * 1024;
@@ -41,20 +43,23 @@ export class ApiRequest {
     return Number(value);
   }
 
-  /** The JSON body; undefined when there is none. @throws `invalid`, `too-large` */
-  async json<T>(): Promise<T | undefined> {
+  /** The JSON body, of the shape given; undefined when there is none. @throws `invalid`, `too-large` */
+  async json<T>(shape: Shape): Promise<T | undefined> {
     const bytes = await this.#body();
     if (bytes.length === 0) return undefined;
     const type = this.raw.headers['content-type'];
     if (type !== undefined && !/^application\/json\b/i.test(type)) throw new LongshoreError('invalid', `Content-Type specified (${type}) must be 'application/json'`);
+    const text = bytes.toString('utf8');
+    if (isTooDeep(text)) throw new LongshoreError('invalid', 'invalid JSON: nested too deep');
     let value: unknown;
     try {
-      value = JSON.parse(bytes.toString('utf8'));
+      value = JSON.parse(text);
     } catch (error) {
       throw new LongshoreError('invalid', `invalid JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     }
     if (value === null) return undefined;
     if (typeof value !== 'object' || Array.isArray(value)) throw new LongshoreError('invalid', 'invalid JSON: an object is wanted');
+    checkShape(value, shape);
     return value as T;
   }
 

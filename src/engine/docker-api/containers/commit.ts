@@ -2,6 +2,7 @@ import { LongshoreError } from '../../../lib/errors.ts';
 import { commitContainer } from '../../containers/commit.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
+import { CONFIG } from '../shapes.ts';
 import type { Config } from './config.ts';
 import { keptOf } from './inspect.ts';
 
@@ -9,7 +10,7 @@ import { keptOf } from './inspect.ts';
 export async function commit(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const name = request.query.get('container');
   if (!name) throw new LongshoreError('invalid', 'no container given');
-  const body = (await request.json<Config>()) ?? {};
+  const body = (await request.json<Config>(CONFIG)) ?? {};
   const container = deps.containers.get(name);
   const repository = request.query.get('repo') ?? '';
   const tag = request.query.get('tag') ?? '';

@@ -5,6 +5,7 @@ import type { ContainerSpec, HealthSpec, MountSpec, RestartPolicy, SecuritySpec 
 import type { Image } from '../../images/images.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
+import { CREATE, checkPortBindings } from '../shapes.ts';
 import { HOST_DEFAULTS } from './config.ts';
 import type { CreateBody, Healthcheck, HostConfig, Kept } from './config.ts';
 import { withImage } from './image-config.ts';
@@ -15,8 +16,9 @@ import { parseSignal } from './signals.ts';
 
 /** `POST /containers/create`. */
 export async function createContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const body = await request.json<CreateBody>();
+  const body = await request.json<CreateBody>(CREATE);
   if (body === undefined) throw new LongshoreError('invalid', 'config cannot be empty in order to create a container');
+  checkPortBindings(body.HostConfig?.PortBindings);
   if (!body.Image) throw new LongshoreError('invalid', 'no image specified', { remedy: 'Name an image.' });
   const platform = request.query.get('platform');
   const image = await deps.images.get(body.Image);

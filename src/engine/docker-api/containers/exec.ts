@@ -6,6 +6,7 @@ import { write } from '../answers.ts';
 import type { Deps } from '../deps.ts';
 import { frame, streamType } from '../frames.ts';
 import type { ApiRequest, Hijacked, JsonAnswer } from '../request.ts';
+import { EXEC, EXEC_START } from '../shapes.ts';
 import { join } from './attach.ts';
 import { DetachKeys } from './detach-keys.ts';
 import type { ExecConfig, ExecRecord } from './exec-registry.ts';
@@ -15,7 +16,7 @@ interface StartBody { Detach?: boolean; Tty?: boolean; ConsoleSize?: [number, nu
 
 /** `POST /containers/{name}/exec`. */
 export async function createExec(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const config = await request.json<ExecConfig>();
+  const config = await request.json<ExecConfig>(EXEC);
   if (config?.Cmd === undefined || config.Cmd === null || config.Cmd.length === 0) throw new LongshoreError('invalid', 'No exec command specified');
   const container = deps.containers.get(request.params['name']!);
   if (container.status === 'paused') throw new LongshoreError('conflict', `container ${container.name} is paused, unpause the container before exec`);
@@ -27,7 +28,7 @@ export async function createExec(deps: Deps, request: ApiRequest): Promise<JsonA
 
 /** `POST /exec/{id}/start` of a client that wants the streams: over the connection itself. */
 export async function startExec(deps: Deps, request: ApiRequest, connection: Hijacked): Promise<void> {
-  const body = (await request.json<StartBody>()) ?? {};
+  const body = (await request.json<StartBody>(EXEC_START)) ?? {};
   const record = startable(deps, request);
   if (body.Detach === true) {
     await startDetached(deps, record);
@@ -43,7 +44,7 @@ export async function startExec(deps: Deps, request: ApiRequest, connection: Hij
 
 /** The same for a client that did not ask for an upgrade: detached, or with output only. */
 export async function startExecAsBody(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<JsonAnswer | void> {
-  const body = (await request.json<StartBody>()) ?? {};
+  const body = (await request.json<StartBody>(EXEC_START)) ?? {};
   const record = startable(deps, request);
   if (body.Detach === true) {
     await startDetached(deps, record);

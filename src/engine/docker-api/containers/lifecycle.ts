@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { LongshoreError, isCode } from '../../../lib/errors.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
+import { HOST_CONFIG } from '../shapes.ts';
 import type { HostConfig } from './config.ts';
 import { limitsOf } from './limits.ts';
 import { parseSignal } from './signals.ts';
@@ -74,7 +75,7 @@ export async function renameContainer(deps: Deps, request: ApiRequest): Promise<
 
 /** `POST /containers/{name}/update`. */
 export async function updateContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const body = (await request.json<HostConfig>()) ?? {};
+  const body = (await request.json<HostConfig>(HOST_CONFIG)) ?? {};
   const container = deps.containers.get(nameOf(request));
   const limits = limitsOf(body);
   const policy = body.RestartPolicy;

@@ -6,6 +6,7 @@ import { timeOf } from '../containers/inspect.ts';
 import { untilMs } from '../containers/lifecycle.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
+import { NETWORK_CREATE, NETWORK_JOIN } from '../shapes.ts';
 
 const PREDEFINED = ['bridge', 'host', 'none'];
 
@@ -78,7 +79,7 @@ export async function inspectNetwork(deps: Deps, request: ApiRequest): Promise<J
 
 /** `POST /networks/create`. */
 export async function createNetwork(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const body = (await request.json<CreateBody>()) ?? {};
+  const body = (await request.json<CreateBody>(NETWORK_CREATE)) ?? {};
   const refuse: readonly (readonly [boolean, string])[] = [
     [body.Ingress === true || body.Scope === 'swarm', 'swarm networks'], [body.ConfigOnly === true, 'config-only networks'], [body.EnableIPv6 === true, 'IPv6'],
     [!!body.IPAM?.Driver && body.IPAM.Driver !== 'default', `IPAM driver ${body.IPAM?.Driver ?? ''}`], [(body.IPAM?.Config?.length ?? 0) > 1, 'more than one subnet'],
@@ -113,7 +114,7 @@ export async function deleteNetwork(deps: Deps, request: ApiRequest): Promise<Js
 
 /** `POST /networks/{id}/connect`. */
 export async function connectNetwork(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const body = (await request.json<{ Container?: string; EndpointConfig?: EndpointSettings | null }>()) ?? {};
+  const body = (await request.json<{ Container?: string; EndpointConfig?: EndpointSettings | null }>(NETWORK_JOIN)) ?? {};
   const network = await deps.networks.get(request.params['id']!);
   if (network.driver === 'host') throw new LongshoreError('forbidden', 'container cannot be disconnected from host network or connected to host network', { object: `network ${network.name}` });
   const container = deps.containers.get(body.Container ?? '');
@@ -124,7 +125,7 @@ export async function connectNetwork(deps: Deps, request: ApiRequest): Promise<J
 
 /** `POST /networks/{id}/disconnect`. */
 export async function disconnectNetwork(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const body = (await request.json<{ Container?: string; Force?: boolean }>()) ?? {};
+  const body = (await request.json<{ Container?: string; Force?: boolean }>(NETWORK_JOIN)) ?? {};
   const network = await deps.networks.get(request.params['id']!);
   const container = deps.containers.get(body.Container ?? '');
   await deps.containers.disconnectNetwork(container.id, network.id);

@@ -4,6 +4,7 @@ import { timeOf } from '../containers/inspect.ts';
 import { untilMs } from '../containers/lifecycle.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
+import { VOLUME_CREATE } from '../shapes.ts';
 
 interface CreateBody { Name?: string; Driver?: string; DriverOpts?: Record<string, string> | null; Labels?: Record<string, string> | null; ClusterVolumeSpec?: unknown }
 
@@ -37,7 +38,7 @@ export async function inspectVolume(deps: Deps, request: ApiRequest): Promise<Js
 
 /** `POST /volumes/create`. */
 export async function createVolume(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const body = (await request.json<CreateBody>()) ?? {};
+  const body = (await request.json<CreateBody>(VOLUME_CREATE)) ?? {};
   if (body.Driver && body.Driver !== 'local') throw new LongshoreError('not-found', `create ${body.Name ?? ''}: error looking up volume plugin ${body.Driver}: plugin "${body.Driver}" not found`, { remedy: 'Use the driver local.' });
   if (body.ClusterVolumeSpec) throw new LongshoreError('not-implemented', 'cluster volumes are not built');
   const volume = await deps.volumes.create({
