@@ -222,11 +222,13 @@ export interface Trees {
       readonly owner?: { readonly uid: number; readonly gid: number };
       readonly mode?: number;
       readonly files?: readonly { readonly name: string; readonly content: string }[];
+      /** Unpack sources that are tar archives, compressed or not (ADD). */
+      readonly unpack?: boolean;
     },
     signal?: AbortSignal,
   ): Promise<void>;
-  /** ADD of a local archive. @returns false when the file is none. @throws `invalid`, `too-large`, `not-found` */
-  extract(archive: { readonly from: string; readonly path: string; readonly into: string; readonly destination: string; readonly owner?: { readonly uid: number; readonly gid: number } }, signal?: AbortSignal): Promise<boolean>;
+  /** Unpacks an uncompressed or compressed tar file into an empty folder, all of it owned by root. @throws `invalid`, `too-large`, `exhausted` */
+  unpack(archive: string, into: string, signal?: AbortSignal): Promise<void>;
   /** A file's text; undefined when there is none. @throws `too-large`, `invalid` */
   read(root: string, path: string, maxBytes: number): Promise<string | undefined>;
   /** Makes a folder and those above it (mode 0755). @returns whether anything was made. @throws `invalid` */

@@ -1,5 +1,5 @@
 import { LongshoreError } from '../../lib/errors.ts';
-import { digestOf } from './digest.ts';
+import { chainIds, digestOf } from './digest.ts';
 import type { Descriptor, Image, ImageDocument } from './images.ts';
 import { OCI_CONFIG, OCI_MANIFEST } from './media-types.ts';
 import type { Parts } from './parts.ts';
@@ -7,9 +7,9 @@ import type { Parts } from './parts.ts';
 /** Records the image of a manifest that is in the store, with its references. */
 export async function recordImage(parts: Parts, manifestDigest: string, names: { readonly target?: string; readonly references: readonly string[]; readonly repoDigests?: readonly string[] }): Promise<Image> {
   const { catalog, clock, leases } = parts;
-  const { id, layers } = await catalog.read(manifestDigest);
+  const { id, document, layers } = await catalog.read(manifestDigest);
   await catalog.journal.commit(catalog.changesFor(id, manifestDigest, names.target ?? manifestDigest, names.references, names.repoDigests ?? [], clock.now()));
-  leases.owned([manifestDigest, id, ...layers.map((layer) => layer.digest), ...(names.target === undefined ? [] : [names.target])]);
+  leases.owned([manifestDigest, id, ...layers.map((layer) => layer.digest), ...chainIds(document.rootfs.diff_ids), ...(names.target === undefined ? [] : [names.target])]);
   return await catalog.image(id);
 }
 

@@ -4,7 +4,7 @@ import type { Mounts } from '../../host/host.ts';
 import { isErrno, LongshoreError } from '../../lib/errors.ts';
 import type { Undo } from '../../lib/undo.ts';
 import type { FileContentStore } from './content.ts';
-import { hexOf, shortId } from './digest.ts';
+import { chainOf, hexOf, shortId } from './digest.ts';
 import type { CommitOptions, Descriptor, Image, MountOptions, Snapshots, TransferProgress } from './images.ts';
 import { bytesOf, changesOf } from './layers/changes.ts';
 import type { LayerStore } from './layers/layer-store.ts';
@@ -23,6 +23,8 @@ export interface SnapshotParts {
   readonly mounts: Mounts;
   readonly trash: Trash;
   readonly workers: LayerWorkers;
+  /** A chain was made that nobody refers to yet. */
+  readonly onCommitted: (chainId: string) => void;
 }
 
 /** Snapshots on overlayfs: active ones are `active/<key>/{fs,work,parent}`. */
@@ -131,7 +133,7 @@ export class OverlaySnapshots implements Snapshots {
   async commit(key: string, options: CommitOptions = {}): Promise<{ readonly descriptor: Descriptor; readonly diffId: string; readonly chainId: string }> {
     const parent = this.#parent(key);
     const folder = this.#folder(key);
-    const { content, layers, trash, workers } = this.#parts;
+    const { content, layers, onCommitted, trash, workers } = this.#parts;
     const path = content.temporaryPath();
     const compression = options.compression ?? 'none';
     try {
@@ -140,8 +142,10 @@ export class OverlaySnapshots implements Snapshots {
       const descriptor: Descriptor = { mediaType: compression === 'gzip' ? OCI_LAYER_GZIP : OCI_LAYER, digest: packed.digest, size: packed.size };
       if (options.keep) {
         const chainId = await layers.extend(parent, { diffId: packed.diffId, path: () => Promise.resolve(content.path(packed.digest)) }, options.signal);
+        onCommitted(chainId);
         return { descriptor, diffId: packed.diffId, chainId };
       }
+      onCommitted(chainOf(parent, packed.diffId));
       this.#active.delete(key);
       await trash.put(join(folder, 'work'));
       await rm(join(folder, PARENT), { force: true });

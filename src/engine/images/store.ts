@@ -69,7 +69,7 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageStore
     ...(options.maxLayerBytes === undefined ? {} : { maxLayerBytes: options.maxLayerBytes }),
     ...(options.maxLayerEntries === undefined ? {} : { maxLayerEntries: options.maxLayerEntries }),
   });
-  const snapshots = await OverlaySnapshots.open({ folder, layers, content, mounts: options.host.mounts, trash, workers });
+  const snapshots = await OverlaySnapshots.open({ folder, layers, content, mounts: options.host.mounts, trash, workers, onCommitted: (chainId) => leases.written(chainId) });
   const journal = await Journal.open(join(folder, 'images.log'));
   const catalog = new Catalog(journal, content, layers);
   const listeners = new Set<(event: ImageEvent) => void>();
@@ -194,7 +194,10 @@ export class ImageStore implements Images {
   }
 
   hold(names: readonly string[]): Undo {
-    return this.#parts.leases.open(...names).end;
+    const lease = this.#parts.leases.open(...names);
+    // From here on it is this that keeps them, and not that they are new.
+    this.#parts.leases.owned(names);
+    return lease.end;
   }
 
   async collect(): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }> {

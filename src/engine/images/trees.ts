@@ -21,13 +21,15 @@ export class WorkerTrees implements Trees {
     return await this.#workers.run({ kind: 'tree-digest', selection }, options(signal));
   }
 
-  async copy(copy: Parameters<Trees['copy']>[0], signal?: AbortSignal): Promise<void> {
-    await this.#workers.run({ kind: 'tree-copy', ...copy }, options(signal));
+  async copy({ unpack, ...copy }: Parameters<Trees['copy']>[0], signal?: AbortSignal): Promise<void> {
+    const { bavail, bsize } = await statfs(copy.into);
+    await this.#workers.run({ kind: 'tree-copy', ...copy, ...(unpack ? { unpack: { maxBytes: Math.max(bavail * bsize - RESERVE_BYTES, 0) } } : {}) }, options(signal));
   }
 
-  async extract(archive: Parameters<Trees['extract']>[0], signal?: AbortSignal): Promise<boolean> {
-    const { bavail, bsize } = await statfs(archive.into);
-    return await this.#workers.run({ kind: 'tree-extract', ...archive, maxBytes: Math.max(bavail * bsize - RESERVE_BYTES, 0) }, options(signal));
+  async unpack(archive: string, into: string, signal?: AbortSignal): Promise<void> {
+    const { bavail, bsize } = await statfs(into);
+    const maxBytes = Math.max(bavail * bsize - RESERVE_BYTES, 0);
+    await this.#workers.run({ kind: 'unpack', path: archive, into, options: { whiteouts: 'none', maxBytes, owner: { uid: 0, gid: 0 } }, maxEntries: 1_000_000 }, options(signal));
   }
 
   async read(root: string, path: string, maxBytes: number): Promise<string | undefined> {

@@ -14,8 +14,6 @@ import type { Settled, SettleJob } from './settle-job.ts';
 import { unpackLayer } from './unpack-job.ts';
 import type { Unpacked, UnpackJob } from './unpack-job.ts';
 
-import { extractArchive } from '../tree/archive-job.ts';
-import type { TreeExtractJob } from '../tree/archive-job.ts';
 import { copyTree, readInTree } from '../tree/copy-job.ts';
 import type { TreeCopyJob, TreeReadJob } from '../tree/copy-job.ts';
 import { digestTree } from '../tree/digest-job.ts';
@@ -40,7 +38,6 @@ export interface Jobs {
   readonly 'tree-folder': { readonly job: TreeFolderJob; readonly result: boolean };
   readonly 'tree-resolve': { readonly job: TreeResolveJob; readonly result: ReturnType<typeof resolveInTree> };
   readonly 'tree-stubs': { readonly job: TreeStubsJob; readonly result: boolean };
-  readonly 'tree-extract': { readonly job: TreeExtractJob; readonly result: boolean };
 }
 
 export type Job = Jobs[keyof Jobs]['job'];
@@ -88,7 +85,7 @@ async function perform(id: number, job: Job, signal: AbortSignal): Promise<FromW
       case 'settle':
         return { id, result: settleLayer(job) };
       case 'tree-copy':
-        copyTree(job);
+        await copyTree(job, signal);
         return { id, result: undefined };
       case 'tree-digest':
         return { id, result: digestTree(job) };
@@ -100,8 +97,6 @@ async function perform(id: number, job: Job, signal: AbortSignal): Promise<FromW
         return { id, result: resolveInTree(job) };
       case 'tree-stubs':
         return { id, result: removeStubs(job) };
-      case 'tree-extract':
-        return { id, result: await extractArchive(job, signal) };
       case 'remove':
         rmSync(job.path, { recursive: true, force: true });
         return { id, result: undefined };

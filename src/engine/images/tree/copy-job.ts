@@ -5,9 +5,10 @@ import { chmodAt, lgetxattr, linkAt, llistxattr, lsetxattr, mkdirAt, mknodAt, pa
 import { isErrno, LongshoreError } from '../../../lib/errors.ts';
 import { FolderCache } from '../layers/folder-cache.ts';
 import { splitPath } from '../layers/entry-name.ts';
+import { extractArchive } from './archive.ts';
 import { cleanParts } from './match.ts';
 import { excluder, FOLDER, realPath, resolveSources, walkSource } from './source.ts';
-import type { Source, TreeSelection } from './source.ts';
+import type { TreeSelection } from './source.ts';
 
 export interface TreeCopyJob {
   readonly kind: 'tree-copy';
@@ -21,6 +22,8 @@ export interface TreeCopyJob {
   readonly mode?: number;
   /** Files instead of a selection: heredocs. */
   readonly files?: readonly { readonly name: string; readonly content: string }[];
+  /** Unpack sources that are tar archives, compressed or not, into the destination (ADD). */
+  readonly unpack?: { readonly maxBytes: number };
 }
 
 /**
@@ -28,7 +31,7 @@ export interface TreeCopyJob {
  * resolved inside of its root by descriptor, and a name is made new, never written through. Blocks its thread.
  * @throws `not-found`, `invalid`
  */
-export function copyTree(job: TreeCopyJob): void {
+export async function copyTree(job: TreeCopyJob, signal: AbortSignal): Promise<void> {
   const sources = resolveSources(job.selection);
   const excluded = excluder(job.selection);
   const files = job.files ?? [];
@@ -43,7 +46,9 @@ export function copyTree(job: TreeCopyJob): void {
         const top = job.selection.parents ? join(destination, source.asked) : destination;
         for (const entry of walkSource(source, excluded)) copier.put(entry.path === '' ? top : join(top, entry.path), entry.real, entry.stats, entry.path === '');
         copier.times();
-      } else if (!excluded(lastName(source.asked))) copier.put(asFolder ? join(destination, job.selection.parents ? source.asked : lastName(source.asked)) : destination, source.real, source.stats, false);
+      } else if (excluded(lastName(source.asked))) continue;
+      else if (job.unpack && source.stats.isFile() && (await extractArchive({ archive: source.real, into: job.into, destination, ...(job.owner ? { owner: job.owner } : {}), maxBytes: job.unpack.maxBytes }, signal))) continue;
+      else copier.put(asFolder ? join(destination, job.selection.parents ? source.asked : lastName(source.asked)) : destination, source.real, source.stats, false);
     }
   } finally {
     copier.close();
@@ -213,5 +218,3 @@ export function readInTree({ root, path, maxBytes }: TreeReadJob): string | unde
   if (stats.size > maxBytes) throw new LongshoreError('too-large', `${path} is larger than ${maxBytes} bytes`, { object: path });
   return readFileSync(real, 'utf8');
 }
-
-export type { Source };

@@ -1,19 +1,16 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { gunzipSync, constants as zlib, zstdDecompressSync } from 'node:zlib';
 import { openInRootSync } from '../../../host/beneath.ts';
-import { LongshoreError } from '../../../lib/errors.ts';
 import { TarParser } from '../../../lib/tar.ts';
 import { compressionOf, decompress, openCompressed } from '../layers/compression.ts';
 import { Extractor } from '../layers/extract.ts';
 import { readable } from '../layers/unpack-job.ts';
 import { makeTreeFolder } from './folder-jobs.ts';
-import { realPath, FOLDER } from './source.ts';
+import { FOLDER } from './source.ts';
 
-export interface TreeExtractJob {
-  readonly kind: 'tree-extract';
-  /** The archive, in a root of its own. */
-  readonly from: string;
-  readonly path: string;
+export interface ExtractInto {
+  /** The archive's real path. */
+  readonly archive: string;
   readonly into: string;
   readonly destination: string;
   readonly owner?: { readonly uid: number; readonly gid: number };
@@ -22,15 +19,13 @@ export interface TreeExtractJob {
 
 /**
  * Unpacks an archive into a folder of a root, as ADD does.
- * @returns false when the file is no tar archive, compressed or not. @throws `invalid`, `too-large`, `not-found`
+ * @returns false when the file is no tar archive, compressed or not. @throws `invalid`, `too-large`
  */
-export async function extractArchive(job: TreeExtractJob, signal: AbortSignal): Promise<boolean> {
-  const archive = realPath(job.from, job.path);
-  if (archive === undefined) throw new LongshoreError('not-found', `"/${job.path}": not found`, { object: job.path });
-  if (!isArchive(archive)) return false;
+export async function extractArchive(job: ExtractInto, signal: AbortSignal): Promise<boolean> {
+  if (!isArchive(job.archive)) return false;
   makeTreeFolder({ kind: 'tree-folder', root: job.into, path: job.destination, owner: job.owner ?? { uid: 0, gid: 0 } });
-  const fd = openInRootSync(job.into, job.destination, FOLDER);
-  const { source, compression } = await openCompressed(archive);
+  const fd = openInRootSync(job.into, job.destination === '' ? '.' : job.destination, FOLDER);
+  const { source, compression } = await openCompressed(job.archive);
   try {
     const extractor = new Extractor(`/proc/self/fd/${fd}`, { whiteouts: 'none', maxBytes: job.maxBytes, ...(job.owner ? { owner: job.owner } : {}) });
     try {
