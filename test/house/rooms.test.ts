@@ -10,6 +10,8 @@ test('every import keeps to the table of rooms', async () => {
   const found: string[] = [];
   let files = 0;
   for await (const path of glob('**/*.ts', { cwd: src })) {
+    // A test puts together what it needs; what ships keeps to the table.
+    if (/\.test(-helper)?\.ts$/.test(path)) continue;
     files++;
     found.push(...violations(path, await readFile(join(src, path), 'utf8')));
   }

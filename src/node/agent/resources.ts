@@ -5,17 +5,17 @@ import type { LinuxContainerResources } from '../cri/cri.ts';
 /** Guaranteed, Burstable or BestEffort, by requests and limits of CPU and memory alone. */
 export function qosClass(pod: Pod): 'Guaranteed' | 'Burstable' | 'BestEffort' {
   const all = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
-  let any = false;
+  let asks = false;
   let guaranteed = all.length > 0;
   for (const { resources } of all) {
     for (const name of ['cpu', 'memory']) {
       const limit = resources?.limits?.[name];
       const request = resources?.requests?.[name] ?? limit;
-      if (isSet(limit) || isSet(request)) any = true;
+      if (isSet(limit) || isSet(request)) asks = true;
       if (!isSet(limit) || quantityToMilli(limit!) !== quantityToMilli(request!)) guaranteed = false;
     }
   }
-  return guaranteed ? 'Guaranteed' : any ? 'Burstable' : 'BestEffort';
+  return guaranteed ? 'Guaranteed' : asks ? 'Burstable' : 'BestEffort';
 }
 
 function isSet(quantity: string | undefined): boolean {
