@@ -7,9 +7,11 @@ import type { Random } from '../../lib/random.ts';
 import type { ControllerEntry, RunningController } from './context.ts';
 import { createRootCaPublisher } from './bootstrap/root-ca.ts';
 import { createServiceAccountController } from './bootstrap/service-account.ts';
+import { CertificateController } from './certificate/controller.ts';
 import { CronJobController } from './cron-job/controller.ts';
 import { DaemonSetController } from './daemon-set/controller.ts';
 import { DeploymentController } from './deployment/controller.ts';
+import { DisruptionController } from './disruption/controller.ts';
 import { EndpointsController } from './endpoints/controller.ts';
 import { EndpointMirrorController } from './endpoints/mirror-controller.ts';
 import { EndpointSliceController } from './endpoints/slice-controller.ts';
@@ -24,6 +26,7 @@ import { TaintEvictionController } from './node/taint-eviction.ts';
 import type { ControllersOptions } from './options.ts';
 import { ReplicaController } from './replica-set/controller.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/kinds.ts';
+import { ResourceQuotaController } from './quota/controller.ts';
 import { ClusterRoleAggregationController } from './rbac/aggregation.ts';
 import { createLoadBalancerController } from './service/load-balancer.ts';
 import { StatefulSetController } from './stateful-set/controller.ts';
@@ -50,6 +53,9 @@ export const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'root-ca-cert-publisher', create: createRootCaPublisher },
   { name: 'namespace-controller', create: (context) => new NamespaceController(context) },
   { name: 'generic-garbage-collector', component: 'garbage-collector-controller', create: (context) => new GarbageCollector(context) },
+  { name: 'disruption-controller', component: 'controllermanager', create: (context) => new DisruptionController(context) },
+  { name: 'resourcequota-controller', create: (context) => new ResourceQuotaController(context) },
+  { name: 'certificate-controller', create: (context) => new CertificateController(context) },
   { name: 'clusterrole-aggregation-controller', create: (context) => new ClusterRoleAggregationController(context) },
   { name: 'service-controller', create: createLoadBalancerController },
   { name: 'node-controller', create: (context) => new NodeLifecycleController(context) },
