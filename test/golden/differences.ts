@@ -9,6 +9,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readScenarios } from '../../tools/record/golden-files.ts';
+import type { Scenario } from '../../tools/record/scenario.ts';
+import { openOurDocker } from './our-docker.ts';
 import { openOurKube } from './our-kube.ts';
 import { entryOf, explain, replay, review } from './replay.ts';
 
@@ -19,11 +21,15 @@ const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').repla
 const fresh: string[] = [];
 const gone: string[] = [];
 
-await using kube = await openOurKube();
-for (const scenario of await readScenarios('kube')) {
-  if (!scenario.name.includes(positionals[0] ?? '') || scenario.settings.get('with') === 'controllers') continue;
-  await kube.prepare(scenario);
-  const outcome = review(scenario.name, await replay(scenario, kube.player));
+const isWanted = ({ name, settings }: Scenario): boolean => name.includes(positionals[0] ?? '') && settings.get('with') !== 'controllers';
+const kubeScenarios = (await readScenarios('kube')).filter(isWanted);
+const dockerScenarios = (await readScenarios('docker')).filter(isWanted);
+await using kube = kubeScenarios.length > 0 ? await openOurKube() : undefined;
+await using docker = dockerScenarios.length > 0 ? await openOurDocker() : undefined;
+for (const scenario of [...kubeScenarios, ...dockerScenarios]) {
+  const isKube = scenario.name.startsWith('kube/');
+  if (isKube) await kube!.prepare(scenario);
+  const outcome = review(scenario.name, await replay(scenario, isKube ? kube!.player : docker!.player));
   fresh.push(...outcome.fresh.map(entryOf));
   gone.push(...outcome.gone);
   process.stdout.write(`# ${scenario.name}: ${outcome.fresh.length} not in the list, ${outcome.gone.length} to be taken off it\n${explain(outcome)}${outcome.fresh.length + outcome.gone.length > 0 ? '\n' : ''}`);

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { exchange, tlsEndpoint, type TlsEndpoint } from './exchange.ts';
 import { SERVICE_CIDR, USERS } from './kube-player.ts';
-import { freePorts, Processes } from './processes.ts';
+import { eventually, freePorts, Processes } from './processes.ts';
 
-const START_MS = 60_000;
 const run = promisify(execFile);
 
 export interface KubePeer extends AsyncDisposable {
@@ -77,19 +76,4 @@ function kubeconfig(port: number): string {
     users: [{ name: 'admin', user: { token: 'admin' } }],
     contexts: [{ name: 'record', context: { cluster: 'record', user: 'admin' } }],
   });
-}
-
-async function eventually(processes: Processes, what: string, check: () => Promise<boolean>): Promise<void> {
-  const until = Date.now() + START_MS;
-  for (;;) {
-    const ok = await check().catch((error: unknown) => {
-      if (Date.now() > until) throw error;
-      return false; // it does not listen yet
-    });
-    if (ok) return;
-    const ended = processes.ended();
-    if (ended !== undefined) throw new Error(ended);
-    if (Date.now() > until) throw new Error(`${what} did not get ready within ${START_MS / 1000} s`);
-    await new Promise((resolve) => { setTimeout(resolve, 100); });
-  }
 }

@@ -21,7 +21,8 @@ export function kubePlayer(endpoint: TlsEndpoint): Player {
   const places = new Map<string, string>();
   if (hostname().length > 3) places.set(hostname(), '<hostname>');
   return {
-    endpoint, headers: HEADERS,
+    endpoint,
+    headers: () => HEADERS,
     headersOf: (user) => ({ 'User-Agent': 'golden', Accept: 'application/json', ...(user === 'nobody' ? {} : { Authorization: `Bearer ${user}` }) }),
     normaliser: (scenario) => new KubeNormaliser({
       written: formatScenario({ ...scenario, steps: scenario.steps.map((step) => ({ ...step, answer: undefined })) }),

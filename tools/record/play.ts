@@ -15,14 +15,15 @@ export interface Normaliser {
 
 export interface Player {
   readonly endpoint: Endpoint;
-  /** Lower-case names of the headers that belong to the answer. */
-  readonly headers: readonly string[];
+  /** Lower-case names of the headers that belong to the answers of a scenario. */
+  headers(scenario: Scenario): readonly string[];
   /** Headers that every request of this user carries. */
   headersOf(user: string): Readonly<Record<string, string>>;
   normaliser(scenario: Scenario): Normaliser;
 }
 
-const TIMEOUT_MS = 15_000;
+/** Dockerd looks for a plug-in for 15 s before it says that there is none. */
+const TIMEOUT_MS = 30_000;
 const ASK_AGAIN_MS = 50;
 const ASK_AGAIN_FOR_MS = 30_000;
 
@@ -31,12 +32,14 @@ export async function* play(scenario: Scenario, player: Player): AsyncGenerator<
   const normaliser = player.normaliser(scenario);
   const saved = new Map<string, unknown>();
   for (const step of scenario.steps) {
-    const raw = await send(step, player, saved);
+    const raw = await send(step, player, saved).catch((error: unknown) => {
+      throw new Error(`${scenario.name}, step "${step.title}": ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    });
     const body = decode(raw, step);
     const name = step.directives.get('save');
     if (name !== undefined) saved.set(name, body.form === 'json' ? body.value : body.form === 'text' ? body.text : undefined);
     const headers: Record<string, string> = {};
-    for (const header of player.headers) {
+    for (const header of player.headers(scenario)) {
       const values = raw.headers[header];
       if (values !== undefined && !(header === 'content-type' && values[0] === 'application/json')) headers[header] = values.map((value) => normaliser.text(value)).join('\n');
     }
@@ -90,16 +93,13 @@ function lines(text: string): string[] {
   return text.endsWith('\n') || found.length === 1 ? found : found.slice(0, -1);
 }
 
-/** Docker's multiplexed stream: which stream, and its text; neighbours of one stream are joined. */
-function frames(body: Buffer): unknown[] {
-  const found: { stream: string; text: string }[] = [];
+/** Docker's multiplexed stream: the text of each of its streams. In what order the two came is chance. */
+function frames(body: Buffer): Record<string, string> {
+  const found: Record<string, string> = {};
   for (let offset = 0; offset + 8 <= body.length;) {
     const stream = ['stdin', 'stdout', 'stderr'][body[offset]!] ?? `stream ${body[offset]}`;
     const length = body.readUInt32BE(offset + 4);
-    const text = body.subarray(offset + 8, offset + 8 + length).toString();
-    const last = found.at(-1);
-    if (last?.stream === stream) last.text += text;
-    else found.push({ stream, text });
+    found[stream] = (found[stream] ?? '') + body.subarray(offset + 8, offset + 8 + length).toString();
     offset += 8 + length;
   }
   return found;

@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const STOP_MS = 5000;
+const STOP_MS = 10_000;
+const START_MS = 60_000;
 
 /** Programs of a recording: their output goes to files of its temporary folder, and all of them end with it. */
 export class Processes implements AsyncDisposable {
@@ -56,4 +57,23 @@ export async function freePorts(count: number): Promise<number[]> {
   }));
   for (const server of servers) server.close();
   return ports;
+}
+
+/**
+ * Asks until the answer is yes.
+ * @throws Error when a program has ended, or a minute has passed
+ */
+export async function eventually(processes: Processes, what: string, check: () => Promise<boolean>): Promise<void> {
+  const until = Date.now() + START_MS;
+  for (;;) {
+    const ok = await check().catch((error: unknown) => {
+      if (Date.now() > until) throw error;
+      return false; // it does not listen yet
+    });
+    if (ok) return;
+    const ended = processes.ended();
+    if (ended !== undefined) throw new Error(ended);
+    if (Date.now() > until) throw new Error(`${what} did not get ready within ${START_MS / 1000} s`);
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+  }
 }

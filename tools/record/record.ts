@@ -5,6 +5,8 @@
  * Review the outcome as a difference: `git diff test/golden`.
  */
 import { formatAnswer } from './answer.ts';
+import { startDockerPeer } from './docker-peer.ts';
+import { dockerPlayer, importBusybox } from './docker-player.ts';
 import { readScenarios, writeScenario } from './golden-files.ts';
 import { exchange } from './exchange.ts';
 import { startKubePeer } from './kube-peer.ts';
@@ -36,7 +38,16 @@ async function recordKube(scenarios: readonly Scenario[], controllers: boolean):
   }
 }
 
+async function recordDocker(scenarios: readonly Scenario[]): Promise<void> {
+  if (scenarios.length === 0) return;
+  await using peer = await startDockerPeer(peerPrograms());
+  await importBusybox(peer.endpoint);
+  const player = dockerPlayer(peer.endpoint, peer.folder);
+  for (const scenario of scenarios) await record(scenario, player, peer.version);
+}
+
 const kube = (await readScenarios('kube')).filter(isWanted);
 const withControllers = (scenario: Scenario): boolean => scenario.settings.get('with') === 'controllers';
 await recordKube(kube.filter((scenario) => !withControllers(scenario)), false);
 await recordKube(kube.filter(withControllers), true);
+await recordDocker((await readScenarios('docker')).filter(isWanted));

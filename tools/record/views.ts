@@ -3,10 +3,14 @@
  * them, by the name that follows `@view`.
  */
 const VIEWS: Readonly<Record<string, (value: unknown, args: readonly string[]) => unknown>> = {
-  /** A list whose order is by chance, at a path of keys, in order; a message that repeats it ends before it. */
-  sort: (value, args) => sorted(value, args[0]!.split('.')),
+  /** Lists whose order is by chance, at paths of keys, in order; a message that repeats it ends before it. */
+  sort: (value, args) => args.reduce((sofar, path) => sorted(sofar, path.split('.')), value),
   /** Keys of the top level, and of one further level where it is an object. */
   keys: (value, args) => keysOf(value, Number(args[0] ?? 1)),
+  /** Members of the top level, by name. */
+  pick: (value, args) => Object.fromEntries(args.map((key) => [key, (value as Json)[key]])),
+  /** A list, by one member of its elements. */
+  'sort-by': (value, [key = '']) => (value as readonly Json[]).toSorted((a, b) => (String(a[key]) < String(b[key]) ? -1 : 1)),
   /** Named schemas of an OpenAPI document, without prose. */
   schemas: (value, args) => schemas(value as OpenApi, args),
   /** Paths of an OpenAPI document that hold a text: operations with their ids, parameters' names and responses' types. */
