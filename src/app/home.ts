@@ -1,9 +1,11 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import type { Links } from '../host/host.ts';
 import { isErrno, LongshoreError } from '../lib/errors.ts';
 import { hexId, type Random } from '../lib/random.ts';
+import { dropRange, holdRange, takeRange } from './ranges.ts';
 
 /**
  * LONGSHORE_HOME holds one instance's everything; any number of instances live
@@ -68,9 +70,10 @@ const LONGEST_SOCKET_PATH = 107;
 
 /**
  * Reads the instance's decisions, or makes them: free ports and address ranges that no link of this machine uses.
- * @throws LongshoreError `invalid` when the home's path is too long for a socket, `forbidden` when it can't be written
+ * @param used addresses and destinations of routes that this machine has
+ * @throws LongshoreError `invalid` when the home's path is too long for a socket, `forbidden` when it can't be written, `conflict` when another instance holds its addresses
  */
-export async function openInstance(home: Home, random: Random, nodeName: string, listen?: string): Promise<InstanceConfig> {
+export async function openInstance(home: Home, random: Random, nodeName: string, used: () => Promise<readonly string[]>, listen?: string): Promise<InstanceConfig> {
   if (Buffer.byteLength(home.dockerSocket) > LONGEST_SOCKET_PATH) {
     throw new LongshoreError('invalid', `${home.dockerSocket} is too long for a unix socket (${LONGEST_SOCKET_PATH} bytes at most)`, { object: `home ${home.root}`, remedy: 'Set LONGSHORE_HOME to a shorter path.' });
   }
@@ -82,16 +85,17 @@ export async function openInstance(home: Home, random: Random, nodeName: string,
   }
   try {
     const kept = JSON.parse(await readFile(home.configFile, 'utf8')) as InstanceConfig;
+    await holdRange({ home: home.root, configName: basename(home.configFile) }, kept.clusterCidr);
     if (listen === undefined || listen === kept.listen) return kept;
     return await save(home, { ...kept, listen });
   } catch (error) {
+    if (error instanceof LongshoreError) throw error;
     if (!isErrno(error, 'ENOENT')) throw new LongshoreError('internal', `can't read ${home.configFile}: ${(error as Error).message}`, { object: home.configFile, remedy: 'Restore the file from a backup, or move it away to start a new instance.', cause: error });
   }
-  const range = freeRange();
-  const config: InstanceConfig = {
+  return takeRange({ used, home: home.root, configName: basename(home.configFile) }, async (range, ports) => save(home, {
     id: hexId(random, 4),
     nodeName,
-    apiPort: await freePort(6443),
+    apiPort: await freePort(ports.has(6443) ? 0 : 6443),
     nodePort: await freePort(10250),
     ...(listen !== undefined && { listen }),
     clusterCidr: `10.${range}.0.0/16`,
@@ -99,8 +103,17 @@ export async function openInstance(home: Home, random: Random, nodeName: string,
     dnsAddress: `10.${range + 1}.0.10`,
     innerAddress: `10.${range + 2}.0.1`,
     nodeAddress: machineAddress() ?? `10.${range + 2}.0.1`,
-  };
-  return save(home, config);
+  }));
+}
+
+/** Gives back what an instance holds beside its home. Safe to call twice. */
+export async function releaseRange(home: Home): Promise<void> {
+  try {
+    const { clusterCidr } = JSON.parse(await readFile(home.configFile, 'utf8')) as InstanceConfig;
+    await dropRange(home.root, clusterCidr);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
 }
 
 async function save(home: Home, config: InstanceConfig): Promise<InstanceConfig> {
@@ -119,12 +132,10 @@ export function machineAddress(): string | undefined {
   return undefined;
 }
 
-/** Second number of a free run of three ranges 10.N.0.0/16: pods, Services, and the instance's own addresses. */
-function freeRange(): number {
-  const used = Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
-  let cluster = 42;
-  while (cluster < 240 && [0, 1, 2].some((n) => used.some((address) => address.startsWith(`10.${cluster + n}.`)))) cluster += 4;
-  return cluster;
+/** What this machine's links and routes use already, also of links that are down. */
+export async function usedAddresses(links: Pick<Links, 'addresses' | 'routes'>): Promise<string[]> {
+  const [addresses, routes] = await Promise.all([links.addresses(), links.routes()]);
+  return [...addresses.map(({ cidr }) => cidr), ...routes.map(({ destination }) => destination)];
 }
 
 /** `wanted` if nothing listens there, else a port that the kernel gives. */

@@ -12,7 +12,7 @@ import { openControlPlane, type ControlPlane } from './control-plane.ts';
 import type { Engine } from './engine.ts';
 import { openInnerAddress } from './inner-address.ts';
 import { openNodeEngine } from './node-engine.ts';
-import { openInstance, type Home, type InstanceConfig } from './home.ts';
+import { openInstance, usedAddresses, type Home, type InstanceConfig } from './home.ts';
 import { startNode, type RunningNode } from './node.ts';
 import { createPhaseTimer } from './phases.ts';
 import { VERSION } from './version.ts';
@@ -49,8 +49,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const phases = createPhaseTimer(clock, options.onPhase ?? (() => {}));
   const undo = new UndoStack();
   try {
-    const config = await openInstance(home, random, options.nodeName, options.apiAddress);
     const host = await openHost({ clock });
+    const config = await openInstance(home, random, options.nodeName, () => usedAddresses(host.links), options.apiAddress);
     await mkdir(home.node, { recursive: true, mode: 0o711 });
 
     // The engine and the control plane know nothing of each other, so they start side by side.

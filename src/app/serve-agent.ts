@@ -10,7 +10,7 @@ import { LongshoreError, messageOf } from '../lib/errors.ts';
 import { createLogger, type LogLevel } from '../lib/log.ts';
 import { systemRandom } from '../lib/random.ts';
 import type { Service } from '../types/kubernetes/generated/core-v1.ts';
-import { machineAddress, openInstance, type Home } from './home.ts';
+import { machineAddress, openInstance, usedAddresses, type Home } from './home.ts';
 import { nodeCredentials, type JoinOptions } from './join.ts';
 import { openNodeEngine } from './node-engine.ts';
 import { startNode } from './node.ts';
@@ -24,12 +24,12 @@ export interface ServeAgentOptions {
 /** A node of its own: engine, agent, proxy and name server in this process, the control plane by HTTPS. Runs until a signal; containers go on. */
 export async function serveAgent(home: Home, options: ServeAgentOptions): Promise<void> {
   const logger = createLogger((line) => void process.stderr.write(line), Date.now, (process.env.LONGSHORE_LOG as LogLevel | undefined) ?? 'info');
-  const config = await openInstance(home, systemRandom, options.nodeName);
+  const host = await openHost();
+  const config = await openInstance(home, systemRandom, options.nodeName, () => usedAddresses(host.links));
   const address = options.address ?? machineAddress();
   if (address === undefined) throw new LongshoreError('invalid', 'this machine has no address but loopback', { remedy: 'Name one: longshore agent --address ADDRESS' });
   const credentials = await nodeCredentials(home.pki, options.nodeName, options.join);
   const transport = new HttpTransport({ config: credentials, clock: systemClock });
-  const host = await openHost();
   await mkdir(home.node, { recursive: true, mode: 0o711 });
   const engine = await openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock: systemClock, random: systemRandom, logger, dockerSocket: home.dockerSocket });
 

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { homeAt } from '../app/home.ts';
+import { homeAt, releaseRange } from '../app/home.ts';
 import { LongshoreError } from '../lib/errors.ts';
 import type { CommandContext } from './command.ts';
 import { run as down } from './down.ts';
@@ -11,6 +11,7 @@ export async function run(context: CommandContext): Promise<number> {
   const home = homeAt(context.environment.LONGSHORE_HOME);
   if (!values.yes) throw new LongshoreError('invalid', `this removes ${home.root} with all images, volumes and state`, { remedy: 'If you mean it: longshore uninstall --yes' });
   await down(context);
+  await releaseRange(home);
   await context.talk.phase(`remove ${home.root}`, () => rm(home.root, { recursive: true, force: true }));
   return 0;
 }

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { createServer, type Socket as TcpSocket } from 'node:net';
-import { messageOf } from '../../lib/errors.ts';
+import { LongshoreError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import { forwardTcp, forwardUdp } from './forward.ts';
 import { RCODE, TYPE, readQuery, writeAnswer, type Query } from './message.ts';
@@ -61,6 +61,7 @@ export async function startDns({ zone, address, port = 53, upstreams, logger }: 
   }
 
   const udp = await bindUdp(address, port);
+  udp.on('error', (error) => logger.error('the DNS socket failed', { error: error.message }));
   udp.on('message', (packet, from) => {
     answer(packet, (query) => query.udpSize, forwardUdp).then(
       (reply) => reply && udp.send(reply, from.port, from.address, (error) => error && logger.debug('could not answer', { error: error.message })),
@@ -119,9 +120,9 @@ export async function startDns({ zone, address, port = 53, upstreams, logger }: 
 function bindUdp(address: string, port: number): Promise<Socket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
   return new Promise((resolve, reject) => {
-    socket.once('error', reject);
+    socket.once('error', (error) => reject(new LongshoreError('conflict', `the cluster's name server can't listen at ${address}:${port}: ${error.message}`, { object: 'the name server', remedy: `See who has it: ss -lunp 'sport = :${port}'`, cause: error })));
     socket.bind(port, address, () => {
-      socket.off('error', reject);
+      socket.removeAllListeners('error');
       resolve(socket);
     });
   });
