@@ -37,7 +37,7 @@ export interface Call {
   readonly body?: unknown;
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string | string[]>>;
-  /** Do not wait for the body: a watch never ends. */
+  /** Where it succeeds, do not wait for the body: a watch never ends. */
   readonly headOnly?: boolean;
   readonly cert?: string;
   readonly key?: string;
@@ -69,7 +69,7 @@ export async function serve(options: Partial<ApiServerOptions> & { readonly cloc
       host: '127.0.0.1', port: api.port, method, path, ...(cert === undefined ? { agent } : { agent: false, cert, key, ca: api.authority.certificate }),
       headers: { ...(token !== '' && { authorization: `Bearer ${token}` }), ...(bytes && { 'content-type': type ?? 'application/json', 'content-length': bytes.length }), ...headers },
     }, (response) => {
-      if (headOnly === true) {
+      if (headOnly === true && response.statusCode === 200) {
         resolve({ status: response.statusCode ?? 0, headers: response.headers, text: '', json: () => assert.fail('no body was read') });
         response.on('error', () => {}); // We hang up ourselves.
         response.destroy();
