@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod, PodSpec } from '../../types/kubernetes/generated/core-v1.ts';
 import type { CriContainerStatus, PodSandboxStatus } from '../cri/cri.ts';
-import { planPod, type PodPlan } from './plan.ts';
+import { planPod, type HealthView, type PodPlan } from './plan.ts';
 import { podStatus } from './status.ts';
 import type { ContainerView, PodView } from './view.ts';
 
@@ -25,7 +25,7 @@ const view = (...runs: CriContainerStatus[]): PodView => ({
   containers: new Map(runs.map((latest): [string, ContainerView] => [latest.metadata.name, { latest, previous: undefined }])),
 });
 
-const healthy = { started: () => true, mustRestart: () => undefined };
+const healthy: HealthView = { started: () => true, mustRestart: () => undefined };
 const plan = (each: Pod, seen: PodView, backoff: (name: string) => number | undefined = () => undefined, health = healthy): PodPlan => planPod(each, seen, health, { readyAt: backoff }, NOW);
 const starts = ({ start }: PodPlan): string[] => start.map(({ container, attempt }) => `${container.name}#${attempt}`);
 

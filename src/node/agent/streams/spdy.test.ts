@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { createDeflate, createInflate } from 'node:zlib';
+import { createDeflate, createInflate, type Deflate, type Inflate } from 'node:zlib';
 import { SpdyConnection, type SpdyStream } from './spdy-connection.ts';
 import { SPDY_DICTIONARY } from './spdy-dictionary.ts';
 import { SpdyReader } from './spdy-frames.ts';
@@ -62,7 +62,7 @@ function control(type: number, body: Buffer): Buffer {
 }
 
 /** What a zlib stream gives for one piece of input, flushed. */
-function flushed(stream: ReturnType<typeof createDeflate>, input: Buffer): Promise<Buffer> {
+function flushed(stream: Deflate | Inflate, input: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const out: Buffer[] = [];
     const take = (piece: Buffer): void => void out.push(piece);
