@@ -1,7 +1,11 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openNetworks } from '../engine/network/open.ts';
 import { openHost } from '../host/open.ts';
+import { systemClock } from '../lib/clock.ts';
 import { isErrno, LongshoreError } from '../lib/errors.ts';
+import { silentLogger } from '../lib/log.ts';
+import { systemRandom } from '../lib/random.ts';
 import type { Home, InstanceConfig } from './home.ts';
 import { readStatus } from './status.ts';
 
@@ -31,6 +35,9 @@ export async function cleanInstance(home: Home): Promise<number> {
   if ((await host.cgroups.processes(cgroup)).length > 0) found++;
   await host.cgroups.remove(cgroup);
 
+  // The network room knows best what it made: links, rules in chains that are not ours, kernel parameters.
+  const networks = await openNetworks({ host, folder: join(home.engine, 'networks'), instance: instance.id, clock: systemClock, random: systemRandom, logger: silentLogger });
+  await networks.destroy();
   const prefix = `ls${instance.id.slice(0, 4)}`;
   for (const { name } of await host.links.list()) {
     if (!name.startsWith(prefix)) continue;

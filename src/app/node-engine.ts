@@ -41,7 +41,9 @@ export async function openNodeEngine(options: NodeEngineOptions): Promise<NodeEn
         for (const { id } of await cri.listPodSandbox()) await cri.stopPodSandbox(id);
       }
       await engine.close({ stopContainers });
-      if (stopContainers) await engine.networks.destroy();
+      if (!stopContainers) return;
+      await engine.networks.destroy();
+      await engine.volumes.destroy();
     },
   };
 }

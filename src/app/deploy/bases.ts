@@ -53,6 +53,17 @@ export async function ensureBase(docker: Docker, machine: Machine, reference: st
   }
 }
 
+/**
+ * Makes a base image of what this machine has, asking no registry.
+ * @throws LongshoreError `invalid` when there is no recipe for it
+ */
+export async function makeBase(docker: Docker, machine: Machine, reference: string): Promise<void> {
+  const { name, tag } = parseName(reference);
+  const recipe = RECIPES.find(({ matches }) => matches(name, tag));
+  if (!recipe) throw new LongshoreError('invalid', `${reference} can't be made of this machine's packages`, { object: `image ${reference}`, remedy: 'busybox, node and debian can.' });
+  await docker.importImage(Readable.from(packTar(recipe.make(machine)), { objectMode: false }), reference, recipe.changes);
+}
+
 /** A pull that moves on may take its time; one from which nothing comes is given up. */
 async function withTimeout(work: Promise<void>, ms: number, note: (detail: string) => void): Promise<void> {
   let timer: NodeJS.Timeout | undefined;

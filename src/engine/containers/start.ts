@@ -199,8 +199,9 @@ async function resolveMounts(context: Context, entry: Entry): Promise<ResolvedMo
       return mount;
     }
     const volume = await context.volumes.create({ name: mount.volume });
+    const source = await context.volumes.ready(volume.name);
     if (mount.noCopy !== true) await populate(context, entry, volume.name, mount.target);
-    return { type: 'bind', source: volume.mountpoint, target: mount.target, readOnly: mount.readOnly };
+    return { type: 'bind', source, target: mount.target, readOnly: mount.readOnly };
   }));
 }
 
