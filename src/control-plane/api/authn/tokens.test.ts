@@ -20,12 +20,11 @@ class MovedClock implements Clock {
 
 let served: Served;
 const clock = new MovedClock();
-let account: KubeObject;
 let pod: KubeObject;
 
 before(async () => {
   served = await serve({ clock });
-  account = await served.make('/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+  await served.make('/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
   pod = await served.make('/api/v1/namespaces/default/pods', { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } });
 });
 after(() => served.close());

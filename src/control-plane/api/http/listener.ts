@@ -1,4 +1,4 @@
-import { createServer as createHttp, type IncomingMessage, type ServerOptions, ServerResponse } from 'node:http';
+import { createServer as createHttp, type IncomingMessage, ServerResponse } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -8,10 +8,6 @@ import type { Logger } from '../../../lib/log.ts';
 import type { ConnectionFacts, Exchange } from './exchange.ts';
 import { Http1Exchange } from './http1.ts';
 import { Http2Exchange } from './http2.ts';
-
-/** Only these paths lead to something that speaks another protocol; an Upgrade header elsewhere is passed over, as RFC 9110 allows. */
-const UPGRADES = /\/(?:exec|attach|portforward|proxy)(?:[/?]|$)/;
-const mayUpgrade = (request: IncomingMessage): boolean => UPGRADES.test(request.url ?? '');
 
 /** HPACK and header limits: what a hostile client can make us hold for one request. */
 const MAX_HEADER_BYTES = 65_536;
@@ -49,7 +45,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const sessions = new Set<ServerHttp2Session>();
   const { handle, logger } = options;
 
-  const http = createHttp({ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, insecureHTTPParser: false, shouldUpgradeCallback: mayUpgrade } as ServerOptions, (request, response) => {
+  const http = createHttp({ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, insecureHTTPParser: false }, (request, response) => {
     handle(new Http1Exchange(request, response, facts.get(request.socket)!));
   });
   http.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -57,7 +53,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     handle(new Http1Exchange(request, response, facts.get(request.socket)!));
   });
   http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // Node takes its own response away from a request with an Upgrade header; a refusal needs one.
+    // Node takes its own response away from a request with an Upgrade header; an ordinary answer needs one. The connection ends with it:
+    // what follows such a request may be of any protocol, and is never read as a request.
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);

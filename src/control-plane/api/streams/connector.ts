@@ -4,7 +4,6 @@ import { noSuchResource } from '../errors.ts';
 import type { Connector } from '../http/handler.ts';
 import type { ApiRequest } from '../http/request.ts';
 import type { ResourceRoute } from '../http/route.ts';
-import { isSafeSegment } from '../http/target.ts';
 import type { Lookup } from '../lookup.ts';
 import { forward } from './forward.ts';
 import type { NodeConnector } from './node-connection.ts';
@@ -78,10 +77,8 @@ export class StreamConnector implements Connector {
   /** The path beyond `proxy`, as it came, with the query. Dots that climb are refused: authorisation looked at the path before them. */
   #rest({ route, target }: ApiRequest): string {
     const rest = route.rest === undefined || route.rest === '' ? '/' : route.rest;
-    for (const part of rest.split('/')) {
-      const decoded = safeDecode(part);
-      if (decoded === '.' || decoded === '..' || (decoded !== '' && decoded.includes('/') && !isSafeSegment(decoded.replaceAll('/', '')))) throw noSuchResource();
-    }
+    // An encoded slash or backslash splits as well, for whoever decodes before it splits.
+    if (rest.split('/').flatMap((part) => safeDecode(part).split(/[/\\]/)).some((part) => part === '.' || part === '..')) throw noSuchResource();
     return target.rawQuery === '' ? rest : `${rest}?${target.rawQuery}`;
   }
 }

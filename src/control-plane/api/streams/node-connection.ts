@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../../../lib/clock.ts';
@@ -42,15 +43,27 @@ export class NodeConnector {
     const addresses = node.status?.addresses ?? [];
     const address = ADDRESS_TYPES.map((type) => addresses.find((one) => one.type === type)?.address).find((one) => one !== undefined);
     if (address === undefined) throw dialError(new LongshoreError('unavailable', `node ${name} has told no address yet`));
-    return this.#dial(address, node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? NODE_PORT);
+    return this.#dial(name, address, node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? NODE_PORT);
   }
 
-  #dial(host: string, port: number): Promise<Duplex> {
+  /** A node serves with the certificate that it got when it joined: made by our authority, in the node's name. */
+  #isNode(certificate: X509Certificate | undefined, name: string): boolean {
+    if (certificate === undefined || nodeName(certificate) !== name || !certificate.verify(new X509Certificate(this.#authority).publicKey)) return false;
+    const now = this.#clock.now();
+    return Date.parse(certificate.validFrom) <= now && now <= Date.parse(certificate.validTo);
+  }
+
+  #dial(name: string, host: string, port: number): Promise<Duplex> {
     return new Promise((resolve, reject) => {
-      const socket = connectTls({ host, port, ca: this.#authority, cert: this.#credentials.certificate, key: this.#credentials.key, ALPNProtocols: ['http/1.1'] });
+      const socket = connectTls({ host, port, ca: this.#authority, cert: this.#credentials.certificate, key: this.#credentials.key, ALPNProtocols: ['http/1.1'], rejectUnauthorized: false });
       const cancel = this.#clock.after(CONNECT_MS, () => socket.destroy(new LongshoreError('timeout', `dial tcp ${host}:${port}: i/o timeout`)));
       socket.once('secureConnect', () => {
         cancel();
+        if (!socket.authorized && !this.#isNode(socket.getPeerX509Certificate(), name)) {
+          socket.destroy();
+          reject(dialError(new LongshoreError('unauthorized', `what answers at ${host}:${port} can't show that it is node ${name}`)));
+          return;
+        }
         socket.setNoDelay(true);
         resolve(socket);
       });
@@ -60,6 +73,11 @@ export class NodeConnector {
       });
     });
   }
+}
+
+/** The name that a node's certificate carries. */
+function nodeName(certificate: X509Certificate): string | undefined {
+  return /^CN=system:node:(\S+)$/m.exec(certificate.subject)?.[1];
 }
 
 /** 500, worded as clients know it. */
