@@ -34,9 +34,10 @@ export class Http2Wire implements Wire {
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
       const stream = entry.session.request({ ':method': method, ':path': path, ...headers }, { endStream: body === undefined, ...(signal && { signal }) });
-      entry.streams++;
+      // A connection keeps the process alive while it carries something.
+      if (entry.streams++ === 0) entry.session.ref();
       stream.on('close', () => {
-        entry.streams--;
+        if (--entry.streams === 0 && !entry.session.destroyed) entry.session.unref();
         this.#retire(entry);
         reject(new Error(`the stream was closed before an answer came (code ${stream.rstCode})`)); // without effect when it was resolved
       });

@@ -58,7 +58,7 @@ export function podOf(set: StatefulSet, ordinal: number, template: PodTemplateSp
   return {
     apiVersion: 'v1', kind: 'Pod',
     metadata: {
-      name, namespace: set.metadata!.namespace!,
+      name, generateName: `${set.metadata!.name}-`, namespace: set.metadata!.namespace!,
       labels: { ...template.metadata?.labels, [REVISION]: revision, ...identityLabels(name, ordinal) },
       ...(template.metadata?.annotations && { annotations: template.metadata.annotations }), ...(template.metadata?.finalizers && { finalizers: template.metadata.finalizers }),
       ownerReferences: [controllerReference(statefulSets, set)],
