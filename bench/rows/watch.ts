@@ -1,0 +1,38 @@
+import { Agent } from 'node:https';
+import { Api } from '../lib/api.ts';
+import { kubeRow, ratio } from '../lib/row.ts';
+import { percentile } from '../lib/statistics.ts';
+
+const WATCHERS = 100;
+const UPDATES = 200;
+const PATH = '/api/v1/namespaces/default/configmaps';
+
+/** From before an update is sent until each watcher, on a connection of its own, has it. */
+export const row = kubeRow({
+  name: 'watch', what: `watch, ${WATCHERS} watchers: delivery p99`, unit: 'ms', budget: ratio(0.5), recorded: 13,
+  async measure(side) {
+    using api = new Api(side, 4);
+    const object = (turn: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'bench-watch' }, data: { turn } });
+    await api.send('POST', PATH, object('none'));
+    const sent = new Map<string, number>();
+    const delays: number[] = [];
+    let watching = 0;
+    const agents = Array.from({ length: WATCHERS }, () => new Agent({ rejectUnauthorized: false }));
+    const watches = agents.map((agent) => api.watch(`${PATH}?watch=1&fieldSelector=metadata.name%3Dbench-watch`, agent, ({ type, object }) => {
+      if (type === 'ADDED') watching++;
+      const turn = object.data?.['turn'] ?? '';
+      if (sent.has(turn)) delays.push(performance.now() - sent.get(turn)!);
+      return turn === String(UPDATES - 1);
+    }));
+    const over = Promise.all(watches);
+    while (watching < WATCHERS) await Promise.race([over, new Promise((resolve) => { setTimeout(resolve, 20); })]);
+    for (let turn = 0; turn < UPDATES; turn++) {
+      sent.set(String(turn), performance.now());
+      await api.send('PUT', `${PATH}/bench-watch`, object(String(turn)));
+    }
+    await over;
+    for (const agent of agents) agent.destroy();
+    await api.send('DELETE', `${PATH}/bench-watch`);
+    return { value: percentile(delays, 0.99), note: `p50 ${percentile(delays, 0.5).toFixed(1)} ms, ${delays.length} delivered` };
+  },
+});
