@@ -35,7 +35,12 @@ export const APPS_DEFAULTS: Readonly<Record<string, Defaulter>> = {
     if (strategy.type === 'RollingUpdate' && strategy.rollingUpdate !== undefined) {
       const rolling = strategy.rollingUpdate as Draft;
       rolling.partition ??= 0;
-      rolling.maxUnavailable ??= 1;
+      // Off unless a server is told otherwise, so never kept.
+      delete rolling.maxUnavailable;
+    }
+    for (const claim of (spec.volumeClaimTemplates as Draft[] | undefined) ?? []) {
+      claim.apiVersion = 'v1';
+      claim.kind = 'PersistentVolumeClaim';
     }
     const retention = (spec.persistentVolumeClaimRetentionPolicy ??= {}) as Draft;
     retention.whenDeleted ??= 'Retain';

@@ -21,10 +21,34 @@ export const roundToMilli: Defaulter = (amounts) => {
   }
 };
 
+/** `stopSignal` is behind a feature gate that is off: what is asked for is not kept. */
+function dropStopSignal(c: Draft): void {
+  const lifecycle = c.lifecycle as Draft;
+  if (lifecycle.stopSignal === undefined) return;
+  delete lifecycle.stopSignal;
+  if (Object.keys(lifecycle).length === 0) delete c.lifecycle;
+}
+
+/** `dataSource` and `dataSourceRef` say one thing twice; what could never be a source is dropped as it always was. */
+function settleDataSources(spec: Draft): void {
+  // Other namespaces are behind a feature gate that is off.
+  if (!missing((spec.dataSourceRef as Draft | undefined)?.namespace)) delete spec.dataSourceRef;
+  const [source, ref] = [spec.dataSource as Draft | undefined, spec.dataSourceRef as Draft | undefined];
+  if (ref !== undefined) {
+    spec.dataSource ??= { ...ref };
+    return;
+  }
+  if (source === undefined) return;
+  const known = (source.kind === 'PersistentVolumeClaim' && missing(source.apiGroup)) || (source.kind === 'VolumeSnapshot' && source.apiGroup === 'snapshot.storage.k8s.io');
+  if (known) spec.dataSourceRef = { ...source };
+  else delete spec.dataSource;
+}
+
 const container: Defaulter = (c) => {
   if (missing(c.imagePullPolicy)) c.imagePullPolicy = imageTag((c.image as string | undefined) ?? '') === 'latest' ? 'Always' : 'IfNotPresent';
   c.terminationMessagePath ??= '/dev/termination-log';
   c.terminationMessagePolicy ??= 'File';
+  if (c.lifecycle !== undefined) dropStopSignal(c);
 };
 
 const defaultMode: Defaulter = (source) => {
@@ -89,6 +113,8 @@ export const CORE_DEFAULTS: Readonly<Record<string, Defaulter>> = {
     spec.restartPolicy ??= 'Always';
     spec.securityContext ??= {};
     spec.terminationGracePeriodSeconds ??= 30;
+    if ((spec.terminationGracePeriodSeconds as number) < 0) spec.terminationGracePeriodSeconds = 1;
+    if (spec.schedulingGroup !== undefined) delete spec.schedulingGroup; // Behind a feature gate that is off.
     spec.schedulerName ??= 'default-scheduler';
     // `serviceAccount` is the old name of the same field; the API shows both.
     const account = missing(spec.serviceAccountName) ? spec.serviceAccount : spec.serviceAccountName;
@@ -143,7 +169,15 @@ export const CORE_DEFAULTS: Readonly<Record<string, Defaulter>> = {
     spec.persistentVolumeReclaimPolicy ??= 'Retain';
     spec.volumeMode ??= 'Filesystem';
   },
-  'core.v1.PersistentVolumeClaim': (claim) => { (claim.status as Draft).phase ??= 'Pending'; },
+  'core.v1.PersistentVolumeClaim': (claim) => {
+    (claim.status as Draft).phase ??= 'Pending';
+    settleDataSources(claim.spec as Draft);
+  },
+  'core.v1.VolumeProjection': (projection) => {
+    // Behind feature gates that are off.
+    delete projection.clusterTrustBundle;
+    delete projection.podCertificate;
+  },
   'core.v1.PersistentVolumeClaimSpec': (spec) => { spec.volumeMode ??= 'Filesystem'; },
   'core.v1.EndpointPort': (port) => { port.protocol ??= 'TCP'; },
   'core.v1.Namespace': (namespace) => {

@@ -58,6 +58,13 @@ export const OTHER_DEFAULTS: Readonly<Record<string, Defaulter>> = {
     });
     behavior.scaleDown = scalingRules(behavior.scaleDown, { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] });
   },
+  'coordination.v1.LeaseSpec': (spec) => {
+    // Behind a feature gate that is off.
+    delete spec.strategy;
+    delete spec.preferredHolder;
+  },
+  // Of an older version of the API: v1 takes none.
+  'discovery.v1.Endpoint': (endpoint) => { delete endpoint.deprecatedTopology; },
   'discovery.v1.EndpointPort': (port) => {
     port.name ??= '';
     port.protocol ??= 'TCP';

@@ -69,11 +69,14 @@ export function bitsOf(address: string): bigint {
 
 /** Addresses that no endpoint can have: unspecified, loopback, link-local. */
 export function validEndpointIP(value: string, errors: Errors, path: Path): void {
-  if (isIP(value) === 0) return;
+  if (isIP(value) === 0) {
+    if (!sloppyIPv4(value)) errors.invalid(path, value, 'must be a valid IP address');
+    return;
+  }
   const six = isIPv6(value);
   const bits = bitsOf(value);
   const top = (prefix: bigint, length: bigint): boolean => bits >> ((six ? 128n : 32n) - length) === prefix;
-  if (bits === 0n) errors.invalid(path, value, "may not be unspecified (0.0.0.0 or ::)");
+  if (bits === 0n) errors.invalid(path, value, `may not be unspecified (${value})`);
   if (six ? bits === 1n : top(127n, 8n)) errors.invalid(path, value, 'may not be in the loopback range (127.0.0.0/8, ::1/128)');
   if (six ? top(0x3fan, 10n) : top(0xa9fen, 16n)) errors.invalid(path, value, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)');
   if (six ? top(0xff02n, 16n) : top(0xe00000n, 24n)) errors.invalid(path, value, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');

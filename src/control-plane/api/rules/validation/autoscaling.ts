@@ -11,26 +11,37 @@ const SPEC = new Path('spec');
 const SOURCES = ['object', 'external', 'pods', 'resource', 'containerResource'] as const;
 const TYPES = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
 
-function validateReplicas(spec: { readonly minReplicas?: number; readonly maxReplicas: number; readonly scaleTargetRef: CrossVersionObjectReference }, errors: Errors): void {
+interface Scaled {
+  readonly minReplicas?: number;
+  readonly maxReplicas: number;
+  readonly scaleTargetRef: CrossVersionObjectReference;
+}
+
+function validateReplicas(spec: Scaled, old: Scaled | undefined, errors: Errors): void {
   const { minReplicas: min, maxReplicas: max, scaleTargetRef } = spec;
-  if (min !== undefined && min < 1) errors.invalid(SPEC.child('minReplicas'), min, 'must be greater than or equal to 1');
+  if (min !== undefined && min < (old?.minReplicas === 0 ? 0 : 1)) errors.invalid(SPEC.child('minReplicas'), min, 'must be greater than or equal to 1');
   if (max === 0) errors.required(SPEC.child('maxReplicas'), 'must be set and greater than 0');
   else if (max < 0) errors.invalid(SPEC.child('maxReplicas'), max, 'must be greater than or equal to 1');
   if (min !== undefined && max < min) errors.invalid(SPEC.child('maxReplicas'), max, 'must be greater than or equal to `minReplicas`');
-  validateTargetRef(scaleTargetRef, true, errors, SPEC.child('scaleTargetRef'));
+  // What was accepted before may stay.
+  const known = old !== undefined && (old.scaleTargetRef.apiVersion ?? '') === (scaleTargetRef.apiVersion ?? '') && old.scaleTargetRef.kind === scaleTargetRef.kind;
+  validateTargetRef(scaleTargetRef, known ? 'any' : scaleTargetRef.kind === 'ReplicationController' ? 'core too' : 'grouped', errors, SPEC.child('scaleTargetRef'));
 }
 
-function validateTargetRef(ref: CrossVersionObjectReference, grouped: boolean, errors: Errors, path: Path): void {
+function validateTargetRef(ref: CrossVersionObjectReference, versions: 'any' | 'core too' | 'grouped', errors: Errors, path: Path): void {
   requiredName(ref.kind, pathSegment, errors, path.child('kind'));
   requiredName(ref.name, pathSegment, errors, path.child('name'));
   const { apiVersion = '' } = ref;
+  if (versions === 'any') return;
   if (apiVersion.split('/').length > 2) errors.invalid(path.child('apiVersion'), apiVersion, `unexpected GroupVersion string: ${apiVersion}`);
-  else if (grouped && apiVersion !== '' && !apiVersion.includes('/') && ref.kind !== 'ReplicationController') errors.invalid(path.child('apiVersion'), apiVersion, 'apiVersion must specify API group');
+  else if (versions === 'grouped' && apiVersion.indexOf('/') < 1) errors.invalid(path.child('apiVersion'), apiVersion, 'apiVersion must specify API group');
 }
 
-function validateSpec(spec: HorizontalPodAutoscalerSpec, errors: Errors): void {
-  validateReplicas(spec, errors);
-  each(spec.metrics).forEach((metric, n) => validateMetric(metric, errors, SPEC.child('metrics').index(n)));
+function validateSpec(spec: HorizontalPodAutoscalerSpec, old: HorizontalPodAutoscalerSpec | undefined, errors: Errors): void {
+  validateReplicas(spec, old, errors);
+  const metrics = each(spec.metrics);
+  metrics.forEach((metric, n) => validateMetric(metric, errors, SPEC.child('metrics').index(n)));
+  if (spec.minReplicas === 0 && !metrics.some(({ type }) => type === 'Object' || type === 'External')) errors.forbidden(SPEC.child('metrics'), 'must specify at least one Object or External metric to support scaling to zero replicas');
   for (const direction of ['scaleUp', 'scaleDown'] as const) {
     const rules = spec.behavior?.[direction];
     if (rules !== undefined) validateScaling(rules, errors, SPEC.child('behavior').child(direction));
@@ -71,7 +82,7 @@ function validateSource(metric: MetricSpec, source: (typeof SOURCES)[number], er
   switch (source) {
     case 'object': {
       const { describedObject, metric: named, target } = metric.object!;
-      validateTargetRef(describedObject, false, errors, path.child('describedObject'));
+      validateTargetRef(describedObject, 'core too', errors, path.child('describedObject'));
       validateIdentifier(named, errors, path.child('metric'));
       validateTarget(target, errors, path.child('target'));
       if (target.value === undefined && target.averageValue === undefined) errors.required(average, 'must set either a target value or averageValue');
@@ -125,7 +136,7 @@ function validateTarget(target: MetricTarget, errors: Errors, path: Path): void 
 const NOTHING = { maxReplicas: 0, scaleTargetRef: { kind: '', name: '' } };
 
 export const AUTOSCALER = rulesOf<HorizontalPodAutoscaler>({
-  create: (autoscaler, errors) => validateSpec(autoscaler.spec ?? NOTHING, errors), update: (autoscaler, _old, errors) => validateSpec(autoscaler.spec ?? NOTHING, errors),
+  create: (autoscaler, errors) => validateSpec(autoscaler.spec ?? NOTHING, undefined, errors), update: (autoscaler, old, errors) => validateSpec(autoscaler.spec ?? NOTHING, old.spec, errors),
   subresources: {
     status: (autoscaler, _old, errors) => {
       for (const field of ['currentReplicas', 'desiredReplicas'] as const) nonNegative(autoscaler.status?.[field], errors, new Path('status').child(field));
@@ -134,7 +145,7 @@ export const AUTOSCALER = rulesOf<HorizontalPodAutoscaler>({
 });
 
 export const AUTOSCALER_V1 = rulesOf<AutoscalerV1>({
-  create: (autoscaler, errors) => validateReplicas(autoscaler.spec ?? NOTHING, errors), update: (autoscaler, _old, errors) => validateReplicas(autoscaler.spec ?? NOTHING, errors),
+  create: (autoscaler, errors) => validateReplicas(autoscaler.spec ?? NOTHING, undefined, errors), update: (autoscaler, old, errors) => validateReplicas(autoscaler.spec ?? NOTHING, old.spec, errors),
 });
 
 const validateScale = (scale: Scale, errors: Errors): void => nonNegative(scale.spec?.replicas, errors, SPEC.child('replicas'));

@@ -6,7 +6,6 @@ import { checked, each, immutable, same, validLabel, validQualifiedName } from '
 import { type Errors, Errors as Collector, Path } from './errors.ts';
 import { dnsLabel, dnsSubdomain, labelValue, portNumber } from './formats.ts';
 import { rulesOf } from './kind.ts';
-import { validateLabels } from './metadata.ts';
 
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 
@@ -75,11 +74,6 @@ function validateEndpoints(slice: EndpointSlice, errors: Errors): void {
     else if (addresses.length > 100) errors.tooMany(at.child('addresses'), addresses.length, 100);
     addresses.forEach((address, i) => validateSliceAddress(address, slice.addressType, errors, at.child('addresses'), i));
     if (endpoint.nodeName !== undefined) checked(endpoint.nodeName, dnsSubdomain, errors, at.child('nodeName'));
-    const topology = endpoint.deprecatedTopology;
-    if (topology !== undefined) {
-      if (Object.keys(topology).length > 16) errors.tooMany(at.child('deprecatedTopology'), Object.keys(topology).length, 16);
-      validateLabels(topology, errors, at.child('deprecatedTopology'));
-    }
     if (endpoint.hostname !== undefined) checked(endpoint.hostname, dnsLabel, errors, at.child('hostname'));
     if (endpoint.hints !== undefined) validateHints(endpoint.hints, errors, at.child('hints'));
   });

@@ -26,7 +26,7 @@ export class Path {
   }
 
   toString(): string {
-    const own = typeof this.#segment === 'number' || this.#key ? `[${this.#segment}]` : this.#segment;
+    const own = typeof this.#segment === 'number' || this.#key || this.#segment === '' ? `[${this.#segment}]` : this.#segment;
     if (this.#parent === undefined) return own;
     return own.startsWith('[') && (typeof this.#segment === 'number' || this.#key) ? `${String(this.#parent)}${own}` : `${String(this.#parent)}.${own}`;
   }
@@ -104,6 +104,29 @@ function shown(value: unknown): string {
   if (value === undefined || value === null) return ': null';
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return `: ${value}`;
   return `: ${escapeHtml(JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? Number(item) : item)))}`;
+}
+
+/** What upstream shows of a struct that it prints whole: every field, by the names of the API's internal types. */
+export type Shape = Readonly<Record<string, unknown>>;
+
+/**
+ * An object as upstream shows its internal form in an error.
+ * @param shape internal field names in order; a field of structs has their shape there, others null
+ */
+export function internalForm(value: object | undefined, shape: Shape): unknown {
+  if (value === undefined) return null;
+  const members = value as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(Object.entries(shape).map(([name, inner]) => {
+    // `SELinuxOptions` is `seLinuxOptions` outside: what is upper case at the front is lower, but for the letter that starts the next word.
+    const member = members[name.replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]/, (front) => front.toLowerCase())];
+    if (inner === null) return [name, member ?? null];
+    return [name, Array.isArray(member) ? member.map((item: object) => internalForm(item, inner as Shape)) : internalForm(member as object | undefined, inner as Shape)];
+  }));
+}
+
+/** Go shows maps by their keys' order. */
+export function byKey<T>(map: Readonly<Record<string, T>> | undefined): Readonly<Record<string, T>> | undefined {
+  return map && Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Go's json.Marshal writes these three as escapes. */

@@ -1,9 +1,9 @@
 import type { CronJob, CronJobSpec, Job, JobSpec, PodFailurePolicyRule } from '../../../../types/kubernetes/generated/batch-v1.ts';
-import type { PodTemplateSpec } from '../../../../types/kubernetes/generated/core-v1.ts';
+import type { Container, PodTemplateSpec } from '../../../../types/kubernetes/generated/core-v1.ts';
 import { labelSelectorMatcher } from '../../../../types/kubernetes/selectors.ts';
-import { each, immutable, nonNegative, sameOrEmpty, validateLabelSelector, validQualifiedName } from './common.ts';
+import { each, immutable, nonNegative, same, validateLabelSelector, validQualifiedName } from './common.ts';
 import { whyNoSchedule } from './cron.ts';
-import { type Errors, OMIT_VALUE, Path } from './errors.ts';
+import { byKey, type Errors, internalForm, OMIT_VALUE, Path } from './errors.ts';
 import { dnsLabel, domainPrefixedPath, quoteList } from './formats.ts';
 import { rulesOf } from './kind.ts';
 import { validatePodTemplate } from './pod/spec.ts';
@@ -31,10 +31,10 @@ function validateGeneratedSelector(job: Job, errors: Errors): void {
       expected[key] = value;
       const found = labels[key];
       if (found === undefined) errors.required(at.key(key), `must be '${value}'`);
-      else if (found !== value) errors.invalid(at.key(key), labels, `must be '${value}'`);
+      else if (found !== value) errors.invalid(at.key(key), byKey(labels), `must be '${value}'`);
     }
   }
-  if (isReadable(spec.selector) && !labelSelectorMatcher(spec.selector)(expected)) errors.invalid(SPEC.child('selector'), spec.selector, '`selector` not auto-generated');
+  if (isReadable(spec.selector) && !labelSelectorMatcher(spec.selector)(expected)) errors.invalid(SPEC.child('selector'), { ...spec.selector, ...(spec.selector?.matchLabels && { matchLabels: byKey(spec.selector.matchLabels) }) }, '`selector` not auto-generated');
 }
 
 function validateWhole(spec: JobSpec, errors: Errors): void {
@@ -42,7 +42,7 @@ function validateWhole(spec: JobSpec, errors: Errors): void {
   if (spec.selector === undefined) errors.required(SPEC.child('selector'));
   else validateLabelSelector(spec.selector, errors, SPEC.child('selector'));
   const labels = spec.template.metadata?.labels;
-  if (isReadable(spec.selector) && !labelSelectorMatcher(spec.selector)(labels)) errors.invalid(SPEC.child('template').child('metadata').child('labels'), labels ?? null, '`selector` does not match template `labels`');
+  if (isReadable(spec.selector) && !labelSelectorMatcher(spec.selector)(labels)) errors.invalid(SPEC.child('template').child('metadata').child('labels'), byKey(labels) ?? null, '`selector` does not match template `labels`');
 }
 
 /** Of a job, and of the jobs of a CronJob. */
@@ -57,7 +57,7 @@ function validateSpec(spec: JobSpec, errors: Errors, path: Path): void {
   validateMode(spec, errors, path);
   if (spec.podFailurePolicy !== undefined) validateFailurePolicy(spec, errors, path.child('podFailurePolicy').child('rules'));
   if (spec.successPolicy !== undefined) {
-    if (spec.completionMode !== 'Indexed') errors.invalid(path.child('successPolicy'), spec.successPolicy, 'requires indexed completion mode');
+    if (spec.completionMode !== 'Indexed') errors.invalid(path.child('successPolicy'), internalForm(spec.successPolicy, { Rules: null }), 'requires indexed completion mode');
     else validateSuccessPolicy(spec, errors, path.child('successPolicy').child('rules'));
   }
   const replacement = spec.podReplacementPolicy;
@@ -186,17 +186,23 @@ function update(job: Job, old: Job, errors: Errors): void {
   const elastic = spec.completionMode === 'Indexed' && spec.completions !== undefined && before.completions !== undefined && spec.completions === spec.parallelism;
   if (!elastic) immutable(spec.completions, before.completions, errors, SPEC.child('completions'));
   immutable(spec.selector, before.selector, errors, SPEC.child('selector'));
-  const started = before.suspend !== true || old.status?.startTime !== undefined;
-  const [now, was] = started ? [spec.template, before.template] : [free(spec.template), free(before.template)];
-  if (!sameOrEmpty(now, was)) errors.invalid(SPEC.child('template'), spec.template, 'field is immutable');
+  if (before.suspend === true && mayChangeTemplate(old)) {
+    if (!same(free(spec.template), free(before.template))) errors.invalid(SPEC.child('template.spec'), spec.template.spec, 'field is immutable');
+  } else if (!same(spec.template, before.template)) errors.invalid(SPEC.child('template'), spec.template, 'field is immutable');
   for (const field of ['completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const) immutable(spec[field], before[field], errors, SPEC.child(field));
 }
 
-/** The template without what may change while a job has not begun: where its pods may run. */
+/** A job at rest: suspended, and none of its pods left. */
+function mayChangeTemplate(old: Job): boolean {
+  return (old.status?.startTime === undefined || isTrue(old, 'Suspended')) && (old.status?.active ?? 0) === 0;
+}
+
+/** The template without what may change while a job is at rest: where its pods may run, and with what. */
 function free(template: PodTemplateSpec): unknown {
-  const { nodeSelector: _n, tolerations: _t, schedulingGates: _g, affinity, ...spec } = template.spec ?? { containers: [] };
+  const { nodeSelector: _n, tolerations: _t, schedulingGates: _g, affinity, containers, initContainers, ...spec } = template.spec ?? { containers: [] };
   const { nodeAffinity: _a, ...others } = affinity ?? {};
-  return { ...spec, ...(Object.keys(others).length > 0 && { affinity: others }) };
+  const plain = (list: readonly Container[] | undefined): unknown => each(list).map(({ resources: _r, ...container }) => container);
+  return { ...spec, containers: plain(containers), initContainers: plain(initContainers), affinity: Object.keys(others).length > 0 ? others : undefined };
 }
 
 function isTrue(job: Job, type: string): boolean {
@@ -252,7 +258,7 @@ function validateCronJob(job: CronJob, old: CronJob | undefined, errors: Errors)
 function validateTimeZone(zone: string, errors: Errors): void {
   const at = SPEC.child('timeZone');
   if (zone === '') return errors.invalid(at, zone, 'timeZone must be nil or non-empty string');
-  if (zone.toLowerCase() === 'local') errors.invalid(at, zone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
+  if (zone.toLowerCase() === 'local') return errors.invalid(at, zone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
   try {
     Intl.DateTimeFormat('en', { timeZone: zone });
   } catch {

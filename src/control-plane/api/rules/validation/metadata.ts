@@ -26,7 +26,6 @@ export function validateMetadata(metadata: ObjectMeta = EMPTY, namespaced: boole
   else errors.invalidEach(path.child('namespace'), namespace, dnsLabel(namespace));
   if ((metadata.generation ?? 0) < 0) errors.invalid(path.child('generation'), metadata.generation, 'must be greater than or equal to 0');
   validateCommon(metadata, errors, path);
-  if (metadata.finalizers !== undefined) validateStandardFinalizers(metadata.finalizers, errors, path.child('finalizers'));
 }
 
 /** What may change of metadata, and what it then has to be. */
@@ -49,7 +48,10 @@ function validateCommon(metadata: ObjectMeta, errors: Errors, path: Path): void 
   if (metadata.labels !== undefined) validateLabels(metadata.labels, errors, path.child('labels'));
   if (metadata.annotations !== undefined) validateAnnotations(metadata.annotations, errors, path.child('annotations'));
   if (metadata.ownerReferences !== undefined) validateOwners(metadata.ownerReferences, errors, path.child('ownerReferences'));
-  if (metadata.finalizers !== undefined) validateFinalizers(metadata.finalizers, errors, path.child('finalizers'));
+  if (metadata.finalizers !== undefined) {
+    validateFinalizers(metadata.finalizers, errors, path.child('finalizers'));
+    validateStandardFinalizers(metadata.finalizers, errors, path.child('finalizers'));
+  }
   if (metadata.managedFields !== undefined) validateManagedFields(metadata.managedFields, errors, path.child('managedFields'));
 }
 
@@ -104,7 +106,7 @@ function validateFinalizers(finalizers: readonly string[], errors: Errors, path:
 
 const STANDARD = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 
-/** Without a domain before it a finalizer must be one of the API's own; asked of new objects alone. */
+/** Without a domain before it a finalizer must be one of the API's own. */
 function validateStandardFinalizers(finalizers: readonly string[], errors: Errors, path: Path): void {
   finalizers.forEach((finalizer, n) => {
     if (!finalizer.includes('/') && !STANDARD.has(finalizer)) errors.invalid(path.index(n), finalizer, 'name is neither a standard finalizer name nor is it fully qualified');

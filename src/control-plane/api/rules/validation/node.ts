@@ -40,8 +40,12 @@ function create(node: Node, errors: Errors): void {
   validateTaints(node.spec?.taints, errors);
   validateAmounts(node, errors);
   const ranges = each(node.spec?.podCIDRs);
+  const before = errors.list.length;
   ranges.forEach((range, n) => validCIDR(range, errors, SPEC.child('podCIDRs').index(n)));
-  if (ranges.length > 2 || (ranges.length === 2 && isV6(ranges[0]!) === isV6(ranges[1]!))) errors.invalid(SPEC.child('podCIDRs'), ranges, 'may specify no more than one CIDR for each IP family');
+  if (ranges.length < 2) return;
+  const unreadable = ranges.findIndex((_range, n) => errors.list.slice(before).some((error) => error.field === String(SPEC.child('podCIDRs').index(n)) && error.message.includes('must be a valid CIDR')));
+  if (unreadable >= 0) errors.internal(SPEC.child('podCIDRs'), `invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[${unreadable}]: <nil> (invalid CIDR address: ${ranges[unreadable]})`);
+  if (unreadable >= 0 || ranges.length > 2 || isV6(ranges[0]!) === isV6(ranges[1]!)) errors.invalid(SPEC.child('podCIDRs'), ranges, 'may specify no more than one CIDR for each IP family');
 }
 
 function update(node: Node, old: Node, errors: Errors): void {

@@ -2,7 +2,7 @@ import type { PersistentVolume, PersistentVolumeSpec } from '../../../../types/k
 import { canonicalQuantity, compareQuantities } from '../../../../types/kubernetes/quantity.ts';
 import { requireSchema } from '../../../../types/kubernetes/schema.ts';
 import { checked, each, noBacksteps, same } from './common.ts';
-import { type Errors, Path } from './errors.ts';
+import { byKey, type Errors, Path } from './errors.ts';
 import { dnsSubdomain } from './formats.ts';
 import { rulesOf } from './kind.ts';
 import { validateAccessModes, VOLUME_MODES } from './persistent-volume-claim.ts';
@@ -17,9 +17,9 @@ function validateSpec(spec: PersistentVolumeSpec, errors: Errors): void {
   const modes = each(spec.accessModes);
   if (modes.length === 0) errors.required(SPEC.child('accessModes'));
   validateAccessModes(modes, errors, SPEC.child('accessModes'));
-  const { capacity = {}, persistentVolumeReclaimPolicy: reclaim = '' } = spec;
-  if (Object.keys(capacity).length === 0) errors.required(SPEC.child('capacity'));
-  if (!('storage' in capacity) || Object.keys(capacity).length > 1) errors.notSupported(SPEC.child('capacity'), capacity, ['storage']);
+  const { capacity, persistentVolumeReclaimPolicy: reclaim = '' } = spec;
+  if (Object.keys(capacity ?? {}).length === 0) errors.required(SPEC.child('capacity'));
+  if (capacity?.storage === undefined || Object.keys(capacity).length > 1) errors.notSupported(SPEC.child('capacity'), byKey(capacity), ['storage']);
   for (const name in capacity) {
     if (compareQuantities(capacity[name]!, '0') <= 0) errors.invalid(SPEC.child('capacity').key(name), canonicalQuantity(capacity[name]!), 'must be greater than zero');
   }
@@ -30,22 +30,21 @@ function validateSpec(spec: PersistentVolumeSpec, errors: Errors): void {
   if (spec.volumeMode !== undefined && !VOLUME_MODES.includes(spec.volumeMode)) errors.notSupported(SPEC.child('volumeMode'), spec.volumeMode, VOLUME_MODES);
 }
 
+/** Of several sources the first alone is looked at. */
 function validateSource(spec: PersistentVolumeSpec, errors: Errors): void {
-  let found = 0;
-  for (const source of SOURCES) {
-    if (spec[source] !== undefined && ++found > 1) errors.forbidden(SPEC.child(source), 'may not specify more than 1 volume type');
-  }
-  if (found === 0) errors.required(SPEC, 'must specify a volume type');
-  const { hostPath, local, nfs, csi } = spec;
+  const [first, ...more] = SOURCES.filter((source) => spec[source] !== undefined);
+  if (first === undefined) return errors.required(SPEC, 'must specify a volume type');
+  for (const source of more) errors.forbidden(SPEC.child(source), 'may not specify more than 1 volume type');
+  const { hostPath, local, nfs, csi } = { [first]: spec[first] } as PersistentVolumeSpec;
   if (hostPath !== undefined) {
     if (hostPath.path === '') errors.required(SPEC.child('hostPath').child('path'));
-    noBacksteps(hostPath.path, errors, SPEC.child('hostPath').child('path'));
+    else noBacksteps(hostPath.path, errors, SPEC.child('hostPath').child('path'));
     if (hostPath.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle') errors.forbidden(SPEC.child('persistentVolumeReclaimPolicy'), "may not be 'recycle' for a hostPath mount of '/'");
   }
   if (local !== undefined) {
     if (local.path === '') errors.required(SPEC.child('local').child('path'));
     noBacksteps(local.path, errors, SPEC.child('local').child('path'));
-    if (spec.nodeAffinity?.required === undefined) errors.required(new Path('metadata').child('annotations'), 'Local volume requires node affinity');
+    if (spec.nodeAffinity?.required === undefined) errors.required(SPEC.child('nodeAffinity'), 'Local volume requires node affinity');
   }
   if (nfs !== undefined) {
     for (const field of ['server', 'path'] as const) if (nfs[field] === '') errors.required(SPEC.child('nfs').child(field));

@@ -1,6 +1,6 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject } from '../../../../types/kubernetes/generated/rbac-v1.ts';
 import { checked, each, same, validateLabelSelector } from './common.ts';
-import { type Errors, Path } from './errors.ts';
+import { type Errors, internalForm, Path } from './errors.ts';
 import { dnsSubdomain, pathSegment } from './formats.ts';
 import { rulesOf } from './kind.ts';
 
@@ -30,7 +30,11 @@ function clusterRole(object: ClusterRole, errors: Errors): void {
   const at = new Path('aggregationRule').child('clusterRoleSelectors');
   const selectors = each(object.aggregationRule.clusterRoleSelectors);
   if (selectors.length === 0) errors.required(at, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
-  selectors.forEach((selector, n) => validateLabelSelector(selector, errors, at.index(n)));
+  selectors.forEach((selector, n) => {
+    const before = errors.list.length;
+    validateLabelSelector(selector, errors, at.index(n));
+    if (errors.list.length > before) errors.invalid(at.index(n), null, 'invalid label selector.');
+  });
 }
 
 function validateBinding(binding: RoleBinding | ClusterRoleBinding, kinds: readonly string[], namespaced: boolean, errors: Errors): void {
@@ -55,7 +59,7 @@ function validateSubject(subject: Subject, namespaced: boolean, errors: Errors, 
 }
 
 function sameRef(now: RoleBinding | ClusterRoleBinding, old: RoleBinding | ClusterRoleBinding, errors: Errors): void {
-  if (!same(now.roleRef, old.roleRef)) errors.invalid(REF, now.roleRef, 'cannot change roleRef');
+  if (!same(now.roleRef, old.roleRef)) errors.invalid(REF, internalForm(now.roleRef, { APIGroup: null, Kind: null, Name: null }), 'cannot change roleRef');
 }
 
 const roleBinding = (binding: RoleBinding, errors: Errors): void => validateBinding(binding, ['Role', 'ClusterRole'], true, errors);

@@ -16,9 +16,15 @@ const isHeadless = (spec: ServiceSpec): boolean => each(spec.clusterIPs).length 
 const isOutside = (spec: ServiceSpec): boolean => spec.type === 'LoadBalancer' || spec.type === 'NodePort' || (spec.type === 'ClusterIP' && each(spec.externalIPs).length > 0);
 const needsHealthCheck = (spec: ServiceSpec): boolean => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
 
+/** clusterIP and clusterIPs say one thing twice. A new Service may give the first alone: what is missing is filled in when addresses are allotted. */
+function settled(spec: ServiceSpec): ServiceSpec {
+  const { clusterIP = '' } = spec;
+  return clusterIP !== '' && each(spec.clusterIPs).length === 0 ? { ...spec, clusterIPs: [clusterIP] } : spec;
+}
+
 /** @param old undefined for a new Service */
 function validateSpec(service: Service, old: Service | undefined, errors: Errors): void {
-  const spec = service.spec ?? {};
+  const spec = old === undefined ? settled(service.spec ?? {}) : service.spec ?? {};
   const ports = each(spec.ports);
   const type = spec.type ?? '';
   const headless = isHeadless(spec);

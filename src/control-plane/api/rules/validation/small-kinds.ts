@@ -5,7 +5,7 @@ import type { PodDisruptionBudget } from '../../../../types/kubernetes/generated
 import type { PriorityClass } from '../../../../types/kubernetes/generated/scheduling-v1.ts';
 import type { StorageClass } from '../../../../types/kubernetes/generated/storage-v1.ts';
 import { immutable, nonNegative, requiredName, validateLabelSelector, validQualifiedName } from './common.ts';
-import { type Errors, Path } from './errors.ts';
+import { type Errors, internalForm, Path } from './errors.ts';
 import { byteLength, dnsLabel, pathSegment } from './formats.ts';
 import { rulesOf } from './kind.ts';
 import { validatePodTemplate } from './pod/spec.ts';
@@ -16,14 +16,9 @@ const HIGHEST_PRIORITY = 1_000_000_000;
 const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = { 'system-node-critical': 2_000_001_000, 'system-cluster-critical': 2_000_000_000 };
 
 function validateLease(lease: Lease, errors: Errors): void {
-  const { leaseDurationSeconds: seconds, leaseTransitions: transitions, strategy, preferredHolder = '' } = lease.spec ?? {};
+  const { leaseDurationSeconds: seconds, leaseTransitions: transitions } = lease.spec ?? {};
   if (seconds !== undefined && seconds <= 0) errors.invalid(SPEC.child('leaseDurationSeconds'), seconds, 'must be greater than 0');
   nonNegative(transitions, errors, SPEC.child('leaseTransitions'));
-  if (strategy !== undefined) {
-    if (strategy.includes('/')) validQualifiedName(strategy, errors, SPEC.child('strategy').child('strategy'));
-    else if (strategy !== 'OldestEmulationVersion') errors.notSupported(SPEC.child('strategy').child('strategy'), strategy, ['OldestEmulationVersion']);
-  }
-  if (preferredHolder !== '' && (strategy ?? '') === '') errors.forbidden(SPEC.child('preferredHolder'), 'may only be specified if `strategy` is defined');
 }
 
 export const LEASE = rulesOf<Lease>({ create: validateLease, update: (lease, _old, errors) => validateLease(lease, errors) });
@@ -49,7 +44,7 @@ export const PRIORITY_CLASS = rulesOf<PriorityClass>({
 function validateBudget(budget: PodDisruptionBudget, errors: Errors): void {
   const spec = budget.spec ?? {};
   const { minAvailable, maxUnavailable, unhealthyPodEvictionPolicy: policy } = spec;
-  if (minAvailable !== undefined && maxUnavailable !== undefined) errors.invalid(SPEC, spec, 'minAvailable and maxUnavailable cannot be both set');
+  if (minAvailable !== undefined && maxUnavailable !== undefined) errors.invalid(SPEC, internalForm(spec, { MinAvailable: null, Selector: null, MaxUnavailable: null, UnhealthyPodEvictionPolicy: null }), 'minAvailable and maxUnavailable cannot be both set');
   for (const [field, value] of [['minAvailable', minAvailable], ['maxUnavailable', maxUnavailable]] as const) {
     if (value === undefined) continue;
     validIntOrPercent(value, errors, SPEC.child(field));

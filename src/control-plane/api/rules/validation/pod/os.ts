@@ -9,8 +9,8 @@ const CONTEXT = ['appArmorProfile', 'seLinuxOptions', 'seccompProfile', 'capabil
 /** What fits the operating system that the pod names. */
 export function validateOs(spec: PodSpec, errors: Errors, path: Path): void {
   const name = spec.os!.name;
-  if (name === '') return errors.required(path.child('os').child('name'), 'cannot be empty');
-  if (name !== 'linux' && name !== 'windows') return errors.notSupported(path.child('os').child('name'), name, ['linux', 'windows']);
+  if (name === '') return errors.required(path.child('os').child('name'));
+  if (name !== 'linux' && name !== 'windows') return errors.notSupported(path.child('os'), name, ['linux', 'windows']);
   const context = spec.securityContext;
   const containers = (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) => each(spec[list]).map((container, n) => ({ container, at: path.child(list).index(n) })));
   if (name === 'linux') {

@@ -5,6 +5,7 @@ import { type Errors, Path } from '../errors.ts';
 import { dnsSubdomain, inRange } from '../formats.ts';
 import { rulesOf } from '../kind.ts';
 import { differences } from './differences.ts';
+import { validateNarrowing, withoutNarrowing } from './gated.ts';
 import { validateTolerations } from './scheduling.ts';
 import { validatePodAnnotations, validatePodSpec } from './spec.ts';
 
@@ -58,31 +59,35 @@ function update(pod: Pod, old: Pod, errors: Errors): void {
   for (const list of ['containers', 'initContainers'] as const) {
     if (each(spec[list]).length !== each(before[list]).length) return errors.forbidden(SPEC.child(list), 'pod updates may not add or remove containers');
   }
-  validateDeadline(spec.activeDeadlineSeconds, before.activeDeadlineSeconds, errors);
+  if (!deadlineMayBecome(spec.activeDeadlineSeconds, before.activeDeadlineSeconds, errors)) return;
   validateAddedTolerations(spec, before, errors);
   const gates = each(before.schedulingGates).map(({ name }) => name);
   each(spec.schedulingGates).forEach(({ name }, n) => {
     if (!gates.includes(name)) errors.forbidden(SPEC.child('schedulingGates').index(n).child('name'), `only deletion is allowed, but found new scheduling gate '${name}'`);
   });
   if (same(spec, before)) return;
+  if (gates.length > 0) validateNarrowing(spec, before, errors, SPEC);
   const masked = mask(spec, before);
   if (!sameSpec(masked, before)) errors.forbidden(SPEC, `pod updates may not change fields other than ${CHANGEABLE}\n${differences(before, masked)}`);
 }
 
-function validateDeadline(value: number | undefined, before: number | undefined, errors: Errors): void {
+/** @returns false when nothing else is to be looked at, as upstream has it */
+function deadlineMayBecome(value: number | undefined, before: number | undefined, errors: Errors): boolean {
   const path = SPEC.child('activeDeadlineSeconds');
   if (value === undefined) {
     if (before !== undefined) errors.invalid(path, null, 'must not update from a positive integer to nil value');
-    return;
+    return true;
   }
+  const faults = errors.list.length;
   if (value < 0 || value > MAX_INT32) errors.invalid(path, value, inRange(0, MAX_INT32));
-  if (before !== undefined && before < value) errors.invalid(path, value, 'must be less than or equal to previous value');
+  else if (before !== undefined && before < value) errors.invalid(path, value, 'must be less than or equal to previous value');
+  return errors.list.length === faults;
 }
 
 function validateAddedTolerations(spec: PodSpec, before: PodSpec, errors: Errors): void {
   for (const { tolerationSeconds: _, ...old } of each(before.tolerations)) {
     if (!each(spec.tolerations).some(({ tolerationSeconds: __, ...now }) => same(now, old))) {
-      errors.forbidden(SPEC.child('tolerations'), 'existing toleration can not be modified except its tolerationSeconds');
+      return errors.forbidden(SPEC.child('tolerations'), 'existing toleration can not be modified except its tolerationSeconds');
     }
   }
   validateTolerations(spec.tolerations, errors, SPEC.child('tolerations'));
@@ -90,22 +95,13 @@ function validateAddedTolerations(spec: PodSpec, before: PodSpec, errors: Errors
 
 /** The spec with the old values where new ones are allowed. */
 function mask(spec: PodSpec, before: PodSpec): PodSpec {
-  const gated = each(before.schedulingGates).length > 0;
   const images = (list: 'containers' | 'initContainers'): PodSpec['containers'] => each(spec[list]).map((container, n) => ({ ...container, image: before[list]![n]!.image! }));
   const grace = (before.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1 ? before.terminationGracePeriodSeconds : spec.terminationGracePeriodSeconds;
-  const affinity = gated && !sameOrEmpty(spec.affinity?.nodeAffinity, before.affinity?.nodeAffinity)
-    ? { ...spec.affinity, ...(before.affinity?.nodeAffinity !== undefined && { nodeAffinity: before.affinity.nodeAffinity }) } : spec.affinity;
   const masked = {
-    ...spec, containers: images('containers'), ...(spec.initContainers !== undefined && { initContainers: images('initContainers') }),
-    activeDeadlineSeconds: before.activeDeadlineSeconds, schedulingGates: before.schedulingGates, tolerations: before.tolerations, terminationGracePeriodSeconds: grace, affinity,
-    nodeSelector: gated && addsOnly(spec.nodeSelector, before.nodeSelector) ? before.nodeSelector : spec.nodeSelector,
+    ...(each(before.schedulingGates).length > 0 ? withoutNarrowing(spec, before) : spec), containers: images('containers'), ...(spec.initContainers !== undefined && { initContainers: images('initContainers') }),
+    activeDeadlineSeconds: before.activeDeadlineSeconds, schedulingGates: before.schedulingGates, tolerations: before.tolerations, terminationGracePeriodSeconds: grace,
   };
   return Object.fromEntries(Object.entries(masked).filter(([, value]) => value !== undefined)) as unknown as PodSpec;
-}
-
-/** A gated pod may be narrowed to fewer nodes, not widened. */
-function addsOnly(now: PodSpec['nodeSelector'], before: PodSpec['nodeSelector']): boolean {
-  return Object.entries(before ?? {}).every(([key, value]) => now?.[key] === value);
 }
 
 function sameSpec(a: PodSpec, b: PodSpec): boolean {

@@ -1,9 +1,14 @@
 import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from '../../../../../types/kubernetes/generated/core-v1.ts';
 import { each, relativePath } from '../common.ts';
-import type { Errors, Path } from '../errors.ts';
+import { type Errors, internalForm, type Path } from '../errors.ts';
 import { unixId } from '../formats.ts';
 
 const PROFILE_TYPES = ['Localhost', 'RuntimeDefault', 'Unconfined'];
+const PROFILE = { Type: null, LocalhostProfile: null };
+const CONTEXT = {
+  Capabilities: { Add: null, Drop: null }, Privileged: null, SELinuxOptions: { User: null, Role: null, Type: null, Level: null }, WindowsOptions: null, RunAsUser: null, RunAsGroup: null, RunAsNonRoot: null,
+  ReadOnlyRootFilesystem: null, AllowPrivilegeEscalation: null, ProcMount: null, SeccompProfile: PROFILE, AppArmorProfile: PROFILE,
+};
 const SYSCTL = /^(?:[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?$/;
 const SYSCTL_TOLD = '^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$';
 const NET_SYSCTLS = 'net.';
@@ -27,8 +32,8 @@ export function validateSecurityContext(context: SecurityContext | undefined, ho
   }
   validateSeccomp(context.seccompProfile, errors, path.child('seccompProfile'));
   if (context.allowPrivilegeEscalation === false) {
-    if (privileged === true) errors.invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true');
-    if (each(context.capabilities?.add).includes('CAP_SYS_ADMIN')) errors.invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN');
+    if (privileged === true) errors.invalid(path, internalForm(context, CONTEXT), 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true');
+    if (each(context.capabilities?.add).includes('CAP_SYS_ADMIN')) errors.invalid(path, internalForm(context, CONTEXT), 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN');
   }
   validateAppArmor(context.appArmorProfile, errors, path.child('appArmorProfile'));
 }
@@ -41,7 +46,7 @@ function validateSeccomp(profile: SeccompProfile | undefined, errors: Errors, pa
   if (profile.type === 'Localhost') {
     if (local === undefined) errors.required(path.child('localhostProfile'), 'must be set when seccomp type is Localhost');
     else relativePath(local, errors, path.child('localhostProfile'));
-  } else if (local !== undefined) errors.invalid(path.child('localhostProfile'), profile, 'can only be set when seccomp type is Localhost');
+  } else if (local !== undefined) errors.invalid(path.child('localhostProfile'), internalForm(profile, PROFILE), 'can only be set when seccomp type is Localhost');
 }
 
 function validateAppArmor(profile: AppArmorProfile | undefined, errors: Errors, path: Path): void {
@@ -74,7 +79,7 @@ export function validatePodSecurityContext(spec: PodSpec, errors: Errors, path: 
   validateSeccomp(context.seccompProfile, errors, path.child('seccompProfile'));
   validateAppArmor(context.appArmorProfile, errors, path.child('appArmorProfile'));
   if (supplementalGroupsPolicy !== undefined && !['Merge', 'Strict'].includes(supplementalGroupsPolicy)) errors.notSupported(path.child('supplementalGroupsPolicy'), supplementalGroupsPolicy, ['Merge', 'Strict']);
-  if (seLinuxChangePolicy !== undefined && !['MountOption', 'Recursive'].includes(seLinuxChangePolicy)) errors.notSupported(path.child('seLinuxChangePolicy'), seLinuxChangePolicy, ['MountOption', 'Recursive']);
+  if (seLinuxChangePolicy !== undefined && seLinuxChangePolicy !== 'Recursive') errors.notSupported(path.child('seLinuxChangePolicy'), seLinuxChangePolicy, ['Recursive']);
 }
 
 function validateSysctls(sysctls: NonNullable<PodSecurityContext['sysctls']>, spec: PodSpec, errors: Errors, path: Path): void {

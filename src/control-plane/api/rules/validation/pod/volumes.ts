@@ -28,7 +28,7 @@ const SOURCES: Readonly<Partial<Record<Source, Check>>> = {
     if (emptyDir!.sizeLimit !== undefined && compareQuantities(emptyDir!.sizeLimit, '0') < 0) errors.forbidden(path.child('sizeLimit'), 'SizeLimit field must be a valid resource quantity');
   },
   hostPath: ({ hostPath }, errors, path) => {
-    if (hostPath!.path === '') errors.required(path.child('path'));
+    if (hostPath!.path === '') return errors.required(path.child('path'));
     noBacksteps(hostPath!.path, errors, path.child('path'));
     if (hostPath!.type !== undefined && !HOST_PATH_TYPES.includes(hostPath!.type)) errors.notSupported(path.child('type'), hostPath!.type, HOST_PATH_TYPES);
   },
@@ -114,7 +114,7 @@ const TOLD: Readonly<Partial<Record<Source, string>>> = { gcePersistentDisk: 'pe
 const TOLD_TWICE: Readonly<Partial<Record<Source, string>>> = { cephfs: 'cephFS', downwardAPI: 'downwarAPI' };
 
 export function validateDriverName(name: string, errors: Errors, path: Path): void {
-  if (name === '') errors.required(path);
+  if (name === '') return errors.required(path);
   if (name.length > 63) errors.tooLong(path, 63);
   errors.invalidEach(path, name, dnsSubdomain(name.toLowerCase()));
 }

@@ -1,0 +1,51 @@
+import type { RecordedCase } from './case.ts';
+import { create, tryCreate, tryPut } from './steps.ts';
+
+type Spec = Record<string, unknown>;
+const apps = '/apis/apps/v1/namespaces/{ns}';
+const batch = '/apis/batch/v1/namespaces/{ns}';
+const template = (spec: Spec = {}, labels: Spec = { a: 'b' }): Spec => ({ metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }], ...spec } });
+const selector = { matchLabels: { a: 'b' } };
+const named = (spec: Spec, metadata: Spec = {}): unknown => ({ metadata: { name: 'w', ...metadata }, spec });
+const workload = (spec: Spec = {}, metadata: Spec = {}): unknown => named({ selector, template: template(), ...spec }, metadata);
+const job = (spec: Spec = {}, metadata: Spec = {}): unknown => named({ template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } }, ...spec }, metadata);
+const cron = (spec: Spec = {}, metadata: Spec = {}): unknown => named({ schedule: '* * * * *', jobTemplate: { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } } } }, ...spec }, metadata);
+const failure = (rule: Spec): unknown => job({ podFailurePolicy: { rules: [rule] } });
+const success = (rule: Spec): unknown => job({ completionMode: 'Indexed', completions: 5, successPolicy: { rules: [rule] } });
+const claim = (spec: Spec = {}, name = 'd'): Spec => ({ metadata: { name }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...spec } });
+
+export const WORKLOAD_CASES: readonly RecordedCase[] = [
+  { name: 'deployments', steps: [
+    ...[workload(), workload({ strategy: { type: 'Recreate' } }), workload({ strategy: { type: 'Recreate', rollingUpdate: {} } }), workload({ strategy: { type: 'Odd' } }), workload({ strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 0 } } }), workload({ strategy: { rollingUpdate: { maxSurge: 'x', maxUnavailable: '101%' } } }), workload({ strategy: { rollingUpdate: { maxSurge: -1, maxUnavailable: '50' } } }),
+      workload({ replicas: -1, minReadySeconds: -1, revisionHistoryLimit: -1, progressDeadlineSeconds: -1 }), workload({ minReadySeconds: 600 }), named({}), workload({ selector: {} }), workload({ selector: { matchLabels: { x: 'y' } } }), workload({ selector: { matchExpressions: [{ key: 'a', operator: 'Odd' }] } }), workload({ template: template({ restartPolicy: 'Never', activeDeadlineSeconds: 5 }) }), workload({ template: template({ containers: [] }) }), workload({ template: template({}, { a: 'b', 'c d': 'e' }) }),
+      workload({ template: { ...template(), metadata: { labels: { a: 'b' }, annotations: { 'a b': 'x' } } } }), workload({ template: template({ containers: [{ name: 'c', image: 'i', resources: { limits: { cpu: '1' } } }], ephemeralContainers: [{ name: 'e', image: 'i' }], nodeName: 'A' }) })].map((body) => tryCreate(`${apps}/deployments`, body)),
+    create(`${apps}/deployments`, workload()), tryPut(`${apps}/deployments/w`, workload({ selector: { matchLabels: { a: 'c' } }, template: template({}, { a: 'c' }) })), tryPut(`${apps}/deployments/w`, workload({ replicas: 5 })), tryPut(`${apps}/deployments/w`, workload({}, { annotations: { x: 'y' } })), tryPut(`${apps}/deployments/w`, workload({}, { labels: { x: 'y' } })),
+    { method: 'PATCH', path: `${apps}/deployments/w/status`, type: 'merge', body: { status: { replicas: 1, readyReplicas: 2, availableReplicas: 3, updatedReplicas: -1 } }, dryRun: true }, { method: 'PATCH', path: `${apps}/deployments/w`, type: 'merge', body: { metadata: { uid: 'x' } }, dryRun: true },
+    { method: 'PATCH', path: `${apps}/deployments/w/scale`, type: 'merge', body: { spec: { replicas: -1 } }, dryRun: true },
+  ] },
+  { name: 'replica sets and controllers', steps: [
+    ...[workload(), workload({ replicas: -1, selector: { matchLabels: { x: 'y' } } }), named({ template: template() }), workload({ template: template({ restartPolicy: 'OnFailure' }) })].map((body) => tryCreate(`${apps}/replicasets`, body)),
+    ...[named({ template: template() }), named({ selector: { x: 'y' }, template: template(), replicas: -1, minReadySeconds: -1 }), named({}), named({ selector: { a: 'b' }, template: template({ restartPolicy: 'Never', activeDeadlineSeconds: 1 }) })].map((body) => tryCreate('/api/v1/namespaces/{ns}/replicationcontrollers', body)),
+    ...[{ revision: 1, data: {} }, { revision: -1 }, { revision: 1, data: [] }].map((rest) => tryCreate(`${apps}/controllerrevisions`, { metadata: { name: 'r' }, ...rest })),
+  ] },
+  { name: 'daemon sets', steps: [
+    ...[workload(), workload({ updateStrategy: { type: 'OnDelete' } }), workload({ updateStrategy: { type: 'Odd' } }), workload({ updateStrategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } } }), workload({ updateStrategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 0 } } }), workload({ updateStrategy: { rollingUpdate: { maxSurge: '110%', maxUnavailable: 'x' } } }), workload({ selector: {}, minReadySeconds: -1, revisionHistoryLimit: -1 }), named({ template: template() }), workload({ template: template({ restartPolicy: 'Never' }) })].map((body) => tryCreate(`${apps}/daemonsets`, body)),
+    create(`${apps}/daemonsets`, workload()), tryPut(`${apps}/daemonsets/w`, workload({ selector: { matchLabels: { x: 'y' } }, template: template({}, { x: 'y' }) })), tryPut(`${apps}/daemonsets/w`, workload({ minReadySeconds: 4 })),
+  ] },
+  { name: 'stateful sets', steps: [
+    ...[workload({ serviceName: 's' }), workload({ serviceName: 'A' }), workload({ podManagementPolicy: 'Odd', updateStrategy: { type: 'Odd' } }), workload({ updateStrategy: { type: 'OnDelete', rollingUpdate: { partition: 1 } } }), workload({ updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: -1 } } }), workload({ volumeClaimTemplates: [claim()] }), workload({ volumeClaimTemplates: [claim({ accessModes: [], resources: {} }, '')] }), workload({ volumeClaimTemplates: [claim()], template: template({ containers: [{ name: 'c', image: 'i', volumeMounts: [{ name: 'd', mountPath: '/d' }, { name: 'e', mountPath: '/e' }] }], hostname: 'A' }) }),
+      workload({ replicas: -1, ordinals: { start: -1 }, persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Odd' } }), named({}), workload({ template: template({ restartPolicy: 'Never', activeDeadlineSeconds: 5 }) })].map((body) => tryCreate(`${apps}/statefulsets`, body)),
+    create(`${apps}/statefulsets`, workload({ serviceName: 's' })), tryPut(`${apps}/statefulsets/w`, workload({ serviceName: 't' })), tryPut(`${apps}/statefulsets/w`, workload({ serviceName: 's', replicas: 4, minReadySeconds: 3 })), tryPut(`${apps}/statefulsets/w`, workload({ serviceName: 's', podManagementPolicy: 'Parallel' })), tryPut(`${apps}/statefulsets/w`, workload({ serviceName: 's', volumeClaimTemplates: [claim()] })),
+  ] },
+  { name: 'jobs', steps: [
+    ...[job(), job({ parallelism: 3 }), job({ completions: 3, backoffLimit: 0 }), job({ parallelism: -1, completions: -1, activeDeadlineSeconds: -1, backoffLimit: -1, ttlSecondsAfterFinished: -1 }), job({ completionMode: 'Indexed' }), job({ completionMode: 'Odd' }), job({ completionMode: 'Indexed', completions: 3, parallelism: 200000 }), job({ maxFailedIndexes: 3 }), job({ backoffLimitPerIndex: 3 }), job({ completionMode: 'Indexed', completions: 3, backoffLimitPerIndex: 1, maxFailedIndexes: 5 }), job({ managedBy: 'x' }), job({ managedBy: 'a.b/c' }), job({ selector: { matchLabels: { x: 'y' } } }),
+      job({ manualSelector: true }), job({ manualSelector: true, selector, template: template({ restartPolicy: 'Never' }) }), job({ template: { spec: { containers: [{ name: 'c', image: 'i' }] } } }), job({ template: template({ restartPolicy: 'Odd' }) }), job({ template: template({ restartPolicy: 'Never' }, { 'job-name': 'other' }) }), failure({}), failure({ action: 'Odd' }), failure({ action: 'FailIndex', onExitCodes: { operator: 'In', values: [0, 3, 2, 2] } }), failure({ action: 'Ignore', onExitCodes: { operator: 'Odd', values: [], containerName: 'x' }, onPodConditions: [{ type: 'a b', status: 'Odd' }] }), failure({ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget' }] }),
+      success({}), success({ succeededIndexes: '0-2,4', succeededCount: 4 }), success({ succeededIndexes: '3,1' }), success({ succeededIndexes: 'x' }), success({ succeededIndexes: '1-9' }), success({ succeededCount: 9 }), job({ successPolicy: { rules: [] } }), job({ completionMode: 'Indexed', completions: 1, successPolicy: { rules: [] } }), job({ podReplacementPolicy: 'Odd' }), job({ completionMode: 'Indexed', completions: 10 }, { name: `${'a'.repeat(62)}` })].map((body) => tryCreate(`${batch}/jobs`, body)),
+    create(`${batch}/jobs`, job({ suspend: true })), { method: 'PATCH', path: `${batch}/jobs/w`, type: 'merge', body: { spec: { completions: 5 } }, dryRun: true }, { method: 'PATCH', path: `${batch}/jobs/w`, type: 'merge', body: { spec: { parallelism: 5, template: { spec: { nodeSelector: { a: 'b' } } } } }, dryRun: true }, { method: 'PATCH', path: `${batch}/jobs/w`, type: 'merge', body: { spec: { template: { spec: { dnsPolicy: 'Default' } } } }, dryRun: true },
+    { method: 'PATCH', path: `${batch}/jobs/w/status`, type: 'merge', body: { status: { active: -1, ready: 3, conditions: [{ type: 'Complete', status: 'True' }, { type: 'Failed', status: 'True' }] } }, dryRun: true },
+  ] },
+  { name: 'cron jobs', steps: [
+    ...[cron(), cron({ schedule: '' }), cron({ schedule: '* * * *' }), cron({ schedule: '61 * * * *' }), cron({ schedule: '@daily' }), cron({ schedule: '@odd' }), cron({ schedule: '@every 5m' }), cron({ schedule: 'a * * * *' }), cron({ schedule: '5-1 * * * *' }), cron({ schedule: '*/0 * * * *' }), cron({ schedule: '0 0 * JAN MON-FRI' }), cron({ schedule: 'TZ=UTC * * * * *' }), cron({ schedule: '1-2-3 * * * *' }), cron({ schedule: '* * 0 * *' }), cron({ schedule: '1/2/3 * * * *' }), cron({ schedule: '* 24 * * *' }),
+      cron({ timeZone: '' }), cron({ timeZone: 'Mars/Crater' }), cron({ timeZone: 'Local' }), cron({ timeZone: 'Europe/Berlin' }), cron({ concurrencyPolicy: 'Odd', startingDeadlineSeconds: -1, successfulJobsHistoryLimit: -1, failedJobsHistoryLimit: -1 }), cron({}, { name: 'a'.repeat(53) }), cron({ jobTemplate: { spec: { selector, manualSelector: true, template: template() } } }), named({})].map((body) => tryCreate(`${batch}/cronjobs`, body)),
+  ] },
+];
