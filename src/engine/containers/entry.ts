@@ -1,4 +1,5 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, unlink, writeFile } from 'node:fs/promises';
+import { isErrno } from '../../lib/errors.ts';
 import type { Undo } from '../../lib/undo.ts';
 import type { Endpoint } from '../network/network.ts';
 import type { ExitStatus, RuntimeContainer } from '../runtime/runtime.ts';
@@ -161,15 +162,17 @@ export class Entry {
   }
 
   async makeFolders(): Promise<void> {
-    await mkdir(this.bundle, { recursive: true, mode: 0o710 });
-    if (this.spec.rootfs === undefined) await mkdir(this.rootfs, { mode: 0o755 });
+    await mkdir(this.folder, { mode: 0o711 });
+    await Promise.all([mkdir(this.bundle, { mode: 0o710 }), this.spec.rootfs === undefined ? mkdir(this.rootfs, { mode: 0o755 }) : undefined]);
   }
 
   /** After this, and a crash, the container is not there any more. What else its folder holds can go later. */
   async forget(): Promise<void> {
     this.removed = true;
     await this.#saving;
-    await rm(`${this.folder}/container.json`, { force: true });
+    await unlink(`${this.folder}/container.json`).catch((error: unknown) => {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    });
   }
 
   wait(condition: Waiter['condition'], signal?: AbortSignal): Promise<ExitStatus> {

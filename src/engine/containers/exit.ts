@@ -34,7 +34,10 @@ async function onExit(context: Context, entry: Entry, runtime: RuntimeContainer,
     context.emit(entry, 'die', { exitCode: String(status.code), execDuration: String(Math.max(0, Math.floor((status.finishedMs - startedMs) / 1000))) });
     // On disk before anybody is told: an exit code that was seen is never lost.
     const gone = entry.spec.autoRemove && !again;
-    if (!gone) await entry.save();
+    if (!gone) await entry.save().catch((error: unknown) => {
+      // The supervisor's file still has the code: the next daemon reads it there.
+      context.logger.error('the state of a container was not written', { container: entry.short, error: messageOf(error) });
+    });
     entry.tidying = tidyAfter(context, entry, runtime, endpoints);
     context.background(`tidying ${entry.short}`, entry.tidying);
     if (gone) await removeEntry(context, entry, { volumes: true });
@@ -58,15 +61,15 @@ function wantsRestart(entry: Entry, status: ExitStatus): boolean {
   return limit === 0 || entry.state.restartCount < limit;
 }
 
-/** Starts the container again after its back-off. @param ranMs how long the last run was */
-export function scheduleRestart(context: Context, entry: Entry, ranMs: number): void {
+/** Starts the container again after its back-off. @param ranMs how long the last run was @param counts false for a start that follows the daemon's, not a failure */
+export function scheduleRestart(context: Context, entry: Entry, ranMs: number, counts = true): void {
   if (ranMs >= GOOD_RUN_MS) entry.quickExits = 0;
   const delay = Math.min(FIRST_DELAY_MS * 2 ** entry.quickExits++, LONGEST_DELAY_MS);
   const cancel = context.clock.after(delay, () => {
     entry.cancelRestart = undefined;
     context.background(`restarting ${entry.short}`, entry.exclusive(async () => {
       if (entry.removed || entry.state.status !== 'restarting' || entry.state.stoppedByUser) return;
-      entry.change({ restartCount: entry.state.restartCount + 1 });
+      if (counts) entry.change({ restartCount: entry.state.restartCount + 1 });
       try {
         await context.startAgain(entry);
       } catch (error) {

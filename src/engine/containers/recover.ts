@@ -78,7 +78,7 @@ async function settle(context: Context, entry: Entry, runtime: RuntimeContainer 
   if (status === 'created') return;
   if (name === 'always' || (name === 'unless-stopped' && !entry.state.stoppedByUser) || status === 'restarting') {
     entry.change({ status: 'restarting', stoppedByUser: false });
-    scheduleRestart(context, entry, 0);
+    scheduleRestart(context, entry, 0, status === 'restarting');
   }
 }
 

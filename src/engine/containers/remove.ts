@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises';
 import { LongshoreError, isCode, messageOf } from '../../lib/errors.ts';
+import { removeTree } from '../runtime/remove-tree.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './entry.ts';
 
@@ -21,7 +21,7 @@ async function removeRemains(context: Context, entry: Entry, volumes: boolean): 
   await entry.tidying;
   await context.images.snapshots.remove(entry.id);
   await entry.releaseImage?.();
-  await rm(entry.folder, { recursive: true, force: true });
+  await removeTree(entry.folder);
   if (volumes) await removeAnonymousVolumes(context, entry);
 }
 

@@ -146,7 +146,7 @@ export function aliasesOf(entry: Entry, aliases: readonly string[] = []): string
   return [...new Set([entry.name, entry.short, ...aliases])];
 }
 
-/** The files that are bind-mounted over /etc's; written once more when addresses are known. */
+/** The files that are bind-mounted over /etc's. */
 async function writeEtcFiles(entry: Entry, hostname: string, network: NetworkSetUp): Promise<{ source: string; target: string }[]> {
   const { folder, spec } = entry;
   if (spec.owner === 'build' && spec.network.mode === 'none') return [];
@@ -158,21 +158,19 @@ async function writeEtcFiles(entry: Entry, hostname: string, network: NetworkSet
   const writes: Promise<void>[] = [];
   if (network.hostnamePath === undefined) writes.push(writeFile(files['/etc/hostname'], `${hostname}\n`));
   if (network.hostsPath === undefined) writes.push(writeFile(files['/etc/hosts'], ''));
-  if (network.resolvConfPath === undefined) writes.push(writeFile(files['/etc/resolv.conf'], ''));
+  if (network.resolvConfPath === undefined) {
+    const mode = spec.network.mode !== 'networks' ? 'never' : spec.network.endpoints.some((endpoint) => endpoint.embeddedDns === true) ? 'always' : 'for-want-of-others';
+    writes.push(hostResolvConf().then((host) => writeFile(files['/etc/resolv.conf'], resolvConf(spec.dns, host, mode))));
+  }
   await Promise.all(writes);
   return Object.entries(files).map(([target, source]) => ({ source, target }));
 }
 
+/** /etc/hosts, now that addresses are known. */
 async function finishEtcFiles(entry: Entry, hostname: string, network: NetworkSetUp, endpoints: readonly Endpoint[], links: readonly string[]): Promise<void> {
   const { folder, spec } = entry;
-  const writes: Promise<void>[] = [];
   // Written in place: the container has the very file mounted.
-  if (network.hostsPath === undefined) writes.push(writeFile(`${folder}/hosts`, hostsFile(spec, hostname, endpoints, links)));
-  if (network.resolvConfPath === undefined) {
-    const mode = spec.network.mode !== 'networks' ? 'never' : spec.network.endpoints.some((endpoint) => endpoint.embeddedDns === true) ? 'always' : 'for-want-of-others';
-    writes.push(hostResolvConf().then((host) => writeFile(`${folder}/resolv.conf`, resolvConf(spec.dns, host, mode))));
-  }
-  await Promise.all(writes);
+  if (network.hostsPath === undefined) await writeFile(`${folder}/hosts`, hostsFile(spec, hostname, endpoints, links));
 }
 
 /** Lines of /etc/hosts for legacy links. @throws `conflict` for one whose container doesn't run */

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { LongshoreError, messageOf } from '../../lib/errors.ts';
+import { LongshoreError, isErrno, messageOf } from '../../lib/errors.ts';
 import type { ErrorCode } from '../../lib/errors.ts';
 
 const STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -10,12 +10,14 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 
 /** The HTTP status of any thrown value. Docker's API has 500 where nothing else fits. */
 export function statusOf(error: unknown): number {
+  if (isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')) return STATUS.exhausted;
   return error instanceof LongshoreError ? STATUS[error.code] : 500;
 }
 
 /** The message for users, with what they can do next where the error knows. */
 export function textOf(error: unknown): string {
   const message = messageOf(error);
+  if (isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')) return `${message}\nFree some space: docker system prune.`;
   return error instanceof LongshoreError && error.remedy !== undefined ? `${message}\n${error.remedy}` : message;
 }
 

@@ -1,4 +1,4 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { kill as killProcess } from 'node:process';
 import type { Cgroups, Spawner } from '../../host/host.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -6,8 +6,10 @@ import { LongshoreError, isErrno, messageOf } from '../../lib/errors.ts';
 import { Attachment } from './attach.ts';
 import { reopenLog, resizeTerminal } from './control.ts';
 import { startExec } from './exec.ts';
+import type { Gate } from './gate.ts';
 import { openGate } from './go-fifo.ts';
 import { createFailure } from './messages.ts';
+import { removeTree } from './remove-tree.ts';
 import type { AttachedStreams, ExecOptions, ExecSession, ExitStatus, OciSpec, RuntimeContainer } from './runtime.ts';
 
 const SIGKILL = 9;
@@ -33,6 +35,7 @@ export interface ContainerParts {
   readonly execFolder: string;
   /** True for runc and what keeps its state as runc does. */
   readonly opensGate: boolean;
+  readonly gate: Gate;
   readonly host: RuntimeHost;
   readonly clock: Clock;
 }
@@ -126,7 +129,7 @@ export class SupervisedContainer implements RuntimeContainer {
 
   async exec(options: ExecOptions): Promise<ExecSession> {
     if (this.#pid === undefined) throw new LongshoreError('conflict', `container ${this.id.slice(0, 12)} is not running`, { object: `container ${this.id.slice(0, 12)}` });
-    return startExec({
+    return this.#parts.gate.through(() => startExec({
       id: this.id,
       supervisor: this.#parts.supervisorPath,
       runtime: this.#parts.runtimePath,
@@ -134,7 +137,7 @@ export class SupervisedContainer implements RuntimeContainer {
       folder: this.#parts.execFolder,
       base: this.#parts.spec['process'] as Readonly<Record<string, unknown>>,
       clock: this.#parts.clock,
-    }, options);
+    }, options));
   }
 
   async remove(): Promise<void> {
@@ -149,7 +152,7 @@ export class SupervisedContainer implements RuntimeContainer {
     }
     // What `runc delete` does for a container that has ended: its cgroups and its state folder.
     if (this.#cgroup !== undefined) await this.#parts.host.cgroups.remove(this.#cgroup);
-    await rm(`${this.#parts.runtimeRoot}/${this.id}`, { recursive: true, force: true });
+    await removeTree(`${this.#parts.runtimeRoot}/${this.id}`);
   }
 
   async #readExit(): Promise<ExitStatus> {

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { kill as killProcess } from 'node:process';
 import type { Clock } from '../../lib/clock.ts';
@@ -7,6 +7,7 @@ import type { Undo } from '../../lib/undo.ts';
 import { Attachment } from './attach.ts';
 import { resizeTerminal } from './control.ts';
 import { execFailure } from './messages.ts';
+import { removeTree } from './remove-tree.ts';
 import type { ExecOptions, ExecSession, ExitStatus } from './runtime.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -30,11 +31,11 @@ export async function startExec(context: ExecContext, options: ExecOptions): Pro
   options.signal?.throwIfAborted();
   const folder = `${context.folder}/${randomUUID().slice(0, 13)}`;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const cleanUp = async (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const cleanUp = (): Promise<void> => removeTree(folder);
   let attachment: Attachment | undefined;
   try {
     await writeFile(`${folder}/process.json`, JSON.stringify(processOf(context.base, options)), { mode: 0o600 });
-    const supervisor = new Supervisor({
+    const supervisor = await Supervisor.start({
       supervisor: context.supervisor,
       runtime: context.runtime,
       runtimeArgs: context.runtimeArgs,
@@ -47,12 +48,10 @@ export async function startExec(context: ExecContext, options: ExecOptions): Pro
       exec: { processFile: `${folder}/process.json` },
     });
     supervisor.go();
-    await supervisor.attachReady();
-    if (supervisor.child.pid !== undefined && supervisor.child.exitCode === null) {
-      attachment = new Attachment(folder, { stdin: options.stdin });
-    }
+    if (await supervisor.attachReady()) attachment = new Attachment(folder, { stdin: options.stdin });
     supervisor.go();
     const report = await supervisor.report();
+    supervisor.release();
     if (report === undefined || report.data < 0 || attachment === undefined) {
       await supervisor.ended;
       throw execFailure(context.id, report?.message ?? supervisor.complaints);

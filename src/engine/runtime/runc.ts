@@ -1,11 +1,14 @@
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../lib/clock.ts';
 import { LongshoreError, isErrno } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
+import { availableParallelism } from 'node:os';
 import { SupervisedContainer } from './container.ts';
 import type { RuntimeHost } from './container.ts';
 import { refuseWorkingDirectory } from './cwd.ts';
+import { Gate } from './gate.ts';
 import { createFailure } from './messages.ts';
+import { removeTree } from './remove-tree.ts';
 import { watchProcess } from './seqpacket.ts';
 import { Supervisor } from './supervisor.ts';
 import type { CreateOptions, OciSpec, Runtime, RuntimeContainer } from './runtime.ts';
@@ -23,6 +26,8 @@ export interface RuncOptions {
   readonly supervisor?: string;
 }
 
+const RUNTIMES_PER_CORE = 4;
+
 /** The oldest runc without the mask and mount races of November 2025 (CVE-2025-31133, -52565, -52881), per release line. */
 const FIXED: readonly (readonly [number, number, number])[] = [[1, 2, 8], [1, 3, 3], [1, 4, 0]];
 
@@ -30,7 +35,11 @@ const FIXED: readonly (readonly [number, number, number])[] = [[1, 2, 8], [1, 3,
 export class RuncRuntime implements Runtime {
   readonly #options: RuncOptions;
   readonly #runtimes: Readonly<Record<string, string>>;
+  /** Until the program is another one. */
+  #probed: { readonly mtimeMs: number; readonly result: Awaited<ReturnType<Runtime['probe']>> } | undefined;
   readonly #found = new Map<string, Promise<string>>();
+  /** More runtimes at once than this only take each other's processor and memory away. */
+  readonly #gate = new Gate(RUNTIMES_PER_CORE * availableParallelism());
 
   constructor(options: RuncOptions) {
     this.#options = options;
@@ -45,6 +54,8 @@ export class RuncRuntime implements Runtime {
   async probe(): Promise<Awaited<ReturnType<Runtime['probe']>>> {
     const name = this.#options.defaultRuntime ?? 'runc';
     const path = await this.#runtimePath(name);
+    const { mtimeMs } = await stat(path);
+    if (this.#probed?.mtimeMs === mtimeMs) return this.#probed.result;
     const { stdout, code, stderr } = await this.#options.host.spawn.run(path, ['--version'], { timeoutMs: 5000 });
     if (code !== 0) throw new LongshoreError('unavailable', `${path} --version failed: ${stderr.trim()}`, { object: name });
     const text = stdout.toString('utf8');
@@ -54,17 +65,24 @@ export class RuncRuntime implements Runtime {
     if (name === 'runc' && lacksFixes(version)) {
       warnings.push(`runc ${version} lacks the fixes of CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881: don't run images that you don't trust, or name a newer runtime`);
     }
-    return { name, path, version, commit, warnings };
+    const result = { name, path, version, commit, warnings };
+    this.#probed = { mtimeMs, result };
+    return result;
   }
 
   async create(options: CreateOptions): Promise<RuntimeContainer> {
+    return this.#gate.through(() => this.#create(options));
+  }
+
+  async #create(options: CreateOptions): Promise<RuntimeContainer> {
     refuseWorkingDirectory((options.spec['process'] as { cwd?: string } | undefined)?.cwd ?? '/');
     const runtimePath = await this.#runtimePath(options.runtime ?? this.#options.defaultRuntime ?? 'runc');
     const supervisorPath = await this.#supervisorPath();
     // What an earlier run of this container left: its exit code would be taken for the new one's.
-    await Promise.all(['attach', 'ctl', 'winsz', 'pid', 'conmon.pid', 'oom', options.id].map((name) => rm(`${options.bundle}/${name}`, { force: true })));
+    const left = await readdir(options.bundle);
+    await Promise.all(['attach', 'ctl', 'winsz', 'pid', 'conmon.pid', 'oom', options.id].filter((name) => left.includes(name)).map((name) => rm(`${options.bundle}/${name}`, { force: true })));
     await writeFile(`${options.bundle}/config.json`, JSON.stringify(options.spec), { mode: 0o600 });
-    const supervisor = new Supervisor({
+    const supervisor = await Supervisor.start({
       supervisor: supervisorPath,
       runtime: runtimePath,
       runtimeArgs: [`--root=${this.#root}`],
@@ -78,7 +96,7 @@ export class RuncRuntime implements Runtime {
       leaveStdinOpen: !options.stdinOnce || options.terminal,
     });
     // conmon writes its own pid only when it forks away, which we don't let it.
-    const noted = supervisor.child.pid === undefined ? undefined : writeFile(`${options.bundle}/conmon.pid`, String(supervisor.child.pid));
+    const noted = writeFile(`${options.bundle}/conmon.pid`, String(supervisor.pid));
     const [report] = await Promise.all([supervisor.report(), noted]);
     if (report === undefined || report.data <= 0) {
       await supervisor.ended;
@@ -126,6 +144,7 @@ export class RuncRuntime implements Runtime {
       supervisorPath,
       runtimeRoot: this.#root,
       execFolder: `${this.#options.folder}/exec`,
+      gate: this.#gate,
       opensGate: /(^|\/)runc$/.test(runtimePath),
       host: this.#options.host,
       clock: this.#options.clock,
@@ -135,7 +154,7 @@ export class RuncRuntime implements Runtime {
   async #removeRemains(id: string, spec: OciSpec): Promise<void> {
     const cgroup = (spec['linux'] as { cgroupsPath?: string } | undefined)?.cgroupsPath;
     if (cgroup !== undefined) await this.#options.host.cgroups.remove(cgroup.replace(/^\//, ''));
-    await rm(`${this.#root}/${id}`, { recursive: true, force: true });
+    await removeTree(`${this.#root}/${id}`);
   }
 
   #runtimePath(name: string): Promise<string> {

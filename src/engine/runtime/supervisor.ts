@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
-import { LongshoreError, isErrno } from '../../lib/errors.ts';
+import type { Socket } from 'node:net';
+import { LongshoreError, isErrno, messageOf } from '../../lib/errors.ts';
+import { spawnSupervisor } from './spawn.ts';
+import type { Spawned } from './spawn.ts';
 
 /**
  * conmon, the supervisor: one small C process per container (about 1 MiB) that outlives the daemon. It starts the OCI runtime,
@@ -33,79 +33,75 @@ interface Report {
 
 /** conmon as our child. Only the reports' pipes bind it to us; it goes on when we end. */
 export class Supervisor {
-  readonly child: ChildProcess;
+  readonly pid: number;
   /** Resolves when conmon itself has ended. */
   readonly ended: Promise<void>;
+  readonly #attachPipe: Socket | undefined;
+  readonly #startPipe: Socket | undefined;
   readonly #reports: Report[] = [];
   readonly #waiting: ((report: Report | undefined) => void)[] = [];
   #reportsClosed = false;
   #stderr = '';
-  #spawnError: Error | undefined;
 
-  constructor(options: SupervisorOptions) {
+  private constructor(spawned: Spawned) {
+    const [stderr, reports, attach, start] = spawned.pipes as [Socket, Socket, Socket?, Socket?];
+    this.pid = spawned.pid;
+    this.ended = spawned.ended;
+    this.#attachPipe = attach;
+    this.#startPipe = start;
+    stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (this.#stderr.length < LARGEST_COMPLAINT) this.#stderr += text;
+    });
+    this.#readReports(reports);
+  }
+
+  /** Starts conmon. @throws `unavailable` when it is missing */
+  static async start(options: SupervisorOptions): Promise<Supervisor> {
     const isExec = options.exec !== undefined;
-    this.child = spawn(options.supervisor, argumentsOf(options), {
-      cwd: options.folder,
-      detached: true, // a session of its own: Ctrl-C at our terminal is not for it
-      stdio: isExec ? ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'] : ['ignore', 'ignore', 'pipe', 'pipe'],
-      env: {
-        PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
-        TZ: 'UTC0',
-        _OCI_SYNCPIPE: '3',
-        ...(isExec ? { _OCI_ATTACHPIPE: '4', _OCI_STARTPIPE: '5' } : {}),
-      },
-    });
-    this.ended = new Promise((resolve) => {
-      this.child.once('error', (error) => {
-        this.#spawnError = error;
-        this.#close();
-        resolve();
-      });
-      this.child.once('exit', () => resolve());
-    });
-    this.child.unref();
-    if (this.child.pid === undefined) return;
-    const stderr = this.child.stdio[2] as Readable;
-    stderr.setEncoding('utf8');
-    stderr.on('data', (text: string) => {
-      if (this.#stderr.length < 64 * 1024) this.#stderr += text;
-    });
-    stderr.on('error', () => undefined); // conmon closes its end when it has settled
-    unref(stderr);
-    this.#readReports(this.child.stdio[3] as Readable);
-    if (isExec) {
-      for (const stream of [this.child.stdio[4] as Readable, pipeOf(this.child, 5)]) {
-        stream.on('error', () => undefined); // its end is told by the reports
-        unref(stream);
-      }
-      (this.child.stdio[4] as Readable).resume();
+    try {
+      return new Supervisor(await spawnSupervisor({
+        file: options.supervisor,
+        args: argumentsOf(options),
+        cwd: options.folder,
+        env: {
+          PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+          TZ: 'UTC0',
+          _OCI_SYNCPIPE: '3',
+          ...(isExec ? { _OCI_ATTACHPIPE: '4', _OCI_STARTPIPE: '5' } : {}),
+        },
+        pipes: isExec ? ['writes', 'writes', 'writes', 'reads'] : ['writes', 'writes'],
+      }));
+    } catch (error) {
+      throw startFailure(options.supervisor, error);
     }
   }
 
-  /** The next report; undefined when conmon closed the pipe. @throws `unavailable` when conmon is missing */
+  /** The next report; undefined when conmon closed the pipe. */
   async report(): Promise<Report | undefined> {
     const next = this.#reports.shift();
-    if (next === undefined && !this.#reportsClosed) {
-      const late = await new Promise<Report | undefined>((resolve) => this.#waiting.push(resolve));
-      if (late !== undefined) return late;
-    }
-    if (next === undefined && this.#spawnError !== undefined) throw spawnFailure(this.child.spawnfile, this.#spawnError);
-    return next;
+    if (next !== undefined || this.#reportsClosed) return next;
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** For exec: conmon says that its attach socket is there, before it starts the process. */
-  async attachReady(): Promise<void> {
-    const pipe = this.child.stdio[4] as Readable | undefined;
-    if (this.child.pid === undefined || pipe === undefined || pipe === null) return;
-    await new Promise<void>((resolve) => {
-      pipe.once('data', () => resolve());
-      pipe.once('close', () => resolve());
+  /** For exec: conmon says that its attach socket is there, before it starts the process. False when it ended instead. */
+  async attachReady(): Promise<boolean> {
+    const pipe = this.#attachPipe;
+    if (pipe === undefined) return false;
+    return new Promise((resolve) => {
+      pipe.once('data', () => resolve(true));
+      pipe.once('close', () => resolve(false));
     });
   }
 
   /** For exec: lets conmon go on; first to begin at all, then to run the process. */
   go(): void {
-    if (this.child.pid !== undefined) pipeOf(this.child, 5).write('\n');
+    if (this.#startPipe?.destroyed === false) this.#startPipe.write('\n');
+  }
+
+  /** Lets go of the pipes that nothing more comes through. */
+  release(): void {
+    this.#attachPipe?.destroy();
+    this.#startPipe?.destroy();
   }
 
   /** What conmon said on its standard error before it detached. */
@@ -113,10 +109,9 @@ export class Supervisor {
     return this.#stderr.trim();
   }
 
-  #readReports(pipe: Readable): void {
+  #readReports(pipe: Socket): void {
     let text = '';
-    pipe.setEncoding('utf8');
-    pipe.on('data', (piece: string) => {
+    pipe.setEncoding('utf8').on('data', (piece: string) => {
       text += piece;
       for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
         const line = text.slice(0, end);
@@ -124,9 +119,7 @@ export class Supervisor {
         if (line !== '') this.#take(line);
       }
     });
-    pipe.on('error', () => this.#close());
-    pipe.on('close', () => this.#close());
-    unref(pipe);
+    pipe.once('close', () => this.#close());
   }
 
   #take(line: string): void {
@@ -147,20 +140,13 @@ export class Supervisor {
   }
 }
 
-/** Node's types end at the fifth descriptor; the array does not. */
-function pipeOf(child: ChildProcess, descriptor: number): Writable {
-  return (child.stdio as unknown as readonly Writable[])[descriptor]!;
-}
+const LARGEST_COMPLAINT = 64 * 1024;
 
-function unref(stream: unknown): void {
-  (stream as { unref?: () => void }).unref?.();
-}
-
-function spawnFailure(file: string, error: Error): LongshoreError {
+function startFailure(file: string, error: unknown): LongshoreError {
   if (isErrno(error, 'ENOENT')) {
-    return new LongshoreError('unavailable', `the container supervisor ${file} is not installed`, { object: 'conmon', remedy: 'Install it: apt-get install conmon', cause: error });
+    return new LongshoreError('unavailable', `the container supervisor ${file} can't be found`, { object: 'conmon', remedy: 'Install it: apt-get install conmon', cause: error });
   }
-  return new LongshoreError('internal', `the container supervisor ${file} did not start: ${error.message}`, { object: 'conmon', cause: error });
+  return new LongshoreError('internal', `the container supervisor ${file} did not start: ${messageOf(error)}`, { object: 'conmon', cause: error });
 }
 
 function argumentsOf(options: SupervisorOptions): string[] {
