@@ -1,7 +1,21 @@
-import type { Builder } from '../engine/docker-api/builder.ts';
+import { join } from 'node:path';
+import type { Builder } from '../engine/build/build.ts';
+import { openBuilder as open } from '../engine/build/build.ts';
 import type { Engine, EngineOptions } from './engine.ts';
+import { VERSION } from './version.ts';
 
-/** The builder over the engine. */
-export function openBuilder(_engine: Engine, _options: EngineOptions): Promise<Builder | undefined> {
-  return Promise.resolve(undefined);
+/** The builder over the engine. To be opened after the containers were recovered. */
+export async function openBuilder(engine: Engine, options: EngineOptions): Promise<Builder> {
+  const { clock, folder, instance, logger, random } = options;
+  return await open({
+    folder: join(folder, 'build'),
+    volatileFolder: join('/run', `longshore-${instance}-build`),
+    images: engine.images,
+    containers: engine.containers,
+    network: 'bridge',
+    version: VERSION,
+    clock,
+    random,
+    logger: logger.child({ room: 'build' }),
+  });
 }

@@ -4,18 +4,23 @@
  * @returns whether a path (relative, forward slashes) stays out of the context
  */
 export function dockerIgnore(text: string): (path: string) => boolean {
-  const rules = text.replace(/^\uFEFF/, '').split('\n').flatMap((line) => {
-    const trimmed = line.trim();
-    if (trimmed === '' || line.startsWith('#')) return [];
-    const negated = trimmed.startsWith('!');
-    const pattern = clean(negated ? trimmed.slice(1).trim() : trimmed);
-    return pattern === '' ? [] : [{ negated, test: compile(pattern) }];
-  });
+  const rules = ignorePatterns(text).map((pattern) => (pattern.startsWith('!') ? { negated: true, test: compile(pattern.slice(1)) } : { negated: false, test: compile(pattern) }));
   return (path) => {
     let excluded = false;
     for (const { negated, test } of rules) if (excluded === negated && test(path)) excluded = !negated;
     return excluded;
   };
+}
+
+/** The patterns of a .dockerignore, cleaned; `!` before those that bring back. */
+export function ignorePatterns(text: string): string[] {
+  return text.replace(/^\uFEFF/, '').split('\n').flatMap((line) => {
+    const trimmed = line.trim();
+    if (trimmed === '' || line.startsWith('#')) return [];
+    const negated = trimmed.startsWith('!');
+    const pattern = clean(negated ? trimmed.slice(1).trim() : trimmed);
+    return pattern === '' ? [] : [negated ? `!${pattern}` : pattern];
+  });
 }
 
 /** As Go's filepath.Clean on a path beneath the context: no leading or trailing slash, no `.`, `..` resolved. */

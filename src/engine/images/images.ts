@@ -129,7 +129,8 @@ export interface Images {
   push(reference: string, options?: TransferOptions): Promise<{ readonly digest: string; readonly size: number }>;
   /** `docker load`: a docker-archive or OCI layout as a tar stream, compressed or not. */
   load(tar: Readable, options?: TransferOptions): Promise<readonly { readonly image: Image; readonly references: readonly string[] }[]>;
-  save(namesOrIds: readonly string[]): Promise<Readable>;
+  /** `docker save`. `names`: what the image (one) is called in the archive, instead of its names here. */
+  save(namesOrIds: readonly string[], options?: { readonly names?: readonly string[] }): Promise<Readable>;
   /** `docker import`: a root file system as a tar. */
   import(tar: Readable, options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig }): Promise<Image>;
   /** Stores config and manifest over layers that are in the store, and points `references` at them. For build and commit. */
@@ -229,6 +230,8 @@ export interface Trees {
   ): Promise<void>;
   /** Unpacks an uncompressed or compressed tar file into an empty folder, all of it owned by root. @throws `invalid`, `too-large`, `exhausted` */
   unpack(archive: string, into: string, signal?: AbortSignal): Promise<void>;
+  /** Writes a folder as a tar file. The folder doesn't change meanwhile. */
+  pack(folder: string, path: string, signal?: AbortSignal): Promise<void>;
   /** A file's text; undefined when there is none. @throws `too-large`, `invalid` */
   read(root: string, path: string, maxBytes: number): Promise<string | undefined>;
   /** Makes a folder and those above it (mode 0755). @returns whether anything was made. @throws `invalid` */

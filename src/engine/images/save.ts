@@ -14,7 +14,7 @@ import { familiar, fullName, parseReference, parseTagged, repositoryOf } from '.
  * (manifest.json, repositories). The same images give the same bytes.
  * @throws `not-found`, `invalid`
  */
-export async function saveImages(parts: Parts, namesOrIds: readonly string[]): Promise<Readable> {
+export async function saveImages(parts: Parts, namesOrIds: readonly string[], names?: readonly string[]): Promise<Readable> {
   const wanted = new Map<string, { image: Image; names: Set<string> }>();
   for (const nameOrId of namesOrIds) {
     const id = resolveAll(parts.catalog, nameOrId);
@@ -24,6 +24,8 @@ export async function saveImages(parts: Parts, namesOrIds: readonly string[]): P
       wanted.set(image.id, entry);
     }
   }
+  const [only] = wanted.values();
+  if (names && only) only.names = new Set(names);
   const lease = parts.leases.open();
   for (const { image } of wanted.values()) lease.add(image.id, image.manifestDigest, ...image.layers.map((layer) => layer.digest));
   const tar = Readable.from(packTar(entries(parts, [...wanted.values()])), { objectMode: false, highWaterMark: 1 << 20 });

@@ -161,8 +161,8 @@ export class ImageStore implements Images {
     return await loadImages(this.#parts, tar, options);
   }
 
-  async save(namesOrIds: readonly string[]): Promise<Readable> {
-    return await saveImages(this.#parts, namesOrIds);
+  async save(namesOrIds: readonly string[], options: { readonly names?: readonly string[] } = {}): Promise<Readable> {
+    return await saveImages(this.#parts, namesOrIds, options.names);
   }
 
   async create(document: ImageDocument, layers: readonly Descriptor[], references: readonly string[]): Promise<Image> {

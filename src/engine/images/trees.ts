@@ -32,6 +32,10 @@ export class WorkerTrees implements Trees {
     await this.#workers.run({ kind: 'unpack', path: archive, into, options: { whiteouts: 'none', maxBytes, owner: { uid: 0, gid: 0 } }, maxEntries: 1_000_000 }, options(signal));
   }
 
+  async pack(folder: string, path: string, signal?: AbortSignal): Promise<void> {
+    await this.#workers.run({ kind: 'pack', folder, path, compression: 'none' }, options(signal));
+  }
+
   async read(root: string, path: string, maxBytes: number): Promise<string | undefined> {
     return await this.#workers.run({ kind: 'tree-read', root, path, maxBytes });
   }

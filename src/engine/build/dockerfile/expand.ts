@@ -24,16 +24,23 @@ export function expandWords(text: string, lookup: Lookup, escape = '\\'): string
   return reader.words();
 }
 
+/** The variables of a heredoc's text: quotes are text there, and an escape only keeps a variable from being one. */
+export function expandHeredoc(text: string, lookup: Lookup, escape = '\\'): string {
+  return new Reader(text, lookup, escape, true).until('');
+}
+
 class Reader {
   readonly #text: string;
   readonly #lookup: Lookup;
   readonly #escape: string;
+  readonly #raw: boolean;
   #at = 0;
   #depth = 0;
   #words: string[] = [];
   #word: string | undefined;
 
-  constructor(text: string, lookup: Lookup, escape: string) {
+  constructor(text: string, lookup: Lookup, escape: string, raw = false) {
+    this.#raw = raw;
     this.#text = text;
     this.#lookup = lookup;
     this.#escape = escape;
@@ -72,7 +79,11 @@ class Reader {
         this.#depth--;
         return out;
       }
-      if (char === "'") add(this.#single(), true);
+      if (this.#raw && top && char !== '$') {
+        const escaped = char === this.#escape && this.#text[this.#at + 1] === '$';
+        out += escaped ? '$' : char;
+        this.#at += escaped ? 2 : 1;
+      } else if (char === "'") add(this.#single(), true);
       else if (char === '"') add(this.#double(), true);
       else if (char === '$') add(this.#dollar(), false);
       else if (char === this.#escape) {

@@ -95,7 +95,7 @@ test('a pull by tag and by digest: names, progress, and nothing fetched twice', 
   assert.equal(image.id, digestOf(config));
   assert.deepEqual([image.manifestDigest, image.references, image.repoDigests, image.sizeBytes], [digest, [`${server.host}/demo:1`], [`${server.host}/demo@${digest}`], 5]);
   const statuses = events.map((event) => event.status);
-  for (const status of ['Pulling from ' + `${server.host}/demo`, 'Pulling fs layer', 'Verifying Checksum', 'Download complete', 'Pull complete', `Digest: ${digest}`, `Status: Downloaded newer image for ${server.host}/demo:1`]) assert.ok(statuses.includes(status), status);
+  for (const status of [`Pulling from ${server.host}/demo`, 'Pulling fs layer', 'Verifying Checksum', 'Download complete', 'Pull complete', `Digest: ${digest}`, `Status: Downloaded newer image for ${server.host}/demo:1`]) assert.ok(statuses.includes(status), status);
   const before = server.seen.length;
   await images.pull(`${server.host}/demo@${digest}`);
   assert.deepEqual(server.seen.slice(before).map((request) => request.path), [`/v2/demo/manifests/${digest}`]);
