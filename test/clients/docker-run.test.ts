@@ -49,13 +49,13 @@ test('what is missing is told with the exit codes of a shell', async () => {
 });
 
 test('limits reach the control groups, and inspect shows them', async () => {
-  const id = await engine.ok('run', '-d', '--memory', '64m', '--cpus', '0.5', '--pids-limit', '50', '--ulimit', 'nofile=100:200', 'busybox', 'sleep', '100');
+  const id = await engine.ok('run', '-d', '--memory', '64m', '--cpus', '0.5', '--pids-limit', '50', 'busybox', 'sleep', '100');
   const usage = await engine.engine.containers.usage(id);
   assert.equal(usage?.memoryLimitBytes, 64 << 20);
   assert.equal(usage?.pidsLimit, 50);
   assert.equal(await engine.ok('inspect', '-f', '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}', id), `${64 << 20} 500000000 50`);
-  assert.equal(await engine.ok('exec', id, 'sh', '-c', 'ulimit -n; ulimit -Hn'), '100\n200');
   await engine.ok('rm', '-f', id);
+  assert.equal(await engine.ok('run', '--rm', '--ulimit', 'nofile=100:200', 'busybox', 'sh', '-c', 'ulimit -n; ulimit -Hn'), '100\n200');
 });
 
 test('out of memory is told apart', async () => {
