@@ -34,7 +34,7 @@ export function review(scenario: string, found: readonly Found[]): { readonly fr
   const known = KNOWN_DIFFERENCES.flatMap(({ at }) => at).filter((entry) => entry.startsWith(`${scenario} | `));
   const isKnown = (entry: string, { step, path, ...rest }: Found): boolean => {
     const [, listedStep, listedPath] = entry.split(' | ');
-    return rest.scenario === scenario && listedStep === step && covers(listedPath!, path);
+    return rest.scenario === scenario && (listedStep === '*' || listedStep === step) && covers(listedPath!, path);
   };
   return {
     fresh: found.filter((difference) => !known.some((entry) => isKnown(entry, difference))),

@@ -2,14 +2,14 @@ import { parse } from 'yaml';
 import type { Answer, AnswerBody } from './answer.ts';
 import { parseExactJson } from './exact-json.ts';
 import { exchange, type Endpoint, type RawAnswer } from './exchange.ts';
-import { at, substitute } from './references.ts';
+import { at, seconds, substitute } from './references.ts';
 import type { Scenario, Step } from './scenario.ts';
 import { view } from './views.ts';
 
 /** Makes answers of two runs, or of two servers, comparable. One for each scenario. */
 export interface Normaliser {
-  /** Learns from a value, then writes it anew with marks such as `<uid web>`. */
-  value(value: unknown): unknown;
+  /** Learns from a value and the target of its request, then writes it anew with marks such as `<uid web>`. */
+  value(value: unknown, target: string): unknown;
   text(text: string): string;
 }
 
@@ -30,7 +30,7 @@ const ASK_AGAIN_FOR_MS = 30_000;
 /** Sends a scenario's requests one after the other, and hands over each answer as it is there. */
 export async function* play(scenario: Scenario, player: Player): AsyncGenerator<{ readonly step: Step; readonly answer: Answer }> {
   const normaliser = player.normaliser(scenario);
-  const saved = new Map<string, unknown>();
+  const saved = new Map<string, unknown>([['start', seconds()]]);
   for (const step of scenario.steps) {
     const raw = await send(step, player, saved).catch((error: unknown) => {
       throw new Error(`${scenario.name}, step "${step.title}": ${error instanceof Error ? error.message : String(error)}`, { cause: error });
@@ -81,7 +81,7 @@ function decode(raw: RawAnswer, step: Step): AnswerBody {
   if (raw.body.length === 0) return { form: 'none' };
   if (step.directives.has('frames')) return { form: 'json', value: frames(raw.body) };
   if (step.directives.has('events') && raw.status === 200) return { form: 'stream', values: lines(text).slice(0, Number(step.directives.get('events'))).map(parseExactJson) };
-  if (!/json/.test(type)) return { form: 'text', text };
+  if (!/json/.test(type) && !step.directives.has('view')) return { form: 'text', text };
   const all = lines(text);
   if (all.length > 1 && all.every((line) => line.startsWith('{'))) return { form: 'stream', values: all.map(parseExactJson) };
   return { form: 'json', value: parseExactJson(text) };
@@ -109,7 +109,7 @@ function normalised(body: AnswerBody, step: Step, normaliser: Normaliser): Answe
   switch (body.form) {
     case 'none': return body;
     case 'text': return { form: 'text', text: normaliser.text(body.text).replace(/\n$/, '') };
-    case 'stream': return { form: 'stream', values: body.values.map((value) => normaliser.value(value)) };
-    default: return { form: 'json', value: normaliser.value(view(step.directives.get('view'), body.value)) };
+    case 'stream': return { form: 'stream', values: body.values.map((value) => normaliser.value(value, step.target)) };
+    default: return { form: 'json', value: normaliser.value(view(step.directives.get('view'), body.value), step.target) };
   }
 }

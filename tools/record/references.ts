@@ -3,15 +3,15 @@ export type Saved = ReadonlyMap<string, unknown>;
 
 /**
  * Puts values into the `${…}` of a request: `${cm.metadata.uid}` from the
- * saved answer `cm`, `${a*300}` for a character so many times, `${now}` for
- * the time as a number of seconds with nine decimals.
+ * saved answer `cm`, `${a*300}` for a character so many times, `${now}` and
+ * `${start}` for now and the scenario's beginning in seconds with nine decimals.
  * @throws Error for a name that nobody saved, or a path that leads nowhere
  */
 export function substitute(text: string, saved: Saved): string {
   return text.replace(/\$\{([^}]+)\}/g, (_whole, reference: string) => {
     const repeated = /^(.)\*(\d+)$/.exec(reference);
     if (repeated !== null) return repeated[1]!.repeat(Number(repeated[2]));
-    if (reference === 'now') return `${(Date.now() / 1000).toFixed(3)}000000`;
+    if (reference === 'now') return seconds();
     const [name, ...path] = reference.split('.');
     if (!saved.has(name!)) throw new Error(`no step has saved ${JSON.stringify(name)}, which \${${reference}} asks for`);
     const value = at(saved.get(name!), path);
@@ -28,4 +28,9 @@ export function at(value: unknown, path: readonly string[]): unknown {
     here = (here as Record<string, unknown>)[key];
   }
   return here;
+}
+
+/** Now, as a number of seconds with nine decimals. */
+export function seconds(): string {
+  return `${(Date.now() / 1000).toFixed(3)}000000`;
 }

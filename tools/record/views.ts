@@ -5,7 +5,7 @@
 const VIEWS: Readonly<Record<string, (value: unknown, args: readonly string[]) => unknown>> = {
   /** Lists whose order is by chance, at paths of keys, in order; a message that repeats it ends before it. */
   sort: (value, args) => args.reduce((sofar, path) => sorted(sofar, path.split('.')), value),
-  /** Keys of the top level, and of one further level where it is an object. */
+  /** Keys of so many levels, without what they hold. */
   keys: (value, args) => keysOf(value, Number(args[0] ?? 1)),
   /** Members of the top level, by name. */
   pick: (value, args) => Object.fromEntries(args.map((key) => [key, (value as Json)[key]])),
@@ -50,8 +50,7 @@ function sorted(value: unknown, path: readonly string[]): unknown {
 function keysOf(value: unknown, depth: number): unknown {
   if (Array.isArray(value)) return value.length === 0 ? [] : [keysOf(value[0], depth)];
   if (typeof value !== 'object' || value === null) return `<${value === null ? 'null' : typeof value}>`;
-  const keys = Object.keys(value).sort();
-  return depth <= 1 ? keys : Object.fromEntries(keys.map((key) => [key, keysOf((value as Json)[key], depth - 1)]));
+  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, depth <= 1 ? '<here>' : keysOf((value as Json)[key], depth - 1)]));
 }
 
 function schemas(document: OpenApi, names: readonly string[]): unknown {
@@ -63,8 +62,16 @@ function schemas(document: OpenApi, names: readonly string[]): unknown {
 function withoutProse(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutProse);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([key, inner]) => key !== 'description' || typeof inner !== 'string').sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.entries(value).filter(([key, inner]) => !isProse(key, inner)).sort(([a], [b]) => (a < b ? -1 : 1));
+  const [first, ...others] = entries;
+  // A reference with words beside it is wrapped; without them it is bare.
+  if (first?.[0] === 'allOf' && others.length === 0 && Array.isArray(first[1]) && first[1].length === 1) return withoutProse(first[1][0]);
   return Object.fromEntries(entries.map(([key, inner]) => [key, withoutProse(inner)]));
+}
+
+/** A description, or a default that is the nothing of its type (a property may have either name: it holds a map). */
+function isProse(key: string, value: unknown): boolean {
+  return (key === 'description' && typeof value === 'string') || (key === 'default' && ['""', '0', 'false', '{}'].includes(JSON.stringify(value)));
 }
 
 interface Operation {
@@ -84,8 +91,8 @@ function operationOf(verb: string, value: unknown): unknown {
   const { parameters, requestBody, responses, ...rest } = value as Operation & Json;
   return {
     ...withoutProse(rest) as Json,
-    ...(parameters === undefined ? {} : { parameters: parameters.map((parameter) => `${parameter.in} ${parameter.name}${parameter.required === true ? ' (required)' : ''}`) }),
-    ...(requestBody === undefined ? {} : { requestBody: Object.keys(requestBody.content ?? {}) }),
-    responses: Object.fromEntries(Object.entries(responses ?? {}).map(([status, response]) => [status, Object.keys(response.content ?? {})])),
+    ...(parameters === undefined ? {} : { parameters: Object.fromEntries(parameters.map(({ name, in: place, required }) => [name, `${place}${required === true ? ', required' : ''}`]).sort(([a], [b]) => (a! < b! ? -1 : 1))) }),
+    ...(requestBody === undefined ? {} : { requestBody: Object.keys(requestBody.content ?? {}).sort() }),
+    responses: Object.fromEntries(Object.entries(responses ?? {}).map(([status, response]) => [status, Object.keys(response.content ?? {}).sort()])),
   };
 }
