@@ -53,7 +53,7 @@ export function invalid(kind: { readonly group: string; readonly kind: string },
   const told = causes.map((cause) => `${cause.field ?? ''}: ${cause.message ?? ''}`);
   const list = told.length === 1 ? told[0]! : `[${told.join(', ')}]`;
   const qualifiedKind = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-  return new StatusError(failure(422, 'Invalid', `${qualifiedKind} "${name}" is invalid: ${list}`, { ...(name && { name }), ...(kind.group && { group: kind.group }), kind: kind.kind, causes }));
+  return new StatusError(failure(422, 'Invalid', `${qualifiedKind} "${name}" is invalid: ${list}`, { ...(name && { name }), ...(kind.group && { group: kind.group }), ...(kind.kind && { kind: kind.kind }), causes }));
 }
 
 export function tooManyRequests(message: string, retryAfterSeconds: number): StatusError {

@@ -155,10 +155,12 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     connector: new StreamConnector({ lookup, nodes, clock, random }),
   });
   listener = await listen({ address: options.address, port: options.port, key: serving.key, certificate: serving.certificate, clientAuthority: authority.certificate, handle: handler.handle, logger });
-  const url = `https://${isIP(options.address) === 6 ? `[${options.address}]` : options.address}:${listener.port}`;
+  // Whoever reads our kubeconfig is on this machine: no address in particular means loopback.
+  const reachable = options.address === '0.0.0.0' || options.address === '::' ? '127.0.0.1' : options.address;
+  const url = `https://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${listener.port}`;
   await putFirstObjects({
     registry: inner, resources, lookup, logger, service: { serviceCidr: options.serviceCidr, advertiseAddress: options.advertiseAddress, port: listener.port },
-    clusterInfo: { authority: authority.certificate, server: `https://${outside()}` },
+    authority: authority.certificate, server: `https://${outside()}`,
   });
   state = 'running';
 

@@ -12,7 +12,7 @@ import { PriorityAdmission } from './priority.ts';
 import { RbacEscalation } from './rbac-escalation.ts';
 import { ResourceQuotaAdmission } from './resource-quota.ts';
 import { ServiceAccountAdmission } from './service-account.ts';
-import { createOnWrite, defaultIngressClass, defaultStorageClass, defaultTolerationSeconds, namespaceLifecycle, runtimeClass, taintNodesByCondition } from './small.ts';
+import { createOnWrite, defaultIngressClass, defaultStorageClass, defaultTolerationSeconds, namespaceLifecycle, runtimeClass, storageObjectInUseProtection, taintNodesByCondition } from './small.ts';
 
 /** The admission chain, in upstream's order. */
 export function admissionChain(parts: { readonly lookup: Lookup; readonly access: Access; readonly rbac: RbacAuthorizer; readonly clock: Clock; readonly random: Random }): readonly AdmissionPlugin[] {
@@ -29,6 +29,7 @@ export function admissionChain(parts: { readonly lookup: Lookup; readonly access
     new PriorityAdmission(lookup),
     defaultTolerationSeconds,
     defaultStorageClass(lookup),
+    storageObjectInUseProtection,
     runtimeClass(lookup),
     new CertificateAdmission(access),
     defaultIngressClass(lookup),

@@ -65,22 +65,39 @@ export class RbacEscalation implements AdmissionPlugin {
     const { user } = at.context;
     const own = new RuleSet();
     own.add(this.#rbac.rulesFor(user, at.namespace ?? ''));
-    const missing = wanted.filter((rule) => !covers(own, rule));
+    const missing = missingParts(own, wanted);
     if (missing.length === 0) return;
-    throw refuse(at, `user ${JSON.stringify(user.name)} (groups=${JSON.stringify(user.groups)}) is attempting to grant RBAC permissions not currently held:\n${missing.map(compact).join('\n')}`);
+    throw refuse(at, `user ${JSON.stringify(user.name)} (groups=${list(user.groups)}) is attempting to grant RBAC permissions not currently held:\n${missing.join('\n')}`);
   }
 }
 
-/** A rule as upstream prints one in this message. */
-function compact(rule: PolicyRule): string {
-  const parts: string[] = [];
-  const list = (name: string, values: readonly string[] | undefined): void => {
-    if (values !== undefined && values.length > 0) parts.push(`${name}:${JSON.stringify(values)}`);
+/** As Go prints a list of strings. */
+function list(values: readonly string[]): string {
+  return `[${values.map((value) => JSON.stringify(value)).join(' ')}]`;
+}
+
+/** What is not covered, taken apart to one group, resource and name a line, with all verbs that are missing there. */
+function missingParts(own: RuleSet, wanted: readonly PolicyRule[]): readonly string[] {
+  const lines = new Map<string, { readonly head: string; readonly verbs: Set<string> }>();
+  const ask = (rule: PolicyRule, head: string): void => {
+    if (covers(own, rule)) return;
+    const line = lines.get(head) ?? { head, verbs: new Set<string>() };
+    line.verbs.add(rule.verbs[0]!);
+    lines.set(head, line);
   };
-  list('APIGroups', rule.apiGroups);
-  list('Resources', rule.resources);
-  list('ResourceNames', rule.resourceNames);
-  list('NonResourceURLs', rule.nonResourceURLs);
-  list('Verbs', rule.verbs);
-  return `{${parts.join(', ')}}`;
+  for (const rule of wanted) {
+    for (const verb of rule.verbs) {
+      for (const url of rule.nonResourceURLs ?? []) ask({ verbs: [verb], nonResourceURLs: [url] }, `NonResourceURLs:${list([url])}`);
+      for (const group of rule.apiGroups ?? []) {
+        for (const resource of rule.resources ?? []) {
+          const names = rule.resourceNames?.length ? rule.resourceNames : [undefined];
+          for (const name of names) {
+            const part = { verbs: [verb], apiGroups: [group], resources: [resource], ...(name !== undefined && { resourceNames: [name] }) };
+            ask(part, `APIGroups:${list([group])}, Resources:${list([resource])}${name === undefined ? '' : `, ResourceNames:${list([name])}`}`);
+          }
+        }
+      }
+    }
+  }
+  return [...lines.values()].map(({ head, verbs }) => `{${head}, Verbs:${list([...verbs].sort())}}`).sort();
 }

@@ -114,6 +114,19 @@ export function runtimeClass(lookup: Lookup): AdmissionPlugin {
   };
 }
 
+const IN_USE: Readonly<Record<string, string>> = { persistentvolumeclaims: 'kubernetes.io/pvc-protection', persistentvolumes: 'kubernetes.io/pv-protection' };
+
+/** A volume or claim stays until nothing uses it any more: a controller takes the finalizer off then. */
+export const storageObjectInUseProtection: AdmissionPlugin = {
+  name: 'StorageObjectInUseProtection',
+  handles: (at) => concerns(at, '', 'persistentvolumeclaims', 'CREATE') || concerns(at, '', 'persistentvolumes', 'CREATE'),
+  mutate(at) {
+    const finalizer = IN_USE[at.resource.resource]!;
+    const finalizers = at.object?.metadata?.finalizers ?? [];
+    return finalizers.includes(finalizer) ? undefined : { ...at.object, metadata: { ...at.object?.metadata, finalizers: [...finalizers, finalizer] } };
+  },
+};
+
 /** A patch or an update that makes an object needs the right to create it as well. */
 export function createOnWrite(access: Access): AdmissionPlugin {
   return {

@@ -35,14 +35,12 @@ export class Authenticator {
     if (shown.badCertificate) throw unauthorized();
     if (shown.clientCertificate !== undefined) return this.#byCertificate(shown.clientCertificate);
     const header = shown.authorization;
-    if (header === undefined || header === '') {
-      if (!this.#anonymous) throw unauthorized();
-      return ANONYMOUS;
-    }
-    const space = header.indexOf(' ');
-    if (header.slice(0, space).toLowerCase() !== 'bearer') throw unauthorized();
-    const token = header.slice(space + 1).trim();
-    return this.byToken(token).user;
+    const space = header?.indexOf(' ') ?? -1;
+    const token = space > 0 && header!.slice(0, space).toLowerCase() === 'bearer' ? header!.slice(space + 1).trim() : '';
+    if (token !== '') return this.byToken(token).user;
+    // No credentials of a kind that is known here: nobody in particular.
+    if (!this.#anonymous) throw unauthorized();
+    return ANONYMOUS;
   }
 
   /**

@@ -24,7 +24,7 @@ const HOUR_S = 3600;
 export function authenticationReviews(parts: { readonly authenticator: Authenticator; readonly tokens: ServiceAccountTokens; readonly lookup: Lookup; readonly clock: Clock; readonly decode: DecodeBody }): readonly Virtual[] {
   const { authenticator, decode } = parts;
   return [
-    { group: GROUP, resource: 'tokenreviews', create: (_context, _namespace, _name, body) => reviewToken(decode(GROUP, 'tokenreviews', body) as TokenReview, authenticator) },
+    { group: GROUP, resource: 'tokenreviews', create: (_context, _namespace, _name, body) => reviewToken(decode(GROUP, 'tokenreviews', body) as TokenReview, authenticator, parts.tokens) },
     {
       group: GROUP, resource: 'selfsubjectreviews',
       create: (context, _namespace, _name, body) => ({ ...decode(GROUP, 'selfsubjectreviews', body), metadata: { creationTimestamp: rfc3339(parts.clock.now()) }, status: { userInfo: wireUser(context.user) } }) as KubeObject,
@@ -46,7 +46,15 @@ export function wireUser(user: UserInfo): Record<string, unknown> {
   return { username: user.name, ...(user.uid && { uid: user.uid }), groups: user.groups, ...(user.extra && Object.keys(user.extra).length > 0 && { extra: user.extra }) };
 }
 
-function reviewToken(review: TokenReview, authenticator: Authenticator): TokenReview {
+/** Why a token is none, as far as its reviewer may know: the reviewer has the token, and is trusted with questions about it. */
+function refusalOf(token: string, asked: readonly string[], tokens: ServiceAccountTokens): string {
+  const own = tokens.audiencesOf(token);
+  if (own === undefined || own.some((audience) => asked.includes(audience))) return 'invalid bearer token';
+  const list = (values: readonly string[]): string => `[${values.map((value) => JSON.stringify(value)).join(' ')}]`;
+  return `[invalid bearer token, token audiences ${list(own)} is invalid for the target audiences ${list(asked)}]`;
+}
+
+function reviewToken(review: TokenReview, authenticator: Authenticator, tokens: ServiceAccountTokens): TokenReview {
   const { token = '', audiences } = review.spec;
   if (token === '') throw badRequest('token is required for TokenReview in authentication');
   try {
@@ -54,7 +62,7 @@ function reviewToken(review: TokenReview, authenticator: Authenticator): TokenRe
     return { ...review, metadata: {}, status: { authenticated: true, user: wireUser(found.user), audiences: found.audiences } };
   } catch (error) {
     if (!isReason(error, 'Unauthorized')) throw error;
-    return { ...review, metadata: {}, status: { user: {}, error: 'the token is not valid, has expired, or is for another audience' } };
+    return { ...review, metadata: {}, status: { user: {}, error: refusalOf(token, audiences ?? [], tokens) } };
   }
 }
 
@@ -63,15 +71,16 @@ function requestToken(request: TokenRequest, namespace: string, name: string, pa
   const account = lookup.get('', 'serviceaccounts', namespace, name);
   if (account === undefined) throw notFound({ group: '', resource: 'serviceaccounts' }, name);
   const seconds = request.spec.expirationSeconds ?? HOUR_S;
-  if (seconds < SHORTEST_S) throw refused(name, 'spec.expirationSeconds', seconds, 'may not specify a duration less than 10 minutes');
-  if (seconds > LONGEST_S) throw refused(name, 'spec.expirationSeconds', seconds, 'may not specify a duration larger than 2^32 seconds');
+  if (seconds < SHORTEST_S) throw refused('spec.expirationSeconds', seconds, 'may not specify a duration less than 10 minutes');
+  if (seconds > LONGEST_S) throw refused('spec.expirationSeconds', seconds, 'may not specify a duration larger than 2^32 seconds');
   const audiences = request.spec.audiences?.length ? request.spec.audiences : tokens.audiences;
   const { bound, node } = boundTo(request, namespace, name, lookup);
   const spec: TokenSpec = { namespace, name, uid: account.metadata!.uid!, audiences, expirationSeconds: Math.min(seconds, CUT_S), ...(bound && { bound }), ...(node && { node }) };
   const { token, expires } = tokens.issue(spec);
   return {
-    ...request, metadata: { name, namespace, creationTimestamp: rfc3339(parts.clock.now()) },
-    spec: { ...request.spec, audiences, expirationSeconds: seconds }, status: { token, expirationTimestamp: rfc3339(expires) },
+    ...request, metadata: { name, namespace, uid: account.metadata!.uid!, creationTimestamp: rfc3339(parts.clock.now()) },
+    // Written even where there is none, as the API always does.
+    spec: { ...request.spec, audiences, expirationSeconds: seconds, boundObjectRef: request.spec.boundObjectRef ?? null } as TokenRequest['spec'], status: { token, expirationTimestamp: rfc3339(expires) },
   };
 }
 
@@ -79,7 +88,7 @@ function boundTo(request: TokenRequest, namespace: string, account: string, look
   const reference = request.spec.boundObjectRef;
   if (reference === undefined || reference === null) return {};
   const { kind = '', name = '', uid } = reference;
-  if (kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node') throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(account)} to object of type ${JSON.stringify(kind)}`);
+  if (kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node') throw badRequest(`cannot bind token to object of type ${apiVersionAsGroup(reference.apiVersion)}, Kind=${kind}`);
   const resource = `${kind.toLowerCase()}s`;
   const object = lookup.get<Pod & Secret>('', resource, kind === 'Node' ? undefined : namespace, name);
   if (object === undefined) throw notFound({ group: '', resource }, name);
@@ -98,6 +107,11 @@ function boundTo(request: TokenRequest, namespace: string, account: string, look
   return { bound, node: { name: nodeName, uid: node?.metadata?.uid ?? '' } };
 }
 
-function refused(name: string, field: string, value: number, why: string): Error {
-  return invalid({ group: GROUP, kind: 'TokenRequest' }, name, [{ reason: 'FieldValueInvalid', field, message: `Invalid value: ${value}: ${why}` }]);
+/** `/v1`, `apps/v1`: a group and version as Go prints them. */
+function apiVersionAsGroup(apiVersion = ''): string {
+  return apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
+}
+
+function refused(field: string, value: number, why: string): Error {
+  return invalid({ group: GROUP, kind: 'TokenRequest' }, '', [{ reason: 'FieldValueInvalid', field, message: `Invalid value: ${value}: ${why}` }]);
 }

@@ -1,6 +1,7 @@
 import { uuid, type Random } from '../../../lib/random.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
+import { isReason } from '../../../types/kubernetes/status.ts';
 import type { UserInfo } from '../contract.ts';
 import { unauthorized } from '../errors.ts';
 import type { Lookup } from '../lookup.ts';
@@ -108,6 +109,17 @@ export class ServiceAccountTokens {
   /** Whether this token's signature was found good before: it is surely one of ours. */
   knows(token: string): boolean {
     return this.#known.has(token);
+  }
+
+  /** The audiences that a token of ours names, whatever else may be wrong with it; undefined when its signature is not ours. */
+  audiencesOf(token: string): readonly string[] | undefined {
+    try {
+      const { aud } = this.#check(token).claims;
+      return (Array.isArray(aud) ? aud : [aud]).map(String);
+    } catch (error) {
+      if (isReason(error, 'Unauthorized')) return undefined;
+      throw error;
+    }
   }
 
   #check(token: string): Known {

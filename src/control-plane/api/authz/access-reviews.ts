@@ -1,7 +1,7 @@
 import type { SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview } from '../../../types/kubernetes/generated/authorization-v1.ts';
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { AuthorizationAttributes, UserInfo } from '../contract.ts';
-import { invalid } from '../errors.ts';
+import { badRequest, invalid } from '../errors.ts';
 import type { Virtual } from '../front.ts';
 import type { Access } from './access.ts';
 import { MASTERS } from './chain.ts';
@@ -17,7 +17,7 @@ export function accessReviews(access: Access, rbac: RbacAuthorizer, decode: Deco
   const answer = <T extends SelfSubjectAccessReview | SubjectAccessReview>(review: T, user: UserInfo): T => {
     const attributes = attributesOf(review, user);
     const decision = access.decide(attributes);
-    const reason = decision.allowed ? decision.reason || rbac.explain(attributes) : decision.reason;
+    const reason = decision.allowed && !user.groups.includes(MASTERS) ? decision.reason || rbac.explain(attributes) : decision.reason;
     return { ...review, metadata: withoutName(review), status: { allowed: decision.allowed, ...(reason !== '' && { reason }) } };
   };
   return [
@@ -29,16 +29,16 @@ export function accessReviews(access: Access, rbac: RbacAuthorizer, decode: Deco
       group: GROUP, resource: 'subjectaccessreviews',
       create: (_context, _namespace, _name, body) => {
         const review = decode(GROUP, 'subjectaccessreviews', body) as SubjectAccessReview;
-        return answer(review, subjectOf(review, 'SubjectAccessReview'));
+        return answer(review, subjectOf(review));
       },
     },
     {
       group: GROUP, resource: 'localsubjectaccessreviews',
       create: (_context, namespace, _name, body) => {
         const review = decode(GROUP, 'localsubjectaccessreviews', body) as SubjectAccessReview;
-        if (review.spec.resourceAttributes === undefined) throw refused('LocalSubjectAccessReview', 'spec.resourceAttributes', 'Required value: must specify resourceAttributes');
-        if (review.spec.resourceAttributes.namespace !== namespace) throw refused('LocalSubjectAccessReview', 'spec.resourceAttributes.namespace', 'Invalid value: must match metadata.namespace');
-        return answer(review, subjectOf(review, 'LocalSubjectAccessReview'));
+        if (review.spec.resourceAttributes === undefined) throw refused('spec.resourceAttributes', 'Invalid value: null: must specify resourceAttributes');
+        if (review.spec.resourceAttributes.namespace !== namespace) throw refused('spec.resourceAttributes.namespace', `Invalid value: ${JSON.stringify(review.spec.resourceAttributes.namespace ?? '')}: must match metadata.namespace`);
+        return answer(review, subjectOf(review));
       },
     },
     { group: GROUP, resource: 'selfsubjectrulesreviews', create: (context, _namespace, _name, body) => rulesReview(decode(GROUP, 'selfsubjectrulesreviews', body) as SelfSubjectRulesReview, context.user, rbac) },
@@ -47,18 +47,17 @@ export function accessReviews(access: Access, rbac: RbacAuthorizer, decode: Deco
 
 function attributesOf(review: SelfSubjectAccessReview | SubjectAccessReview, user: UserInfo): AuthorizationAttributes {
   const { resourceAttributes: resource, nonResourceAttributes: path } = review.spec;
-  const kind = review.kind ?? 'SubjectAccessReview';
-  if (resource !== undefined && path !== undefined) throw refused(kind, 'spec.nonResourceAttributes', 'Invalid value: cannot be specified in combination with resourceAttributes');
+  if (resource !== undefined && path !== undefined) throw refused('spec.nonResourceAttributes', 'Invalid value: "nonResourceAttributes": cannot be specified in combination with resourceAttributes');
   if (path !== undefined) return { user, verb: path.verb ?? '', group: '', resource: '', subresource: '', namespace: '', name: '', path: path.path ?? '' };
-  if (resource === undefined) throw refused(kind, 'spec.resourceAttributes', 'Invalid value: exactly one of nonResourceAttributes or resourceAttributes must be specified');
+  if (resource === undefined) throw refused('spec.resourceAttributes', 'Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified');
   return {
     user, verb: resource.verb ?? '', group: resource.group ?? '', resource: resource.resource ?? '', subresource: resource.subresource ?? '', namespace: resource.namespace ?? '', name: resource.name ?? '',
   };
 }
 
-function subjectOf(review: SubjectAccessReview, kind: string): UserInfo {
+function subjectOf(review: SubjectAccessReview): UserInfo {
   const { user = '', groups = [], uid, extra } = review.spec;
-  if (user === '' && groups.length === 0) throw refused(kind, 'spec.user', 'Invalid value: at least one of user or group must be specified');
+  if (user === '' && groups.length === 0) throw refused('spec.user', 'Invalid value: "": at least one of user or group must be specified');
   return { name: user, groups, ...(uid !== undefined && { uid }), ...(extra && { extra }) };
 }
 
@@ -68,12 +67,12 @@ function withoutName(review: KubeObject): NonNullable<KubeObject['metadata']> {
 
 function rulesReview(review: SelfSubjectRulesReview, user: UserInfo, rbac: RbacAuthorizer): SelfSubjectRulesReview {
   const namespace = review.spec.namespace ?? '';
-  if (namespace === '') throw refused('SelfSubjectRulesReview', 'spec.namespace', 'Required value: no namespace on request');
+  if (namespace === '') throw badRequest('no namespace on request');
   const rules = user.groups.includes(MASTERS)
     ? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }]
     : rbac.rulesFor(user, namespace);
   return {
-    ...review, metadata: withoutName(review),
+    ...review, metadata: withoutName(review), spec: {},
     status: {
       resourceRules: rules.filter((rule) => rule.resources?.length).map((rule) => ({ verbs: rule.verbs, apiGroups: rule.apiGroups ?? [], resources: rule.resources ?? [], ...(rule.resourceNames?.length && { resourceNames: rule.resourceNames }) })),
       nonResourceRules: rules.filter((rule) => rule.nonResourceURLs?.length).map((rule) => ({ verbs: rule.verbs, nonResourceURLs: rule.nonResourceURLs ?? [] })),
@@ -82,7 +81,7 @@ function rulesReview(review: SelfSubjectRulesReview, user: UserInfo, rbac: RbacA
   };
 }
 
-function refused(kind: string, field: string, message: string): Error {
-  const reason = message.startsWith('Required') ? 'FieldValueRequired' : 'FieldValueInvalid';
-  return invalid({ group: GROUP, kind }, '', [{ reason, message, field }]);
+/** Upstream leaves the kind out of these. */
+function refused(field: string, message: string): Error {
+  return invalid({ group: GROUP, kind: '' }, '', [{ reason: 'FieldValueInvalid', message, field }]);
 }

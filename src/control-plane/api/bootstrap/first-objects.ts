@@ -27,8 +27,9 @@ export interface BootstrapParts {
   readonly lookup: Lookup;
   readonly logger: Logger;
   readonly service: ServiceAddress;
-  /** Data of kube-public's `cluster-info`, by which a joining node learns of the authority. */
-  readonly clusterInfo: Readonly<Record<string, string>>;
+  /** The authority's certificate, PEM, and where the server is reached: kube-public's `cluster-info` tells both to a node that joins. */
+  readonly authority: string;
+  readonly server: string;
 }
 
 interface Wanted {
@@ -51,8 +52,8 @@ export async function putFirstObjects(parts: BootstrapParts): Promise<void> {
       group: 'scheduling.k8s.io', resource: 'priorityclasses', namespace: undefined, object: { kind: 'PriorityClass', apiVersion: 'scheduling.k8s.io/v1', metadata: { name }, ...rest } as KubeObject,
     })),
     ...defaultPolicy().map(({ resource, namespace, object }): Wanted => ({ group: 'rbac.authorization.k8s.io', resource, namespace, object })),
-    { group: '', resource: 'configmaps', namespace: 'kube-public', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'cluster-info', namespace: 'kube-public' }, data: parts.clusterInfo } as KubeObject },
-    { group: '', resource: 'configmaps', namespace: 'kube-system', object: authenticationConfig(parts.clusterInfo) },
+    { group: '', resource: 'configmaps', namespace: 'kube-public', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'cluster-info', namespace: 'kube-public' }, data: { kubeconfig: clusterInfo(parts) } } as KubeObject },
+    { group: '', resource: 'configmaps', namespace: 'kube-system', object: authenticationConfig(parts.authority) },
     ...kubernetesService(parts.service),
   ];
   const writes: Promise<void>[] = [];
@@ -106,7 +107,22 @@ function differs(found: KubeObject, wanted: KubeObject): boolean {
 }
 
 /** Tells API servers that extend this one whose client certificates count. */
-function authenticationConfig(clusterInfo: Readonly<Record<string, string>>): KubeObject {
-  const authority = clusterInfo.authority ?? '';
+function authenticationConfig(authority: string): KubeObject {
   return { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' }, data: { 'client-ca-file': authority } } as KubeObject;
+}
+
+/** A kubeconfig without credentials, as kubeadm publishes it. */
+function clusterInfo({ authority, server }: BootstrapParts): string {
+  return `apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: ${Buffer.from(authority).toString('base64')}
+    server: ${server}
+  name: ""
+contexts: null
+current-context: ""
+kind: Config
+preferences: {}
+users: null
+`;
 }

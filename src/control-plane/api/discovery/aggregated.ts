@@ -9,40 +9,39 @@ export interface Tagged {
   readonly etag: string;
 }
 
-/** `v2` or `v2beta1` when a header asks for aggregated discovery before anything plain; undefined else. */
-export function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
-  if (accept === undefined || !accept.includes('apidiscovery')) return undefined;
+/** Whether a header asks for aggregated discovery before anything plain. (Version v2beta1 is no longer served: who asks for it first gets what they ask for next.) */
+export function wantsAggregated(accept: string | undefined): boolean {
+  if (accept === undefined || !accept.includes('apidiscovery')) return false;
   for (const { media, parameters } of parseAccept(accept)) {
     if (media !== 'application/json') continue;
-    if (parameters.get('as') === undefined) return undefined;
-    const version = parameters.get('v');
-    if (parameters.get('g') === 'apidiscovery.k8s.io' && parameters.get('as') === 'APIGroupDiscoveryList' && (version === 'v2' || version === 'v2beta1')) return version;
+    if (parameters.get('as') === undefined) return false;
+    if (parameters.get('g') === 'apidiscovery.k8s.io' && parameters.get('as') === 'APIGroupDiscoveryList' && parameters.get('v') === 'v2') return true;
   }
-  return undefined;
+  return false;
 }
 
 /** apidiscovery.k8s.io: all groups, versions and resources below /api (the core group) or /apis (the others) in one document, made once for each state of the table. */
 export class AggregatedDiscovery {
   readonly #resources: ResourceTable;
-  readonly #made = new Map<string, Tagged>();
+  readonly #made = new Map<boolean, Tagged>();
   #generation = -1;
 
   constructor(resources: ResourceTable) {
     this.#resources = resources;
   }
 
-  document(version: 'v2' | 'v2beta1', core: boolean): Tagged {
+  /** @param core the core group (/api), or all others (/apis) */
+  document(core: boolean): Tagged {
     if (this.#generation !== this.#resources.generation) {
       this.#made.clear();
       this.#generation = this.#resources.generation;
     }
-    const key = `${version} ${core}`;
-    let made = this.#made.get(key);
+    let made = this.#made.get(core);
     if (made === undefined) {
       const groups = this.#resources.groups().filter((group) => (group === '') === core);
-      const body = Buffer.from(JSON.stringify({ kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items: groups.map((group) => this.#group(group)) }));
+      const body = Buffer.from(JSON.stringify({ kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items: groups.map((group) => this.#group(group)) }));
       made = { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
-      this.#made.set(key, made);
+      this.#made.set(core, made);
     }
     return made;
   }

@@ -46,8 +46,11 @@ export function parseAccept(header: string): readonly Clause[] {
 export class Negotiator {
   readonly #kept = new Map<string, readonly Wanted[]>();
 
-  /** @throws StatusError 406 */
-  choose(header: string | undefined, can: { readonly protobuf: boolean; readonly view: boolean }): Wanted {
+  /**
+   * @param can what there is to choose from; `watchable` goes into the words of a refusal
+   * @throws StatusError 406
+   */
+  choose(header: string | undefined, can: { readonly protobuf: boolean; readonly view: boolean; readonly watchable?: boolean }): Wanted {
     if (header === undefined || header === '' || header === 'application/json' || header === '*/*') return JSON_WANTED;
     let options = this.#kept.get(header);
     if (options === undefined) {
@@ -62,7 +65,7 @@ export class Negotiator {
         if (can.protobuf) first ??= option;
       } else return option;
     }
-    if (first === undefined) throw notAcceptable();
+    if (first === undefined) throw options.length > 0 || parseAccept(header).some(({ media }) => Object.hasOwn(MEDIA, media)) ? notAcceptable() : notAvailable(can.watchable ?? false);
     return first;
   }
 }
@@ -75,6 +78,12 @@ function wanted(clause: Clause): Wanted | undefined {
   const version = clause.parameters.get('v') ?? 'v1';
   if (!VIEWS.has(as) || clause.parameters.get('g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
   return { format, as: as as NonNullable<Wanted['as']>, asVersion: version };
+}
+
+/** For what is made up of resources. `watchable`: lists, whose route serves watches too. */
+export function notAvailable(watchable: boolean): StatusError {
+  const forms = watchable ? [...ACCEPTED, 'application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'] : ACCEPTED;
+  return new StatusError(failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${forms.join(', ')}`, {}));
 }
 
 export function notAcceptable(): StatusError {

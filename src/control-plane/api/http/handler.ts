@@ -12,7 +12,7 @@ import type { FairGate } from './gate.ts';
 import { flag } from './options.ts';
 import type { PathTable } from './paths.ts';
 import type { ApiRequest } from './request.ts';
-import { sendStatus, wantsPretty } from './respond.ts';
+import { sendStatus, wantsPretty, warningHeaders } from './respond.ts';
 import { parseResourceRoute, verbOf, type ResourceRoute } from './route.ts';
 import { parseTarget, type Target } from './target.ts';
 import type { Door } from './verbs/door.ts';
@@ -34,6 +34,10 @@ export type Observe = (verb: string, resource: string, subresource: string, code
 type Verb = (door: Door, request: ApiRequest) => void | Promise<void>;
 
 const VERBS: Readonly<Record<string, Verb>> = { get, list, watch, create, update, patch, delete: remove, deletecollection: removeCollection };
+/** Kinds of the core that are on their way out; every request for them is told so. */
+const DEPRECATED: Readonly<Record<string, string>> = {
+  endpoints: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice', componentstatuses: 'v1 ComponentStatus is deprecated in v1.19+',
+};
 const COLLECTION_VERBS = new Set(['list', 'watch', 'deletecollection']);
 /** A write by upgrade: a WebSocket begins with GET, but runs a command all the same. */
 const NEEDS_CREATE = new Set(['exec', 'attach', 'portforward']);
@@ -86,8 +90,7 @@ export class RequestHandler {
     const handler = this.#parts.paths.find(target.rawPath);
     if (handler === undefined) {
       if (target.rawPath.startsWith('/api')) throw noSuchResource();
-      exchange.respond(404, [...headers, 'Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff'], '404 page not found\n');
-      return;
+      throw new NoSuchPath();
     }
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodNotAllowed();
     const result = handler({ exchange, target, user, headers });
@@ -136,13 +139,14 @@ export class RequestHandler {
   /** @throws StatusError 404 or 405 when nothing like that is served */
   #request(exchange: Exchange, target: Target, route: ResourceRoute, user: UserInfo, headers: readonly string[], verb: string): ApiRequest {
     const { resource, subresource, subresourceInfo } = route;
-    if (resource === undefined || (subresource !== undefined && subresourceInfo === undefined)) throw noSuchResource();
+    if (resource === undefined || (subresource !== undefined && subresourceInfo === undefined)) throw this.#parts.resources.versions(route.group).includes(route.version) ? noSuchResource() : new NoSuchPath();
     const verbs = subresourceInfo?.verbs ?? resource.verbs;
     if (!verbs.includes(verb) && !this.#parts.connector.handles(route)) throw methodNotAllowed();
     // A name belongs to all verbs but those of collections.
     if (!route.watchPrefix && (route.name === undefined) !== (COLLECTION_VERBS.has(verb) || (verb === 'create' && subresource === undefined))) throw methodNotAllowed();
     if (route.namespace === undefined && resource.namespaced && (verb === 'create' || verb === 'deletecollection')) throw methodNotAllowed();
-    return { exchange, target, route, resource, user, verb, headers, context: { user, verb, warnings: [] } };
+    const deprecated = route.group === '' ? DEPRECATED[route.resourceName] : undefined;
+    return { exchange, target, route, resource, user, verb, headers: deprecated === undefined ? headers : [...headers, ...warningHeaders([deprecated])], context: { user, verb, warnings: [] } };
   }
 
   #done(verb: string, route: ResourceRoute, code: number, started: number): void {
@@ -154,6 +158,10 @@ export class RequestHandler {
   }
 
   #fail(exchange: Exchange, target: Target | undefined, headers: readonly string[], error: unknown): number {
+    if (error instanceof NoSuchPath) {
+      exchange.respond(404, [...headers, 'Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff'], '404 page not found\n');
+      return 404;
+    }
     const status = statusOf(error);
     if ((status.code ?? 500) >= 500 && !(error instanceof StatusError)) {
       this.#parts.logger.error('a request failed', { method: exchange.method, path: target?.rawPath, error: messageOf(error), stack: error instanceof Error ? error.stack : undefined });
@@ -162,6 +170,9 @@ export class RequestHandler {
     return status.code ?? 500;
   }
 }
+
+/** A path that no group and version is served at: answered in plain text, as by any web server. */
+class NoSuchPath extends Error {}
 
 /** The platform's own components do not wait behind users. */
 function isExempt(user: UserInfo): boolean {

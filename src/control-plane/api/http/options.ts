@@ -27,6 +27,7 @@ export function listParameters(query: Query): ListParameters {
   copy(query, out, 'labelSelector', 'fieldSelector', 'continue', 'resourceVersion', 'resourceVersionMatch');
   const limit = integer(query, 'limit');
   if (limit !== undefined && limit > 0) out.limit = limit;
+  if (flag(query, 'sendInitialEvents') !== undefined) throw optionsInvalid('ListOptions', 'sendInitialEvents', 'FieldValueForbidden', 'Forbidden: sendInitialEvents is forbidden for list');
   return out;
 }
 
@@ -41,12 +42,15 @@ export function watchParameters(query: Query): WatchOptions {
   const bookmarks = flag(query, 'allowWatchBookmarks');
   if (bookmarks !== undefined) out.allowWatchBookmarks = bookmarks;
   const initial = flag(query, 'sendInitialEvents');
+  if (query.get('continue') && query.get('resourceVersionMatch')) throw optionsInvalid('ListOptions', 'resourceVersionMatch', 'FieldValueForbidden', 'Forbidden: resourceVersionMatch is forbidden when continue is provided');
   const match = query.get('resourceVersionMatch');
   if (initial !== undefined) {
     if (match !== 'NotOlderThan') throw optionsInvalid('ListOptions', 'resourceVersionMatch', 'FieldValueForbidden', 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
     out.sendInitialEvents = initial;
   } else if (match !== undefined && match !== '') {
-    throw optionsInvalid('ListOptions', 'resourceVersionMatch', 'FieldValueForbidden', 'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    const causes = [{ reason: 'FieldValueForbidden', field: 'resourceVersionMatch', message: 'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided' }];
+    if (match !== 'NotOlderThan') causes.push({ reason: 'FieldValueNotSupported', field: 'resourceVersionMatch', message: `Unsupported value: ${JSON.stringify(match)}: supported values: "NotOlderThan"` });
+    throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes);
   }
   const timeout = integer(query, 'timeoutSeconds');
   if (timeout !== undefined && timeout > 0) out.timeoutSeconds = timeout;
@@ -70,7 +74,7 @@ export function writeParameters(query: Query, userAgent: string | undefined, kin
     if (dryRun(query.all('dryRun'), kind)) out.dryRun = true;
     const validation = query.get('fieldValidation');
     if (validation !== undefined && validation !== '') {
-      if (!VALIDATIONS.has(validation)) throw optionsInvalid(kind, 'fieldValidation', 'FieldValueNotSupported', `Unsupported value: ${JSON.stringify(validation)}: supported values: "Ignore", "Strict", "Warn"`);
+      if (!VALIDATIONS.has(validation)) throw optionsInvalid(kind, 'fieldValidation', 'FieldValueNotSupported', `Unsupported value: ${JSON.stringify(validation)}: supported values: "", "Ignore", "Strict", "Warn"`);
       out.fieldValidation = validation as NonNullable<WriteParameters['fieldValidation']>;
     }
     const force = flag(query, 'force');
@@ -100,9 +104,7 @@ export function managerOf(userAgent: string | undefined): string {
 
 function dryRun(values: readonly string[], kind: string): boolean {
   if (values.length === 0 || (values.length === 1 && values[0] === '')) return false;
-  for (const value of values) {
-    if (value !== 'All') throw optionsInvalid(kind, 'dryRun', 'FieldValueNotSupported', `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
-  }
+  if (values.some((value) => value !== 'All')) throw optionsInvalid(kind, 'dryRun', 'FieldValueNotSupported', `Unsupported value: ${JSON.stringify(values)}: supported values: "All"`);
   return true;
 }
 
@@ -151,7 +153,9 @@ function readDeleteBody(body: unknown, out: Build<DeleteRequest>): void {
 }
 
 function setOrphan(out: Build<DeleteRequest>, orphan: boolean): void {
-  if (out.propagationPolicy !== undefined) throw optionsInvalid('DeleteOptions', 'propagationPolicy', 'FieldValueInvalid', 'Invalid value: orphanDependents and deletionPropagation cannot be both set');
+  if (out.propagationPolicy !== undefined) {
+    throw optionsInvalid('DeleteOptions', 'propagationPolicy', 'FieldValueInvalid', `Invalid value: ${JSON.stringify(out.propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`);
+  }
   out.propagationPolicy = orphan ? 'Orphan' : 'Background';
   if (!orphan) out.acceptedWhenLeft = true;
 }

@@ -97,7 +97,7 @@ function partial(object: KubeObject, wanted: Wanted): KubeObject {
 function includeObject(query: Query): 'None' | 'Metadata' | 'Object' {
   const value = query.get('includeObject');
   if (value === undefined || value === '') return 'Metadata';
-  if (value !== 'None' && value !== 'Metadata' && value !== 'Object') throw badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
+  if (value !== 'None' && value !== 'Metadata' && value !== 'Object') throw badRequest(`Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`);
   return value;
 }
 

@@ -49,7 +49,7 @@ function accepts(exchange: Exchange, encoding: string): boolean {
 export async function sendValue(request: Pick<ApiRequest, 'exchange' | 'headers' | 'target'>, status: number, wanted: Wanted, value: unknown): Promise<void> {
   if (wanted.format === 'yaml') {
     const { stringify } = await import('yaml');
-    return sendLarge(request, status, 'application/yaml', Buffer.from(stringify(value)));
+    return sendLarge(request, status, 'application/yaml', Buffer.from(stringify(value, { version: '1.1', sortMapEntries: true, aliasDuplicateObjects: false })));
   }
   return sendLarge(request, status, 'application/json', wantsPretty(request) ? Buffer.from(`${JSON.stringify(value, null, 2)}\n`) : encodeJson(value));
 }

@@ -1,5 +1,6 @@
 import type { ResourceInfo, SubresourceInfo } from '../../../types/kubernetes/resource-info.ts';
-import { badRequest, noSuchResource } from '../errors.ts';
+import { StatusError } from '../../../types/kubernetes/status.ts';
+import { badRequest, failure, noSuchResource } from '../errors.ts';
 import type { ResourceTable } from '../resource-table.ts';
 import { isSafeSegment, type Target } from './target.ts';
 
@@ -49,7 +50,11 @@ export function parseResourceRoute(target: Target, resources: ResourceTable): Re
   if (proxied === undefined && segments[end - 1] === '') end--; // One trailing slash is let pass, as upstream does.
   if (end <= at) return undefined;
   const limit = proxied ?? end;
-  for (let i = 1; i < limit; i++) if (!isSafeSegment(segments[i]!)) throw noSuchResource();
+  for (let i = 1; i < limit; i++) {
+    if (isSafeSegment(segments[i]!)) continue;
+    if (i === end - 1 && (segments[i] === '.' || segments[i] === '..')) throw badRequest(`Name parameter invalid: ${JSON.stringify(segments[i])}: may not be '${segments[i]!}'`);
+    throw noSuchResource();
+  }
   let namespace: string | undefined;
   if (segments[at] === 'namespaces' && end > at + 2 && !NAMESPACE_SUBRESOURCES.has(segments[at + 2]!)) {
     namespace = segments[at + 1]!;
@@ -94,6 +99,6 @@ export function verbOf(method: string, route: ResourceRoute, watching: boolean):
     case 'PUT': return 'update';
     case 'PATCH': return 'patch';
     case 'DELETE': return route.name === undefined ? 'deletecollection' : 'delete';
-    default: throw badRequest(`unsupported method ${method}`);
+    default: throw new StatusError(failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {}));
   }
 }

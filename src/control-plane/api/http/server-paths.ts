@@ -1,10 +1,14 @@
 import type { Metrics } from '../../../lib/metrics.ts';
 import { jwkOf } from '../authn/jwt.ts';
 import type { ServiceAccountTokens } from '../authn/service-account-tokens.ts';
-import { Negotiator } from './accept.ts';
+import { failure } from '../errors.ts';
+import { StatusError } from '../../../types/kubernetes/status.ts';
+import { Negotiator, parseAccept } from './accept.ts';
 import type { PathTable } from './paths.ts';
 import { sendValue } from './respond.ts';
 import { versionInfo } from './version.ts';
+
+const JWKS = 'application/jwk-set+json';
 
 /** /, /version, /metrics, and what others need to verify our tokens by themselves. */
 export function addServerPaths(paths: PathTable, parts: { readonly metrics: Metrics; readonly tokens: ServiceAccountTokens; readonly address: () => string }): void {
@@ -21,6 +25,8 @@ export function addServerPaths(paths: PathTable, parts: { readonly metrics: Metr
     exchange.respond(200, [...headers.slice(0, 2), 'Content-Type', 'application/json', 'Cache-Control', 'public, max-age=3600'], JSON.stringify(document));
   });
   paths.add('/openid/v1/jwks', ({ exchange, headers }) => {
-    exchange.respond(200, [...headers.slice(0, 2), 'Content-Type', 'application/jwk-set+json', 'Cache-Control', 'public, max-age=3600'], JSON.stringify({ keys: parts.tokens.keys.map((key) => jwkOf(key)) }));
+    const wants = parseAccept(exchange.header('accept') ?? '*/*').map(({ media }) => media);
+    if (!wants.some((media) => media === '*/*' || media === 'application/*' || media === JWKS)) throw new StatusError(failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${JWKS}`, {}));
+    exchange.respond(200, [...headers.slice(0, 2), 'Content-Type', JWKS, 'Cache-Control', 'public, max-age=3600'], JSON.stringify({ keys: parts.tokens.keys.map((key) => jwkOf(key)) }));
   });
 }

@@ -20,7 +20,7 @@ export class Query {
 
   static readonly none = new Query(undefined);
 
-  /** application/x-www-form-urlencoded. @throws StatusError 400 on a broken escape */
+  /** application/x-www-form-urlencoded. */
   static parse(text: string): Query {
     if (text === '') return Query.none;
     const values = new Map<string, string[]>();
@@ -29,6 +29,7 @@ export class Query {
       const at = pair.indexOf('=');
       const name = decode(at < 0 ? pair : pair.slice(0, at));
       const value = at < 0 ? '' : decode(pair.slice(at + 1));
+      if (name === undefined || value === undefined) continue; // A pair with a broken escape counts as not there, as Go reads queries.
       const list = values.get(name);
       if (list === undefined) values.set(name, [value]);
       else list.push(value);
@@ -54,12 +55,12 @@ export class Query {
   }
 }
 
-function decode(text: string): string {
+function decode(text: string): string | undefined {
   if (!text.includes('%') && !text.includes('+')) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
-  } catch (error) {
-    throw badRequest(`invalid URL escape in the query: ${(error as Error).message}`);
+  } catch {
+    return undefined; // The caller passes the pair over.
   }
 }
 

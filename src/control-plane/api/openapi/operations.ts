@@ -4,9 +4,11 @@ import type { Flavour, GroupVersionKind, Schema, SchemaCollector } from './schem
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 const MEDIA = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+const STREAMS = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
 const PATCHES = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json', 'application/apply-patch+yaml'];
 const METHODS: Readonly<Record<string, string>> = { get: 'get', list: 'get', create: 'post', update: 'put', patch: 'patch', delete: 'delete', deletecollection: 'delete' };
-const WORDS: Readonly<Record<string, string>> = { get: 'read', list: 'list', create: 'create', update: 'replace', patch: 'patch', delete: 'delete', deletecollection: 'deleteCollection' };
+const DESCRIPTIONS: Readonly<Record<string, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
+const WORDS: Readonly<Record<string, string>> = { get: 'read', list: 'list', create: 'create', update: 'replace', patch: 'patch', delete: 'delete', deletecollection: 'delete' };
 const ACTIONS: Readonly<Record<string, string>> = { get: 'get', list: 'list', create: 'post', update: 'put', patch: 'patch', delete: 'delete', deletecollection: 'deletecollection' };
 
 /** Query parameters by verb; kubectl looks for `dryRun` and `fieldValidation` before it uses them. */
@@ -22,7 +24,7 @@ const QUERY: Readonly<Record<string, readonly (readonly [string, 'string' | 'int
   delete: [['dryRun', 'string'], ['gracePeriodSeconds', 'integer'], ['orphanDependents', 'boolean'], ['propagationPolicy', 'string']],
   deletecollection: [
     ['continue', 'string'], ['dryRun', 'string'], ['fieldSelector', 'string'], ['gracePeriodSeconds', 'integer'], ['labelSelector', 'string'], ['limit', 'integer'], ['orphanDependents', 'boolean'],
-    ['propagationPolicy', 'string'], ['resourceVersion', 'string'], ['resourceVersionMatch', 'string'],
+    ['propagationPolicy', 'string'], ['resourceVersion', 'string'], ['resourceVersionMatch', 'string'], ['sendInitialEvents', 'boolean'], ['timeoutSeconds', 'integer'],
   ],
 };
 
@@ -84,11 +86,12 @@ function operation(row: ResourceInfo, verb: string, body: string, answer: string
   const id = `${WORDS[verb]!}${idPart(row)}${verb === 'deletecollection' ? 'Collection' : ''}${scope}${row.kind}${suffix}`;
   const query = QUERY[verb]!.map(([name, type]) => (flavour === 2 ? { name, in: 'query', type, uniqueItems: true } : { name, in: 'query', schema: { type, uniqueItems: true } }));
   const sends = verb === 'create' || verb === 'update' ? body : verb === 'patch' ? `${META}Patch` : verb === 'delete' || verb === 'deletecollection' ? `${META}DeleteOptions` : undefined;
+  const produced = verb === 'list' ? [...MEDIA, ...STREAMS] : MEDIA;
   const ok = (description: string): unknown => (flavour === 2
     ? { description, schema: { $ref: schemas.ref(answer) } }
-    : { description, content: Object.fromEntries(MEDIA.map((media) => [media, { schema: { $ref: schemas.ref(answer) } }])) });
-  const codes = verb === 'create' ? ['201'] : verb === 'update' || verb === 'patch' ? ['200', '201'] : ['200'];
-  const responses = { ...Object.fromEntries(codes.map((code) => [code, ok(code === '201' ? 'Created' : 'OK')])), 401: { description: 'Unauthorized' } };
+    : { description, content: Object.fromEntries(produced.toSorted().map((media) => [media, { schema: { $ref: schemas.ref(answer) } }])) });
+  const codes = verb === 'create' ? ['200', '201', '202'] : verb === 'update' || verb === 'patch' ? ['200', '201'] : verb === 'delete' ? ['200', '202'] : ['200'];
+  const responses = { ...Object.fromEntries(codes.map((code) => [code, ok(DESCRIPTIONS[code]!)])), 401: { description: 'Unauthorized' } };
   const extra = { 'x-kubernetes-action': ACTIONS[verb], 'x-kubernetes-group-version-kind': { group: gvk.group, version: gvk.version, kind: gvk.kind } };
   const tags = [`${row.group === '' ? 'core' : row.group.replace(/\.k8s\.io$/, '').replaceAll('.', '_')}_${row.version}`];
   const required = verb !== 'delete' && verb !== 'deletecollection';
@@ -96,18 +99,20 @@ function operation(row: ResourceInfo, verb: string, body: string, answer: string
     return {
       consumes: verb === 'patch' ? PATCHES : ['*/*'], operationId: id,
       parameters: [...(sends === undefined ? [] : [{ name: 'body', in: 'body', ...(required && { required }), schema: { $ref: schemas.ref(sends) } }]), ...query],
-      produces: MEDIA, responses, schemes: ['https'], tags, ...extra,
+      produces: produced, responses, schemes: ['https'], tags, ...extra,
     };
   }
-  const media = verb === 'patch' ? PATCHES : ['*/*'];
+  const media = verb === 'patch' ? PATCHES.toSorted() : ['*/*'];
   return {
-    tags, operationId: id, parameters: query,
+    tags, operationId: id, ...(query.length > 0 && { parameters: query }),
     ...(sends !== undefined && { requestBody: { content: Object.fromEntries(media.map((one) => [one, { schema: { $ref: schemas.ref(sends) } }])), ...(required && { required }) } }),
     responses, ...extra,
   };
 }
 
 function pathParameters(path: string, flavour: Flavour): readonly Schema[] {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!);
-  return names.map((name) => (flavour === 2 ? { name, in: 'path', type: 'string', required: true, uniqueItems: true } : { name, in: 'path', required: true, schema: { type: 'string', uniqueItems: true } }));
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!).sort();
+  const pretty = flavour === 2 ? { name: 'pretty', in: 'query', type: 'string', uniqueItems: true } : { name: 'pretty', in: 'query', schema: { type: 'string', uniqueItems: true } };
+  const named = names.map((name) => (flavour === 2 ? { name, in: 'path', type: 'string', required: true, uniqueItems: true } : { name, in: 'path', required: true, schema: { type: 'string', uniqueItems: true } }));
+  return [...named, pretty];
 }

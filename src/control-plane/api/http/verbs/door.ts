@@ -23,5 +23,5 @@ export interface Door {
 /** What a request wants its answer to be. @throws StatusError 406 */
 export function negotiate(door: Door, request: ApiRequest): Wanted {
   const { resource } = request;
-  return door.negotiator.choose(request.exchange.header('accept'), { protobuf: door.representation.canProtobuf(resource), view: true });
+  return door.negotiator.choose(request.exchange.header('accept'), { protobuf: door.representation.canProtobuf(resource), view: true, watchable: request.route.name === undefined && request.exchange.method === 'GET' });
 }

@@ -16,7 +16,7 @@ const RETURNS_OBJECT = new Set([
 async function optionsOf(door: Door, request: ApiRequest): Promise<DeleteRequest> {
   const bytes = await request.exchange.body(BODY_LIMIT);
   if (bytes.length === 0) return deleteParameters(request.target.query, undefined);
-  return deleteParameters(request.target.query, (await decodeBody(bytes, bodyMedia(request.exchange), door.protobuf)).value);
+  return deleteParameters(request.target.query, (await decodeBody(bytes, bodyMedia(request.exchange), door.protobuf, 'DeleteOptions')).value);
 }
 
 /** DELETE of one object. */

@@ -57,7 +57,7 @@ export function watch(door: Door, request: ApiRequest): void {
   };
 
   let failed: Error | undefined;
-  stop = door.registry.watch(request.context, request.resource, route.namespace, { ...parameters, ...(name !== undefined && { name }) }, {
+  stop = begin(() => door.registry.watch(request.context, request.resource, route.namespace, { ...parameters, ...(name !== undefined && { name }) }, {
     event(type, object) {
       if (over) return;
       send(frameOf(door, request, wanted, type, object, first));
@@ -72,7 +72,7 @@ export function watch(door: Door, request: ApiRequest): void {
       if (body !== undefined) finish();
       else over = true;
     },
-  });
+  }));
   // Nothing has gone out yet: what the registry refuses at once is an answer of its own, but for a revision that is too old.
   if (failed !== undefined && !(failed instanceof StatusError && failed.status.code === 410)) throw failed;
   body = exchange.stream(200, [...request.headers, 'Content-Type', wanted.format === 'protobuf' ? 'application/vnd.kubernetes.protobuf;stream=watch' : 'application/json']);
@@ -85,6 +85,19 @@ export function watch(door: Door, request: ApiRequest): void {
   exchange.onClose(finish);
   door.stopping.addEventListener('abort', finish, { once: true });
   cancelTimer = door.clock.after((parameters.timeoutSeconds ?? SHORTEST_S + randomInt(door.random, SHORTEST_S)) * 1000, finish);
+}
+
+/** A version that is no number is, to upstream's watch, an error of its own. */
+function begin(start: () => () => void): () => void {
+  try {
+    return start();
+  } catch (error) {
+    if (error instanceof StatusError && error.status.code === 400 && error.message.startsWith('resourceVersion: Invalid value')) {
+      const { reason: _, ...status } = error.status;
+      throw new StatusError({ ...status, code: 500 });
+    }
+    throw error;
+  }
 }
 
 function frameOf(door: Door, request: ApiRequest, wanted: Wanted, type: EventType, object: StoredObject, first: boolean): Buffer {

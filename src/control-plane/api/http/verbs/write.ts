@@ -1,8 +1,9 @@
 import type { PatchBody, WriteParameters } from '../../contract.ts';
-import { badRequest } from '../../errors.ts';
+import { StatusError } from '../../../../types/kubernetes/status.ts';
+import { badRequest, failure } from '../../errors.ts';
+import { decodeKind } from '../../rules/decode/decode.ts';
 import { parseJson } from '../../codec/json.ts';
-import { unsupportedMediaType } from '../accept.ts';
-import { BODY_LIMIT, bodyMedia, decodeBody, mediaType, parseYaml, type DecodedBody } from '../body.ts';
+import { BODY_LIMIT, bodyMedia, decodeBody, decodePatch, mediaType, parseYaml, type DecodedBody } from '../body.ts';
 import { writeParameters } from '../options.ts';
 import type { ApiRequest } from '../request.ts';
 import { warningHeaders } from '../respond.ts';
@@ -14,7 +15,7 @@ export async function create(door: Door, request: ApiRequest): Promise<void> {
   const { exchange, route, context } = request;
   const media = bodyMedia(exchange);
   const options = writeParameters(request.target.query, exchange.header('user-agent'), 'CreateOptions', false);
-  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, door.protobuf), options, request);
+  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, door.protobuf, kindOf(request)), options, request);
   const outcome = await door.registry.create(context, request.resource, route.namespace, body, {
     ...options, ...(route.name !== undefined && { name: route.name }), ...(route.subresource !== undefined && { subresource: route.subresource }),
   });
@@ -27,7 +28,7 @@ export async function update(door: Door, request: ApiRequest): Promise<void> {
   const { exchange, route, context } = request;
   const media = bodyMedia(exchange);
   const options = writeParameters(request.target.query, exchange.header('user-agent'), 'UpdateOptions', false);
-  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, door.protobuf), options, request);
+  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, door.protobuf, kindOf(request)), options, request);
   const outcome = await door.registry.update(context, request.resource, route.namespace, route.name!, body, { ...options, ...(route.subresource !== undefined && { subresource: route.subresource }) });
   await door.representation.sendObject(withWarnings(request), wanted, outcome.created ? 201 : 200, outcome.stored);
 }
@@ -41,7 +42,7 @@ export async function patch(door: Door, request: ApiRequest): Promise<void> {
   const wanted = negotiate(door, request);
   const { exchange, route, context } = request;
   const media = mediaType(exchange.header('content-type'));
-  if (!Object.hasOwn(PATCHES, media)) throw unsupportedMediaType(Object.keys(PATCHES));
+  if (!Object.hasOwn(PATCHES, media)) throw new StatusError(failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {}));
   const type = PATCHES[media as keyof typeof PATCHES];
   const options = writeParameters(request.target.query, exchange.header('user-agent'), 'PatchOptions', type === 'apply');
   const bytes = await exchange.body(BODY_LIMIT);
@@ -52,9 +53,9 @@ export async function patch(door: Door, request: ApiRequest): Promise<void> {
 }
 
 async function patchBody(type: PatchBody['type'], bytes: Buffer): Promise<PatchBody> {
-  if (type !== 'apply') return { type, body: parseJson(bytes).value };
+  if (type !== 'apply') return { type, body: decodePatch(bytes) };
   const looksLikeJson = bytes[0] === 0x7b;
-  const body = looksLikeJson ? parseJson(bytes).value : await parseYaml(bytes);
+  const { value: body } = looksLikeJson ? parseJson(bytes) : await parseYaml(bytes);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw badRequest('error decoding YAML: the applied configuration must be an object');
   return { type, body: body };
 }
@@ -62,13 +63,23 @@ async function patchBody(type: PatchBody['type'], bytes: Buffer): Promise<PatchB
 /** Keys that came twice: an error where the client is strict, a warning by default. */
 function decided(decoded: DecodedBody, options: WriteParameters, request: ApiRequest): unknown {
   if (decoded.duplicates.length === 0 || options.fieldValidation === 'Ignore') return decoded.value;
-  const told = decoded.duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
+  const told = decoded.duplicates.map((path) => (path.startsWith('line ') ? path : `duplicate field ${JSON.stringify(path)}`));
   if (options.fieldValidation === 'Strict') {
+    // Everything that is wrong at once: the registry would stop at what it sees itself.
+    const unknown: string[] = [];
+    if (request.route.subresource === undefined) decodeKind(request.resource, decoded.value, unknown);
+    told.push(...unknown.map((path) => `unknown field ${JSON.stringify(path)}`));
     const { kind, version } = request.resource;
-    throw badRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: strict decoding error: ${told.join(', ')}`);
+    const lead = told[0]!.startsWith('line ') ? 'yaml: unmarshal errors:\n  ' : '';
+    throw badRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: strict decoding error: ${lead}${told.join(', ')}`);
   }
   request.context.warnings.push(...told);
   return decoded.value;
+}
+
+/** The kind that a body of this request should be. */
+function kindOf({ route, resource }: ApiRequest): string {
+  return route.subresourceInfo?.kind ?? resource.kind;
 }
 
 function withWarnings(request: ApiRequest): ApiRequest {

@@ -46,7 +46,7 @@ export const STORAGE_CLASS: readonly Column[] = [
 
 export const VOLUME_ATTACHMENT: readonly Column[] = [
   NAME,
-  column<VolumeAttachment>('Attacher', ({ spec }) => spec?.attacher ?? ''),
+  { ...column<VolumeAttachment>('Attacher', ({ spec }) => spec?.attacher ?? ''), format: 'name' },
   column<VolumeAttachment>('PV', ({ spec }) => spec?.source?.persistentVolumeName ?? ''),
   column<VolumeAttachment>('Node', ({ spec }) => spec?.nodeName ?? ''),
   column<VolumeAttachment>('Attached', ({ status }) => status?.attached ?? false, { type: 'boolean' }),
