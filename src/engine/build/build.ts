@@ -23,7 +23,7 @@ import type { BuildParts } from './solve/request.ts';
  * here, run its stages side by side over the same cache, and put the image in the one content store.
  */
 export interface Builder {
-  /** The classic builder. `emit` takes one object of Docker's stream, and resolves when there is room for more. Rejects with what ends the build. */
+  /** The classic builder. `emit` takes one object of Docker's stream, and resolves when there is room for more. A failed command is told through it too; rejects with what else ends the build. */
   build(context: Readable, options: ClassicBuildOptions, emit: (line: unknown) => Promise<void> | undefined, signal: AbortSignal): Promise<void>;
   /** A connection with BuildKit's control API on it. */
   grpc(socket: Duplex, head: Buffer): void;

@@ -9,6 +9,8 @@ import { shortId } from '../images/digest.ts';
 import { parsePlatform } from '../images/manifest.ts';
 import { familiar, fullName, parseTagged } from '../images/reference.ts';
 import type { ClassicBuildOptions } from './build.ts';
+import { dockerIgnore } from './dockerignore.ts';
+import { cleanParts } from '../images/tree/match.ts';
 import { parseDockerfile } from './dockerfile/parse.ts';
 import { CommandError } from './solve/errors.ts';
 import { Progress } from './solve/progress.ts';
@@ -20,7 +22,7 @@ const DOCKERFILE_BYTES = 2 << 20;
 
 /**
  * `POST /build`: a context as a tar, the classic builder's lines out.
- * @throws what ends the build, in the classic builder's words
+ * A command's failure is told in the stream. @throws what else ends the build
  */
 export async function buildClassic(parts: BuildParts, context: Readable, options: ClassicBuildOptions, emit: (line: unknown) => Promise<void> | undefined, signal: AbortSignal): Promise<void> {
   if (options.remote !== '') throw new LongshoreError('not-implemented', `building from ${options.remote} is not supported by the classic builder`, { object: options.remote, remedy: 'Fetch it first, and build from the folder.' });
@@ -32,6 +34,9 @@ export async function buildClassic(parts: BuildParts, context: Readable, options
     const source = await parts.images.trees.read(root, options.dockerfile, DOCKERFILE_BYTES);
     if (source === undefined) throw new LongshoreError('not-found', `Cannot locate specified Dockerfile: ${options.dockerfile}`, { object: options.dockerfile, remedy: 'Name it with -f, relative to the context, and check .dockerignore.' });
     const dockerfile = parseDockerfile(source);
+    // The client sends these two whatever .dockerignore says: the builder needs them, the image does not get them.
+    const ignored = dockerIgnore((await parts.images.trees.read(root, '.dockerignore', DOCKERFILE_BYTES)) ?? '');
+    for (const name of [options.dockerfile, '.dockerignore']) if (ignored(cleanParts(name).join('/'))) await rm(join(root, ...cleanParts(name)), { force: true });
     const lines = new ClassicLines(options.quiet ? () => undefined : emit);
     const buildArgs = Object.fromEntries(Object.entries(options.buildArgs).filter((entry): entry is [string, string] => entry[1] !== null));
     const mode = options.networkMode === 'none' || options.networkMode === 'host' ? options.networkMode : 'default';
@@ -63,8 +68,10 @@ export async function buildClassic(parts: BuildParts, context: Readable, options
     await emit({ stream: options.quiet ? `${image.id}\n` : `Successfully built ${shortId(image.id)}\n` });
     if (!options.quiet) for (const tag of tags) await emit({ stream: `Successfully tagged ${familiar(tag)}\n` });
   } catch (error) {
-    if (error instanceof CommandError) throw new LongshoreError('invalid', `The command '${error.command}' returned a non-zero code: ${error.exitCode}`, { cause: error });
-    throw error;
+    if (!(error instanceof CommandError)) throw error;
+    // The stream's own form, in which the client finds the exit code.
+    const message = `The command '${error.command}' returned a non-zero code: ${error.exitCode}`;
+    await emit({ errorDetail: { code: error.exitCode, message }, error: message });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -71,7 +71,7 @@ export class Catalog {
     const record = this.images.get(id);
     if (!record) throw noSuchImage(id);
     const { document, layers } = await this.read(record.manifest);
-    const chain = chainIds(document.rootfs.diff_ids).at(-1);
+    const layerBytes = chainIds(document.rootfs.diff_ids).map((chain, at) => this.#layers.get(chain)?.bytes ?? layers[at]!.size);
     return {
       id,
       manifestDigest: record.manifest,
@@ -79,7 +79,8 @@ export class Catalog {
       repoDigests: namesOf(this.digests, id),
       document,
       layers,
-      sizeBytes: (chain === undefined ? 0 : this.#layers.bytes(chain)) ?? layers.reduce((sum, layer) => sum + layer.size, 0),
+      sizeBytes: layerBytes.reduce((sum, bytes) => sum + bytes, 0),
+      layerBytes,
       createdMs: Date.parse(document.created ?? '') || 0,
       lastTaggedMs: record.lastTaggedMs,
     };

@@ -90,6 +90,8 @@ export interface Image {
   readonly layers: readonly Descriptor[];
   /** Bytes of the unpacked layers. */
   readonly sizeBytes: number;
+  /** The same for each layer; of those that are not unpacked, the blob's. */
+  readonly layerBytes?: readonly number[];
   readonly createdMs: number;
   readonly lastTaggedMs: number | undefined;
 }

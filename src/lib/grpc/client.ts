@@ -1,6 +1,6 @@
 import { connect } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
-import { once } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { decodeMessage, frame, GRPC, GrpcError, unframe } from './frames.ts';
 
@@ -50,7 +50,7 @@ export class GrpcClient {
       messages: messagesOf(stream, status),
       send: (message) => {
         if (stream.destroyed || stream.closed) return undefined;
-        return stream.write(frame(message)) ? undefined : Promise.race([once(stream, 'drain'), once(stream, 'close')]).then(() => {});
+        return stream.write(frame(message)) ? undefined : roomIn(stream);
       },
       end: () => void stream.end(),
       cancel: () => stream.close(),
@@ -67,6 +67,19 @@ export class GrpcClient {
     if (!answer) throw new GrpcError(GRPC.INTERNAL, `${path} gave no answer`);
     return answer;
   }
+}
+
+/** Resolves when the stream takes more, or is closed: then there is nothing to wait for. */
+export function roomIn(stream: EventEmitter): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.removeListener('drain', done);
+      stream.removeListener('close', done);
+      resolve();
+    };
+    stream.on('drain', done);
+    stream.on('close', done);
+  });
 }
 
 async function* messagesOf(stream: ClientHttp2Stream, status: Promise<void>): AsyncGenerator<Buffer, void, void> {

@@ -1,7 +1,7 @@
 import { performServerHandshake } from 'node:http2';
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
-import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { roomIn } from './client.ts';
 import { encodeMessage, frame, GRPC, GrpcError, unframe } from './frames.ts';
 
 /** One call, as its handler sees it. */
@@ -62,7 +62,7 @@ async function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, h
       signal: gone.signal,
       send: (message) => {
         if (stream.destroyed || stream.closed) return undefined;
-        return stream.write(frame(message)) ? undefined : once(stream, 'drain', { signal: gone.signal }).then(() => {});
+        return stream.write(frame(message)) ? undefined : roomIn(stream);
       },
     });
   } catch (error) {

@@ -4,20 +4,8 @@ import { DockerfileError } from '../dockerfile/error.ts';
 import { placeOf } from '../solve/errors.ts';
 import { RpcStatus } from './messages.ts';
 
-const CODES: Readonly<Record<string, number>> = {
-  invalid: GRPC.INVALID_ARGUMENT,
-  'not-found': GRPC.NOT_FOUND,
-  'already-exists': GRPC.ALREADY_EXISTS,
-  conflict: GRPC.FAILED_PRECONDITION,
-  unauthorized: GRPC.UNAUTHENTICATED,
-  forbidden: GRPC.PERMISSION_DENIED,
-  canceled: GRPC.CANCELLED,
-  'not-implemented': GRPC.UNIMPLEMENTED,
-  timeout: GRPC.DEADLINE_EXCEEDED,
-  unavailable: GRPC.UNAVAILABLE,
-  exhausted: GRPC.RESOURCE_EXHAUSTED,
-  'too-large': GRPC.RESOURCE_EXHAUSTED,
-};
+/** BuildKit's own errors of a build have no code: clients would show it before the message. */
+const CODES: Readonly<Record<string, number>> = { canceled: GRPC.CANCELLED, 'not-implemented': GRPC.UNIMPLEMENTED };
 
 /** What an error means to a gRPC client. */
 export function toStatus(error: unknown): GrpcError {

@@ -1,7 +1,6 @@
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../../../lib/errors.ts';
-import { LongshoreError } from '../../../lib/errors.ts';
+import { isCode, LongshoreError, messageOf } from '../../../lib/errors.ts';
 import type { UndoStack } from '../../../lib/undo.ts';
 import type { ContainerSpec, MountSpec } from '../../containers/containers.ts';
 import type { RunMount } from '../dockerfile/instructions.ts';
@@ -62,7 +61,11 @@ export async function runCommand(parts: BuildParts, request: BuildRequest, scrat
   const container = await containers.create(spec);
   let ended = false;
   scratch.undo.push(async () => {
-    if (!ended) await containers.remove(container.id, { force: true });
+    if (ended) return;
+    await containers.remove(container.id, { force: true }).catch((error: unknown) => {
+      // One that did not start is gone by itself.
+      if (!isCode(error, 'not-found')) throw error;
+    });
   });
   const streams = await containers.attach(container.id);
   streams.onOutput((stream, data) => step.log(stream, data));

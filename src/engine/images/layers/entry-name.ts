@@ -40,3 +40,13 @@ export function whiteoutOf(name: string): { readonly kind: 'none' | 'opaque' | '
   if (target === '' || target === '.' || target === '..' || target.startsWith(WHITEOUT)) throw new LongshoreError('invalid', `the layer has a whiteout with the invalid name ${JSON.stringify(name)}`, { object: name });
   return { kind: 'delete', name: target };
 }
+
+/** A symlink's target as a path inside of the root; at the top, `..` stays there. */
+export function linkTarget(parent: string, target: string): string {
+  const parts = target.startsWith('/') ? [] : parent.split('/').filter((part) => part !== '');
+  for (const part of target.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/');
+}

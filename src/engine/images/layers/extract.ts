@@ -4,7 +4,7 @@ import { openInRootSync, O_PATH } from '../../../host/beneath.ts';
 import { chmodAt, linkAt, lsetxattr, mknodAt, pathAt, S_IFBLK, S_IFCHR, S_IFIFO } from '../../../host/fs.ts';
 import { isErrno, LongshoreError } from '../../../lib/errors.ts';
 import type { TarHandler, TarHeader } from '../../../lib/tar.ts';
-import { cleanName, splitPath, whiteoutOf } from './entry-name.ts';
+import { cleanName, linkTarget, splitPath, whiteoutOf } from './entry-name.ts';
 import { FolderCache } from './folder-cache.ts';
 import { isWhiteout, OPAQUE_XATTR } from './overlay.ts';
 
@@ -150,7 +150,7 @@ export class Extractor implements TarHandler {
 
   #redirect(path: string): string {
     for (const { path: from, target } of this.#options.redirects ?? []) {
-      if (path.startsWith(`${from}/`)) path = `${lexically(splitPath(from).parent, target)}/${path.slice(from.length + 1)}`.replace(/^\//, '');
+      if (path.startsWith(`${from}/`)) path = `${linkTarget(splitPath(from).parent, target)}/${path.slice(from.length + 1)}`.replace(/^\//, '');
     }
     return path;
   }
@@ -253,7 +253,7 @@ export class Extractor implements TarHandler {
     const there = stat(folder, name);
     if (there?.isSymbolicLink()) {
       // It leads to what is not there yet; a circle was found out before.
-      return this.#folders.get(lexically(parent, readlinkSync(pathAt(folder, name))));
+      return this.#folders.get(linkTarget(parent, readlinkSync(pathAt(folder, name))));
     }
     const opaque = there !== undefined && this.#options.whiteouts === 'overlay' && isWhiteout(there);
     if (opaque) unlinkSync(pathAt(folder, name));
@@ -298,16 +298,6 @@ export class Extractor implements TarHandler {
       }
     }
   }
-}
-
-/** A symlink's target as a path inside of the root; at the top, `..` stays there. */
-function lexically(parent: string, target: string): string {
-  const parts = target.startsWith('/') ? [] : parent.split('/').filter((part) => part !== '');
-  for (const part of target.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '' && part !== '.') parts.push(part);
-  }
-  return parts.join('/');
 }
 
 function stat(folder: number, name: string): Stats | undefined {

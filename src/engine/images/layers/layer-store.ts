@@ -103,18 +103,6 @@ export class LayerStore {
     return out;
   }
 
-  /** Sum of the bytes of a chain; undefined when not all of it is unpacked. */
-  bytes(chainId: string): number | undefined {
-    let sum = 0;
-    for (let at: string | undefined = chainId; at !== undefined; ) {
-      const layer: Layer | undefined = this.#layers.get(at);
-      if (!layer) return undefined;
-      sum += layer.bytes;
-      at = layer.parent;
-    }
-    return sum;
-  }
-
   /**
    * Unpacks what is missing of a stack of layers (base first), all at once.
    * @returns the chain id of the whole. @throws `invalid` (a layer that is malformed or has another diff id), `exhausted`, `canceled`

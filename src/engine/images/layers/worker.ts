@@ -69,7 +69,7 @@ function serve(): void {
     queue = queue.then(async () => {
       const reply = await perform(id, job, controller.signal);
       running.delete(id);
-      parentPort!.postMessage(reply);
+      parentPort!.postMessage(reply, []);
     });
   });
 }
@@ -79,7 +79,7 @@ async function perform(id: number, job: Job, signal: AbortSignal): Promise<FromW
     signal.throwIfAborted();
     switch (job.kind) {
       case 'unpack':
-        return { id, result: await unpackLayer(job, signal, (progress) => parentPort!.postMessage({ id, progress } satisfies FromWorker)) };
+        return { id, result: await unpackLayer(job, signal, (progress) => parentPort!.postMessage({ id, progress } satisfies FromWorker, [])) };
       case 'pack':
         return { id, result: await packLayer(job, signal) };
       case 'settle':

@@ -96,7 +96,7 @@ export class LayerWorkers {
   #give(thread: Thread, waiting: Waiting): void {
     const id = this.#nextId++;
     thread.cancelIdle();
-    const onAbort = (): void => thread.worker.postMessage({ id, abort: true } satisfies ToWorker);
+    const onAbort = (): void => thread.worker.postMessage({ id, abort: true } satisfies ToWorker, []);
     if (waiting.signal?.aborted) {
       waiting.reject(waiting.signal.reason);
       this.#rest(thread);
@@ -106,7 +106,7 @@ export class LayerWorkers {
     thread.current = { id, waiting, cleanup: () => waiting.signal?.removeEventListener('abort', onAbort) };
     // Work keeps the process alive, an idle thread does not.
     thread.worker.ref();
-    thread.worker.postMessage({ id, job: waiting.job } satisfies ToWorker);
+    thread.worker.postMessage({ id, job: waiting.job } satisfies ToWorker, []);
   }
 
   #message(thread: Thread, message: FromWorker): void {

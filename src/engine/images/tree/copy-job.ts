@@ -4,7 +4,7 @@ import { openInRootSync } from '../../../host/beneath.ts';
 import { chmodAt, lgetxattr, linkAt, llistxattr, lsetxattr, mkdirAt, mknodAt, pathAt, S_IFBLK, S_IFCHR, S_IFIFO } from '../../../host/fs.ts';
 import { isErrno, LongshoreError } from '../../../lib/errors.ts';
 import { FolderCache } from '../layers/folder-cache.ts';
-import { splitPath } from '../layers/entry-name.ts';
+import { linkTarget, splitPath } from '../layers/entry-name.ts';
 import { extractArchive } from './archive.ts';
 import { cleanParts } from './match.ts';
 import { excluder, FOLDER, realPath, resolveSources, walkSource } from './source.ts';
@@ -176,7 +176,8 @@ class Copier {
       mkdirAt(folder, name, 0o755);
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
-      // A symlink that leads to nothing, or a file.
+      // A symlink that leads to what is not there yet; a circle was found out before.
+      if (lstatSync(pathAt(folder, name)).isSymbolicLink()) return this.#folders.get(linkTarget(parent, readlinkSync(pathAt(folder, name))));
       throw new LongshoreError('invalid', `cannot copy into /${path}: it is not a directory`, { object: path, cause: error });
     }
     chmodAt(folder, name, 0o755);

@@ -1,9 +1,10 @@
-import { closeSync, constants, fchmodSync, fchownSync, lstatSync, openSync, readdirSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, lstatSync, openSync, readdirSync, readlinkSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { openInRootSync } from '../../../host/beneath.ts';
 import { mkdirAt, pathAt } from '../../../host/fs.ts';
 import { isErrno, LongshoreError } from '../../../lib/errors.ts';
 import { cleanParts } from './match.ts';
 import { FOLDER, realPath } from './source.ts';
+import { linkTarget } from '../layers/entry-name.ts';
 import { findBelow } from '../layers/settle-job.ts';
 
 export interface TreeFolderJob {
@@ -15,19 +16,25 @@ export interface TreeFolderJob {
 
 /** Makes a folder and those above it, mode 0755, resolved inside of the root. @returns whether anything was made. @throws `invalid` when a file is in the way */
 export function makeTreeFolder({ root, path, owner }: TreeFolderJob): boolean {
+  return makeFolder(root, path, owner, 0);
+}
+
+function makeFolder(root: string, path: string, owner: TreeFolderJob['owner'], depth: number): boolean {
+  if (depth > 40) throw new LongshoreError('invalid', `${path} lies behind too many symlinks`, { object: path });
   let made = false;
   let at = openSync(root, FOLDER);
   let done = '';
   try {
     for (const name of cleanParts(path)) {
+      const parent = done;
       done += `/${name}`;
       let fresh = false;
       try {
-        // Not asked for when it is a symlink: that is resolved below.
-        if (!lstatSync(pathAt(at, name), { throwIfNoEntry: false })) {
+        const there = lstatSync(pathAt(at, name), { throwIfNoEntry: false });
+        if (!there) {
           mkdirAt(at, name, 0o755);
           fresh = made = true;
-        }
+        } else if (there.isSymbolicLink() && realPath(root, done) === undefined) made = makeFolder(root, linkTarget(parent, readlinkSync(pathAt(at, name))), owner, depth + 1) || made;
         const next = openInRootSync(root, done, constants.O_RDONLY | constants.O_DIRECTORY);
         closeSync(at);
         at = next;
