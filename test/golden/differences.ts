@@ -37,15 +37,18 @@ function regrouped(entries: readonly string[], wider: (entry: string) => string,
 const fresh: string[] = [];
 const gone: string[] = [];
 
-const isWanted = ({ name, settings }: Scenario): boolean => name.includes(positionals[0] ?? '') && settings.get('with') !== 'controllers';
+const isWanted = ({ name }: Scenario): boolean => name.includes(positionals[0] ?? '');
 const kubeScenarios = (await readScenarios('kube')).filter(isWanted);
 const dockerScenarios = (await readScenarios('docker')).filter(isWanted);
-await using kube = kubeScenarios.length > 0 ? await openOurKube() : undefined;
+const needsControllers = ({ settings }: Scenario): boolean => settings.get('with') === 'controllers';
+await using kube = kubeScenarios.some((scenario) => !needsControllers(scenario)) ? await openOurKube(false) : undefined;
+await using withControllers = kubeScenarios.some(needsControllers) ? await openOurKube(true) : undefined;
 await using docker = dockerScenarios.length > 0 ? await openOurDocker() : undefined;
 for (const scenario of [...kubeScenarios, ...dockerScenarios]) {
+  const cluster = needsControllers(scenario) ? withControllers : kube;
   const isKube = scenario.name.startsWith('kube/');
-  if (isKube) await kube!.prepare(scenario);
-  const outcome = review(scenario.name, await replay(scenario, isKube ? kube!.player : docker!.player));
+  if (isKube) await cluster!.prepare(scenario);
+  const outcome = review(scenario.name, await replay(scenario, isKube ? cluster!.player : docker!.player));
   fresh.push(...outcome.fresh.map(entryOf));
   gone.push(...outcome.gone);
   process.stdout.write(`# ${scenario.name}: ${outcome.fresh.length} not in the list, ${outcome.gone.length} to be taken off it\n${explain(outcome)}${outcome.fresh.length + outcome.gone.length > 0 ? '\n' : ''}`);

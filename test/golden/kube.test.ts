@@ -5,15 +5,14 @@ import { readScenarios } from '../../tools/record/golden-files.ts';
 import { openOurKube } from './our-kube.ts';
 import { explain, replay, review } from './replay.ts';
 
-const kube = await openOurKube();
-after(async () => await kube[Symbol.asyncDispose]());
+const [kube, withControllers] = await Promise.all([openOurKube(false), openOurKube(true)]);
+after(async () => await Promise.all([kube[Symbol.asyncDispose](), withControllers[Symbol.asyncDispose]()]));
 
 for (const scenario of await readScenarios('kube')) {
-  if (scenario.settings.get('with') === 'controllers') continue;
   test(scenario.name, async () => {
-    await kube.prepare(scenario);
-    const found = await replay(scenario, kube.player);
-    const outcome = review(scenario.name, found);
+    const ours = scenario.settings.get('with') === 'controllers' ? withControllers : kube;
+    await ours.prepare(scenario);
+    const outcome = review(scenario.name, await replay(scenario, ours.player));
     assert.ok(outcome.fresh.length === 0 && outcome.gone.length === 0, explain(outcome));
   });
 }

@@ -5,6 +5,7 @@ import { applyPatch, trackUpdate } from '../../src/control-plane/api/apply/apply
 import { openRegistry } from '../../src/control-plane/api/registry/open.ts';
 import { kubernetesRules } from '../../src/control-plane/api/rules/rules.ts';
 import { openApiServer } from '../../src/control-plane/api/server.ts';
+import { startControllers } from '../../src/control-plane/controllers/index.ts';
 import { openMemoryStore } from '../../src/control-plane/store/memory-store.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/log.ts';
@@ -21,8 +22,11 @@ export interface OurKube extends AsyncDisposable {
   prepare(scenario: Scenario): Promise<void>;
 }
 
-/** Our API server in this process, over the store in memory, on loopback, without controllers. */
-export async function openOurKube(): Promise<OurKube> {
+const AUTHENTICATED = 'system:authenticated';
+const SERVICE_ACCOUNTS = ['system:serviceaccounts', 'system:serviceaccounts:kube-system', AUTHENTICATED];
+
+/** Our API server in this process, over the store in memory, on loopback, with our controllers or without. */
+export async function openOurKube(withControllers: boolean): Promise<OurKube> {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-golden-'));
   const store = await openMemoryStore();
   const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
@@ -30,18 +34,24 @@ export async function openOurKube(): Promise<OurKube> {
     openRegistry: ({ admission, ...hooks }) => openRegistry({ store, rules: kubernetesRules, admission, applyPatch, trackUpdate, serviceCidr: SERVICE_CIDR, ...parts, ...hooks }),
     resources: RESOURCES, address: '127.0.0.1', port: 0, pkiFolder: join(folder, 'pki'), serviceCidr: SERVICE_CIDR, advertiseAddress: '192.0.2.10', staticTokens: USERS, ...parts,
   });
+  const controllers = !withControllers ? undefined : startControllers({
+    transportFor: (name) => server.inProcess(name === 'kube-controller-manager' ? { name: `system:${name}`, groups: [AUTHENTICATED] } : { name: `system:serviceaccount:kube-system:${name}`, groups: SERVICE_ACCOUNTS }),
+    ...parts, options: { rootCa: server.authority.certificate, clusterCidr: '10.244.0.0/16' },
+  });
+  await controllers?.ready;
   const endpoint = tlsEndpoint('127.0.0.1', server.port, server.authority.certificate);
   return {
     player: kubePlayer(endpoint),
     async prepare(scenario) {
       const namespaces = (scenario.settings.get('namespace') ?? '').split(' ').filter((name) => name !== '');
-      for (const { target, body } of preparations(namespaces, false)) {
+      for (const { target, body } of preparations(namespaces, withControllers)) {
         const answer = await exchange(endpoint, { method: 'POST', target, headers: { Authorization: 'Bearer admin', 'Content-Type': 'application/json' }, body: Buffer.from(JSON.stringify(body)), timeoutMs: 5000 });
         if (answer.status !== 201) throw new Error(`${scenario.name}: POST ${target} answered ${answer.status}: ${answer.body.toString()}`);
       }
     },
     async [Symbol.asyncDispose]() {
       endpoint[Symbol.dispose]();
+      await controllers?.stop();
       await server.close();
       await store.close();
       await rm(folder, { recursive: true, force: true });

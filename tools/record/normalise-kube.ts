@@ -17,6 +17,8 @@ export interface KubeFacts {
   readonly places: ReadonlyMap<string, string>;
   /** Where the server listens: the port by itself, and with any address of the machine before it, is a mark. */
   readonly port: number;
+  /** Nobody else writes: the second resourceVersion of an object is that of the second write. */
+  readonly alone: boolean;
   /** managedFields stay; else they are left out. */
   readonly managedFields: boolean;
   readonly now: () => number;
@@ -65,10 +67,10 @@ export class KubeNormaliser implements Normaliser {
     }
     const { metadata, spec } = value as { metadata?: Metadata; spec?: Json };
     if (typeof metadata === 'object' && metadata !== null) {
+      const hash = metadata.labels?.['pod-template-hash'] ?? metadata.labels?.['controller-revision-hash']?.replace(/^.*-/, '');
+      if (hash !== undefined && !this.#known(hash)) this.#mark(hash, 'hash', '');
       const name = this.#name(metadata);
       if (typeof metadata.uid === 'string' && !this.#known(metadata.uid)) this.#mark(metadata.uid, 'uid', name);
-      const hash = metadata.labels?.['pod-template-hash'] ?? metadata.labels?.['controller-revision-hash'];
-      if (hash !== undefined && !this.#known(hash)) this.#mark(hash, 'hash', '');
       if (typeof spec === 'object' && spec !== null) this.#learnSpec(name, spec);
     }
     for (const inner of Object.values(value)) this.#learn(inner);
@@ -78,7 +80,7 @@ export class KubeNormaliser implements Normaliser {
   #name(metadata: Metadata): string {
     const { name = '', generateName } = metadata;
     if (generateName !== undefined && name.startsWith(generateName) && name.length > generateName.length && !this.#known(name)) {
-      this.#marks.set(name, this.#free(`${generateName}<suffix`, '>'));
+      this.#put(name, this.#free(`${this.#string(generateName)}<suffix`, '>'));
     }
     return this.#string(name).replaceAll(/[<>]/g, '');
   }
@@ -95,7 +97,14 @@ export class KubeNormaliser implements Normaliser {
   }
 
   #mark(text: string, what: string, of: string): void {
-    this.#marks.set(text, this.#free(`<${of === '' ? what : `${what} ${of}`}`, '>'));
+    this.#put(text, this.#free(`<${of === '' ? what : `${what} ${of}`}`, '>'));
+  }
+
+  /** Longer texts first: a generated name holds a hash that has a mark of its own. */
+  #put(text: string, mark: string): void {
+    const all = [...this.#marks, [text, mark] as const].sort(([a], [b]) => b.length - a.length);
+    this.#marks.clear();
+    for (const [from, to] of all) this.#marks.set(from, to);
   }
 
   /** The first of `A>`, `A 2>`, `A 3>` … that stands for nothing yet. */
@@ -119,6 +128,7 @@ export class KubeNormaliser implements Normaliser {
         if (this.#facts.managedFields) out[inner] = this.#write(held, inner);
       } else if (inner === 'description' && key === 'columnDefinitions') continue; // prose of theirs
       else if (inner === 'resourceVersion' && key === 'metadata') out[inner] = this.#version(value);
+      else if (inner === 'resourceVersion' && key === 'involvedObject') out[inner] = '<rv>';
       else if (inner === 'continue' && key === 'metadata' && held !== '') out[inner] = '<continue>';
       else out[this.#string(inner)] = this.#write(held, inner);
     }
@@ -128,6 +138,7 @@ export class KubeNormaliser implements Normaliser {
   #version(metadata: Metadata): string {
     const { uid, resourceVersion = '' } = metadata;
     if (uid === undefined || resourceVersion === '') return resourceVersion === '' || resourceVersion === '0' ? resourceVersion : '<rv>';
+    if (!this.#facts.alone) return '<rv>';
     const seen = this.#versions.get(uid) ?? [];
     if (!seen.includes(resourceVersion)) seen.push(resourceVersion);
     this.#versions.set(uid, seen);
@@ -149,7 +160,7 @@ export class KubeNormaliser implements Normaliser {
     out = out.replace(TOKEN, '<token>').replace(UID, (uid) => (this.#facts.written.includes(uid) ? uid : '<uid>'));
     out = out.replace(TIME, (time) => (Math.abs(Date.parse(time) - this.#facts.now()) > DAY_MS || this.#facts.written.includes(time) ? time : time.includes('.') ? '<micro-time>' : '<time>'));
     for (const prefix of this.#prefixes) out = out.replaceAll(new RegExp(`(?<![\\w.-])${prefix}[a-z0-9]{5}(?![\\w<.-])`, 'g'), `${prefix}<suffix>`);
-    out = out.replace(/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<suffix>');
+    out = out.replace(/\.[0-9a-f]{16}\b/g, '.<event>').replace(/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<suffix>');
     out = out.replace(/(ResourceVersion in (?:precondition|object meta): )\d+/g, '$1<rv>').replace(/(too old resource version: \d+ \()\d+/g, '$1<rv>').replace(/(, current: )\d+/g, '$1<rv>').replace(/(ResourceVersion in record \(|\\?"resourceVersion\\?":\\?"|resourceVersion: ")\d+/g, '$1<rv>');
     return out;
   }
