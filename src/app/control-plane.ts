@@ -1,16 +1,21 @@
 import { RESOURCES } from '../types/kubernetes/generated/resources.ts';
-import type { Transport } from '../client/transport.ts';
+import { clusterRoleBindings, clusterRoles } from '../client/resources.ts';
+import type { ResourceRef, Transport } from '../client/transport.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { applyPatch, trackUpdate } from '../control-plane/api/apply/apply.ts';
+import { readSigningRequest } from '../control-plane/api/pki/signing-request.ts';
 import { openRegistry } from '../control-plane/api/registry/open.ts';
 import { kubernetesRules } from '../control-plane/api/rules/rules.ts';
 import { openApiServer, type ApiServer, type ApiServerOptions } from '../control-plane/api/server.ts';
 import { startControllers } from '../control-plane/controllers/index.ts';
 import { startScheduler } from '../control-plane/scheduler/start.ts';
 import type { Store } from '../control-plane/store/store.ts';
+import { isCode } from '../lib/errors.ts';
+import type { ClusterRole, ClusterRoleBinding } from '../types/kubernetes/generated/rbac-v1.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
+import { networkInterfaces } from 'node:os';
 import type { Duplex } from 'node:stream';
 import type { InstanceConfig } from './home.ts';
 import type { PhaseTimer } from './phases.ts';
@@ -40,6 +45,8 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
+/** How long a certificate is good for whose request says nothing: a year. */
+const CERTIFICATE_SECONDS = 365 * 24 * 3600;
 const AUTHENTICATED = 'system:authenticated';
 const SERVICE_ACCOUNTS = ['system:serviceaccounts', 'system:serviceaccounts:kube-system', AUTHENTICATED];
 
@@ -55,6 +62,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     serviceCidr: config.serviceCidr,
     // Pods reach the API at the inner address while it listens on loopback alone.
     advertiseAddress: config.listen === undefined ? config.innerAddress : config.listen === '0.0.0.0' ? config.nodeAddress : config.listen,
+    alternativeNames: options.address === '0.0.0.0' ? Object.values(networkInterfaces()).flatMap((all) => (all ?? []).filter(({ family }) => family === 'IPv4').map(({ address }) => address)) : [],
     ...(options.connectNode && { connectNode: options.connectNode }),
     clock, random, logger: logger.child({ room: 'api' }),
     ...options.api,
@@ -66,6 +74,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     options: {
       rootCa: api.authority.certificate,
       clusterCidr: config.clusterCidr,
+      signCertificate: ({ requestPem, signerName, expirationSeconds }) => Promise.resolve(api.authority.sign(readSigningRequest(requestPem), signerName === 'kubernetes.io/kubelet-serving' ? 'server' : 'client', (expirationSeconds ?? CERTIFICATE_SECONDS) * 1000)),
       loadBalancerIngress: () => [{ ip: config.nodeAddress }],
       ...(options.localPathRoot !== undefined && { localPathRoot: options.localPathRoot }),
     },
@@ -74,7 +83,9 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   const schedulerInformers = new InformerFactory({ transport: schedulerTransport, clock, random, logger });
   const scheduler = startScheduler({ transport: schedulerTransport, informers: schedulerInformers, clock, logger: logger.child({ room: 'scheduler' }) });
   schedulerInformers.start();
-  await phases.time('controllers', () => controllers.ready);
+  await phases.time('controllers', async () => {
+    await Promise.all([controllers.ready, letNodesServe(transportFor('longshore', ['system:masters', AUTHENTICATED]))]);
+  });
   return {
     api, transportFor,
     async close() {
@@ -85,4 +96,33 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
       await store.close();
     },
   };
+}
+
+const NODE_SERVICES = 'longshore:node-services';
+
+/**
+ * A node's own proxy and name server read Services, their endpoints, nodes and namespaces, as `system:node`; upstream gives these rights to
+ * separate service accounts.
+ */
+async function letNodesServe(transport: Transport): Promise<void> {
+  const objects: readonly (readonly [ResourceRef, ClusterRole | ClusterRoleBinding])[] = [
+    [clusterRoles, {
+      apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: NODE_SERVICES },
+      rules: [
+        { apiGroups: [''], resources: ['services', 'nodes', 'namespaces'], verbs: ['get', 'list', 'watch'] },
+        { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
+      ],
+    }],
+    [clusterRoleBindings, {
+      apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: NODE_SERVICES },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: NODE_SERVICES }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:nodes' }],
+    }],
+  ];
+  for (const [resource, object] of objects) {
+    try {
+      await transport.create(resource, undefined, object);
+    } catch (error) {
+      if (!isCode(error, 'already-exists')) throw error;
+    }
+  }
 }

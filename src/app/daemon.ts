@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isErrno, LongshoreError } from '../lib/errors.ts';
 import type { Home } from './home.ts';
-import { readStatus, type DaemonStatus } from './status.ts';
+import { readStatus, startTicksOf, type DaemonStatus } from './status.ts';
 
 /** What a starting or stopping daemon tells whoever waits for it, one JSON object a line. */
 export type DaemonNote =
@@ -14,6 +14,9 @@ export type DaemonNote =
   | { readonly ready: DaemonStatus }
   | { readonly done: true }
   | { readonly failed: { readonly code: string; readonly message: string; readonly object?: string; readonly remedy?: string } };
+
+/** How long nothing may come from a daemon that stops: a pod's grace is 30 s by default. */
+const DOWN_MS = 120_000;
 
 /** The descriptor on which a daemon that was started in the background reports. */
 export const NOTIFY_FD = 3;
@@ -68,16 +71,31 @@ async function lastLines(path: string): Promise<string> {
  * @returns false when no daemon runs
  */
 export async function stopDaemon(home: Home, onPhase: (name: string, ms: number) => void): Promise<boolean> {
-  if (!(await readStatus(home))) return false;
+  const running = await readStatus(home);
+  if (!running) return false;
   const answer = await new Promise<Readable>((resolve, reject) => {
-    request({ socketPath: controlSocket(home), method: 'POST', path: '/down' }, resolve).on('error', reject).end();
+    const down = request({ socketPath: controlSocket(home), method: 'POST', path: '/down', timeout: DOWN_MS }, resolve);
+    down.on('timeout', () => down.destroy(new LongshoreError('timeout', `the daemon (pid ${running.pid}) did not stop within ${DOWN_MS / 1000} s`, { object: `home ${home.root}`, remedy: `See why: longshore logs. To end it: kill -9 ${running.pid}, then longshore down.` })));
+    down.on('error', reject).end();
   });
   for await (const note of notes(answer)) {
     if ('phase' in note) onPhase(note.phase, note.ms);
     if ('failed' in note) throw new LongshoreError(note.failed.code as 'internal', note.failed.message, note.failed);
   }
+  await waitForEnd(running);
   await rm(home.statusFile, { force: true });
   return true;
+}
+
+/** How long a daemon that has stopped everything may take to end, in milliseconds. */
+const END_MS = 5000;
+
+/** Until the process is gone; one that does not go is ended. */
+async function waitForEnd({ pid, startTicks }: DaemonStatus): Promise<void> {
+  for (const until = performance.now() + END_MS; performance.now() < until; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    if ((await startTicksOf(pid)) !== startTicks) return;
+  }
+  process.kill(pid, 'SIGKILL');
 }
 
 /** The daemon's end of NOTIFY_FD; undefined when nobody waits. */

@@ -98,13 +98,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       status, config, engine, controlPlane, node,
       async close({ stopContainers, onPhase = () => {} }) {
         const stopping = createPhaseTimer(clock, onPhase);
-        await rm(home.statusFile, { force: true });
         await stopping.time('node', () => node.close({ remove: stopContainers }));
         await stopping.time('control plane', async () => {
           await controlPlane.close();
           await closeInner({ remove: stopContainers });
         });
         await stopping.time('engine', () => engineResult.value.close({ stopContainers }));
+        // Last: whoever finds it gone may take away what is left.
+        await rm(home.statusFile, { force: true });
       },
     };
   } catch (error) {

@@ -1,9 +1,7 @@
 import { createServer as createTlsServer } from 'node:https';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { HttpTransport } from '../client/http-transport.ts';
 import { services } from '../client/resources.ts';
-import { Authority } from '../control-plane/api/pki/authority.ts';
 import { openHost } from '../host/open.ts';
 import { systemClock } from '../lib/clock.ts';
 import { LongshoreError, messageOf } from '../lib/errors.ts';
@@ -20,6 +18,9 @@ export interface ServeAgentOptions {
   readonly address?: string;
   readonly join?: JoinOptions;
 }
+
+/** The name in the certificate with which the API server comes to nodes. */
+const API_SERVER = 'kube-apiserver-kubelet-client';
 
 /** A node of its own: engine, agent, proxy and name server in this process, the control plane by HTTPS. Runs until a signal; containers go on. */
 export async function serveAgent(home: Home, options: ServeAgentOptions): Promise<void> {
@@ -38,10 +39,13 @@ export async function serveAgent(home: Home, options: ServeAgentOptions): Promis
     host, cri: engine.cri, folder: home.node, config: { ...config, nodeName: options.nodeName, nodeAddress: address, dnsAddress, clusterCidr }, transport, readTransport: transport, labels: {},
     clock: systemClock, random: systemRandom, logger,
   });
-  // The API server reaches this node's API with a certificate that the cluster's authority made; nobody else is let in.
-  const authority = await Authority.open(join(home.pki, 'serving'), systemClock, systemRandom);
-  const serving = await authority.server([options.nodeName, address]);
-  const server = createTlsServer({ cert: serving.certificate, key: serving.key, ca: credentials.ca, requestCert: true, rejectUnauthorized: true });
+  // The node shows the certificate that it joined with, and lets in nobody but the API server.
+  const server = createTlsServer({ cert: credentials.certificate, key: credentials.key, ca: credentials.ca, requestCert: true, rejectUnauthorized: true });
+  server.on('secureConnection', (socket) => {
+    if (socket.getPeerX509Certificate()?.subject.split('\n').includes(`CN=${API_SERVER}`)) return;
+    logger.warn('a client that is not the API server was turned away', { from: socket.remoteAddress ?? '' });
+    socket.destroy();
+  });
   for (const event of ['request', 'upgrade'] as const) for (const listener of node.api.listeners(event)) server.on(event, listener as (...args: unknown[]) => void);
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.nodePort, address, resolve));
   await node.ready;

@@ -85,8 +85,8 @@ export async function hostsFile(context: AgentContext, pod: Pod, address: string
   return path;
 }
 
-/** What one container is to be. @throws LongshoreError `not-found`, `invalid`: the waiting reason is CreateContainerConfigError */
-export async function containerConfig(context: AgentContext, pod: Pod, container: Container, attempt: number, imageId: string, podIp: string, volumes: ReadonlyMap<string, MountedVolume>, hosts: string | undefined): Promise<ContainerConfig> {
+/** What one container is to be. `targetId`: the container whose processes it is to see, as an ephemeral one may ask. @throws LongshoreError `not-found`, `invalid`: the waiting reason is CreateContainerConfigError */
+export async function containerConfig(context: AgentContext, pod: Pod, container: Container, attempt: number, imageId: string, podIp: string, volumes: ReadonlyMap<string, MountedVolume>, hosts: string | undefined, targetId?: string): Promise<ContainerConfig> {
   const envs = await environmentOf(context.environment, pod, podIp, container);
   const lookup = (name: string): string | undefined => envs.find(({ key }) => key === name)?.value;
   const security = container.securityContext;
@@ -117,7 +117,7 @@ export async function containerConfig(context: AgentContext, pod: Pod, container
       securityContext: {
         capabilities: { addCapabilities: security?.capabilities?.add ?? [], dropCapabilities: security?.capabilities?.drop ?? [] },
         privileged: security?.privileged ?? false,
-        namespaceOptions: namespaceOptions(pod),
+        namespaceOptions: { ...namespaceOptions(pod), ...(targetId !== undefined && { pid: 'TARGET' as const, targetId }) },
         ...(user !== undefined && { runAsUser: user }),
         ...(group !== undefined && { runAsGroup: group }),
         readonlyRootfs: security?.readOnlyRootFilesystem ?? false,

@@ -15,6 +15,16 @@ export interface BackoffView {
   readyAt(container: string, latest: CriContainerStatus): number | undefined;
 }
 
+/** Ephemeral containers are started once, and never again. They have nearly all fields of others. */
+export function ephemeralContainers(pod: Pod): readonly Container[] {
+  return pod.spec?.ephemeralContainers ?? [];
+}
+
+/** Every container of a pod, by whatever list it is in. */
+export function allContainers(pod: Pod): readonly Container[] {
+  return [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? []), ...ephemeralContainers(pod)];
+}
+
 /** What is to be done for a pod now. */
 export interface PodPlan {
   /** A new sandbox is needed first; with this attempt number. */
@@ -80,6 +90,8 @@ export function planPod(pod: Pod, view: PodView, health: HealthView, backoff: Ba
     if (readyAt !== undefined && readyAt > nowMs) backingOff.set(container.name, readyAt);
     else start.push({ container, attempt: latest.metadata.attempt + 1, init });
   };
+
+  for (const container of ephemeralContainers(pod)) if (!current(container.name)) start.push({ container, attempt: 0, init: false });
 
   let initialized = true;
   const appsBegan = containers.some(({ name }) => view.containers.has(name));

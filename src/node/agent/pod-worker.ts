@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { pods } from '../../client/resources.ts';
 import { isCode, LongshoreError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Container, Pod, PodStatus } from '../../types/kubernetes/generated/core-v1.ts';
+import type { Container, EphemeralContainer, Pod, PodStatus } from '../../types/kubernetes/generated/core-v1.ts';
 import type { CriContainerStatus } from '../cri/cri.ts';
 import { podFolder, type MountedVolume } from '../volumes/volumes.ts';
 import { containerConfig, hostsFile, logFolder, sandboxConfig } from './container-config.ts';
 import type { AgentContext } from './context.ts';
 import { runHook } from './hooks.ts';
 import { ImageError } from './image-puller.ts';
-import { planPod, type ContainerStart, type PodPlan } from './plan.ts';
+import { allContainers, planPod, type ContainerStart, type PodPlan } from './plan.ts';
 import { podStatus } from './status.ts';
 import { terminatePod } from './termination.ts';
 import { viewPod, type PodView } from './view.ts';
@@ -71,6 +71,11 @@ export class PodWorker {
   containerId(name: string, previous = false): string | undefined {
     const run = this.#view?.containers.get(name);
     return (previous ? run?.previous : run?.latest)?.id;
+  }
+
+  /** Why a container has not started, as in its status. */
+  waitingReason(name: string): string | undefined {
+    return this.#waiting.get(name)?.reason;
   }
 
   get sandboxId(): string | undefined {
@@ -249,7 +254,7 @@ export class PodWorker {
     try {
       const imageId = await images.ensure(this.#pod, container, this.#abort.signal);
       const address = this.#address();
-      const config = await containerConfig(this.#context, this.#pod, container, attempt, imageId, address, this.#volumes!, await hostsFile(this.#context, this.#pod, address));
+      const config = await containerConfig(this.#context, this.#pod, container, attempt, imageId, address, this.#volumes!, await hostsFile(this.#context, this.#pod, address), this.#targetOf(container));
       const created = view.containers.get(name)?.latest;
       if (created?.state === 'CONTAINER_CREATED') await cri.removeContainer(created.id);
       const sandboxId = view.sandbox!.id;
@@ -301,7 +306,7 @@ export class PodWorker {
   #watchProbes(): void {
     const { prober } = this.#context;
     const address = this.#address();
-    for (const container of [...(this.#pod.spec?.initContainers ?? []), ...(this.#pod.spec?.containers ?? [])]) {
+    for (const container of allContainers(this.#pod)) {
       const run = this.#view!.containers.get(container.name);
       if (!run) continue;
       const { latest, previous } = run;
@@ -340,7 +345,7 @@ export class PodWorker {
     const view = this.#view;
     if (!view) return;
     const containers = new Map(view.containers);
-    for (const container of [...(this.#pod.spec?.containers ?? []), ...(this.#pod.spec?.initContainers ?? [])]) {
+    for (const container of allContainers(this.#pod)) {
       const run = containers.get(container.name);
       if (run?.latest.state !== 'CONTAINER_EXITED' || run.latest.message) continue;
       const message = await this.#lastWords(container, run.latest);
@@ -392,7 +397,16 @@ export class PodWorker {
   }
 
   #containerSpec(name: string): Container | undefined {
-    return [...(this.#pod.spec?.containers ?? []), ...(this.#pod.spec?.initContainers ?? [])].find((container) => container.name === name);
+    return allContainers(this.#pod).find((container) => container.name === name);
+  }
+
+  /** The running container whose processes an ephemeral one asks to see. @throws LongshoreError `invalid` */
+  #targetOf(container: EphemeralContainer): string | undefined {
+    const { targetContainerName } = container;
+    if (!targetContainerName) return undefined;
+    const target = this.#view?.containers.get(targetContainerName)?.latest;
+    if (target?.state !== 'CONTAINER_RUNNING') throw new LongshoreError('invalid', `unable to find target container "${targetContainerName}"`, { object: `container ${container.name}` });
+    return target.id;
   }
 
   #address(): string {
@@ -400,8 +414,8 @@ export class PodWorker {
   }
 
   #event(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void {
-    const init = this.#pod.spec?.initContainers?.some(({ name }) => name === container);
-    this.#context.events.event({ apiVersion: 'v1', kind: 'Pod', ...(this.#pod.metadata && { metadata: this.#pod.metadata }), ...(container !== undefined && { fieldPath: `spec.${init ? 'initContainers' : 'containers'}{${container}}` }) }, type, reason, message);
+    const field = this.#pod.spec?.initContainers?.some(({ name }) => name === container) ? 'initContainers' : this.#pod.spec?.ephemeralContainers?.some(({ name }) => name === container) ? 'ephemeralContainers' : 'containers';
+    this.#context.events.event({ apiVersion: 'v1', kind: 'Pod', ...(this.#pod.metadata && { metadata: this.#pod.metadata }), ...(container !== undefined && { fieldPath: `spec.${field}{${container}}` }) }, type, reason, message);
   }
 }
 

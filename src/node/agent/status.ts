@@ -1,7 +1,7 @@
 import { rfc3339 } from '../../lib/clock.ts';
 import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from '../../types/kubernetes/generated/core-v1.ts';
 import type { CriContainerStatus } from '../cri/cri.ts';
-import { isSidecar, type PodPlan } from './plan.ts';
+import { ephemeralContainers, isSidecar, type PodPlan } from './plan.ts';
 import { qosClass } from './resources.ts';
 import type { ContainerView, PodView } from './view.ts';
 
@@ -28,6 +28,7 @@ export function podStatus(inputs: StatusInputs): PodStatus {
   const statuses = (containers: readonly Container[] | undefined, init: boolean): ContainerStatus[] => (containers ?? []).map((container) => containerStatus(inputs, container, init));
   const inits = statuses(pod.spec?.initContainers, true);
   const apps = statuses(pod.spec?.containers, false);
+  const ephemeral = ephemeralContainers(pod).map((container): ContainerStatus => ({ ...containerStatus(inputs, container, true), ready: false }));
   const ready = apps.every((status) => status.ready) && inits.every((status, at) => !isSidecar(pod.spec!.initContainers![at]!) || status.ready);
   const phase = inputs.failed ? 'Failed' : phaseOf(inputs, apps, inits);
   const ip = pod.spec?.hostNetwork ? nodeAddress : view.sandbox?.state === 'SANDBOX_READY' || inputs.terminating ? view.sandbox?.network.ip || before?.podIP : undefined;
@@ -60,6 +61,7 @@ export function podStatus(inputs: StatusInputs): PodStatus {
     startTime: before?.startTime ?? rfc3339(nowMs),
     ...(inits.length > 0 && { initContainerStatuses: inits }),
     containerStatuses: apps,
+    ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
     qosClass: before?.qosClass ?? qosClass(pod),
   };
 }

@@ -2,7 +2,7 @@ import { messageOf } from '../../lib/errors.ts';
 import type { Container, Pod } from '../../types/kubernetes/generated/core-v1.ts';
 import type { AgentContext } from './context.ts';
 import { runHook } from './hooks.ts';
-import { isSidecar } from './plan.ts';
+import { ephemeralContainers, isSidecar } from './plan.ts';
 import { viewPod, type PodView } from './view.ts';
 
 const SHORTEST_GRACE_S = 1;
@@ -36,7 +36,7 @@ export async function terminatePod(
 
   const { pod } = current();
   const tookTraffic = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
-  const regular = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container))];
+  const regular = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container)), ...ephemeralContainers(pod)];
   if (tookTraffic && regular.some(running) && graceMs() > 2 * context.drainMs) await clock.sleep(context.drainMs);
 
   const end = async (container: Container): Promise<void> => {

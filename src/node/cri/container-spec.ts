@@ -43,6 +43,7 @@ export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, s
     network: sandbox.netns === undefined ? { mode: 'host' } : { mode: 'namespace', path: sandbox.netns, resolvConfPath: sandbox.resolvConf },
     namespaces: {
       ...(securityContext.namespaceOptions.pid === 'NODE' && { pid: 'host' as const }),
+      ...(securityContext.namespaceOptions.pid === 'TARGET' && { pid: `container:${securityContext.namespaceOptions.targetId}` }),
       ...(securityContext.namespaceOptions.ipc === 'NODE' && { ipc: 'host' as const }),
       ...(sandbox.netns === undefined && { uts: 'host' as const }),
     },

@@ -33,7 +33,7 @@ export interface Cri {
   reopenContainerLog(containerId: string): Promise<void>;
   execSync(containerId: string, cmd: readonly string[], timeoutSeconds: number, signal?: AbortSignal): Promise<{ readonly stdout: Buffer; readonly stderr: Buffer; readonly exitCode: number }>;
   /** In-process instead of by a streaming URL; the gRPC pair bridges it. */
-  exec(containerId: string, options: { readonly cmd: readonly string[]; readonly tty: boolean; readonly stdin: boolean }): Promise<CriStream>;
+  exec(containerId: string, options: { readonly cmd: readonly string[]; readonly tty: boolean; readonly stdin: boolean; readonly consoleSize?: { readonly columns: number; readonly rows: number } }): Promise<CriStream>;
   attach(containerId: string, options: { readonly tty: boolean; readonly stdin: boolean }): Promise<CriStream>;
   /** A connection to a port inside of the sandbox's network namespace. */
   portForward(podSandboxId: string, port: number): Promise<Duplex>;

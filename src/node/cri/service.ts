@@ -92,14 +92,18 @@ export async function openCriService(options: CriServiceOptions): Promise<Cri & 
     // The supervisor rotates its log itself, so there is nothing to reopen.
     reopenContainerLog: (id) => Promise.resolve(void own(id)),
     execSync: (id, cmd, timeoutSeconds, signal) => collectExec(containers, own(id).id, cmd, timeoutSeconds, clock, signal),
-    async exec(id, { cmd, tty, stdin }) {
-      const session = await containers.exec(own(id).id, { args: cmd, terminal: tty, stdin });
-      return streamOf(session, session.exit.then(({ code }) => code), (columns, rows) => session.resize(columns, rows), () => session.kill(9));
+    async exec(id, { cmd, tty, stdin, consoleSize }) {
+      const session = await containers.exec(own(id).id, { args: cmd, terminal: tty, stdin, ...(consoleSize && { consoleSize }) });
+      return streamOf(session, session.exit.then(async ({ code }) => {
+        // The command may be over before its last output has come.
+        await session.closed;
+        return code;
+      }), (columns, rows) => session.resize(columns, rows), () => session.kill(9));
     },
     async attach(id, { stdin }) {
       const container = own(id);
       const streams = await containers.attach(container.id);
-      return streamOf({ ...streams, stdin: stdin ? streams.stdin : undefined }, streams.closed.then(() => containers.get(container.id).exit?.code ?? 0), (columns, rows) => containers.resize(container.id, columns, rows));
+      return streamOf({ stdin: stdin ? streams.stdin : undefined, onOutput: (listener) => streams.onOutput(listener), detach: () => streams.detach() }, streams.closed.then(() => containers.get(container.id).exit?.code ?? 0), (columns, rows) => containers.resize(container.id, columns, rows));
     },
     portForward(id, port) {
       const sandbox = sandboxes.get(id);

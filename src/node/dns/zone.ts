@@ -1,6 +1,7 @@
+import { isIPv4 } from 'node:net';
 import type { InformerFactory } from '../../client/informer-factory.ts';
-import { endpointSlices, pods, services } from '../../client/resources.ts';
-import type { Pod, Service } from '../../types/kubernetes/generated/core-v1.ts';
+import { endpointSlices, namespaces, services } from '../../client/resources.ts';
+import type { Namespace, Service } from '../../types/kubernetes/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../types/kubernetes/generated/discovery-v1.ts';
 import { TYPE, type Question, type ResourceRecord } from './message.ts';
 
@@ -13,7 +14,6 @@ export interface ZoneAnswer {
 const TTL_SECONDS = 5;
 const SLICES_BY_SERVICE = 'service';
 const SERVICES_BY_IP = 'ip';
-const PODS_BY_IP = 'ip';
 
 /**
  * The cluster's names, by the Kubernetes DNS specification 1.1: A and SRV of
@@ -24,19 +24,18 @@ export class ClusterZone {
   readonly #domain: string;
   readonly #services;
   readonly #slices;
-  readonly #pods;
+  readonly #namespaces;
 
   constructor(informers: InformerFactory, domain = 'cluster.local') {
     this.#domain = domain;
     this.#services = informers.for<Service>(services);
     this.#slices = informers.for<EndpointSlice>(endpointSlices);
-    this.#pods = informers.for<Pod>(pods);
+    this.#namespaces = informers.for<Namespace>(namespaces);
     this.#services.addIndex(SERVICES_BY_IP, (service) => service.spec?.clusterIPs ?? service.spec?.clusterIP);
     this.#slices.addIndex(SLICES_BY_SERVICE, (slice) => {
       const name = slice.metadata?.labels?.['kubernetes.io/service-name'];
       return name === undefined ? undefined : `${slice.metadata?.namespace ?? ''}/${name}`;
     });
-    this.#pods.addIndex(PODS_BY_IP, (pod) => (pod.spec?.hostNetwork ? undefined : pod.status?.podIP));
   }
 
   get domain(): string {
@@ -103,14 +102,14 @@ export class ClusterZone {
       .flatMap((slice) => (slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).map((endpoint) => ({ endpoint, slice })));
   }
 
-  /** `10-42-0-2.default.pod.cluster.local`, for pods that exist. */
+  /** `10-42-0-2.default.pod.cluster.local`: the address that the name spells, whether a pod has it or not, so that a name server need not know all pods. */
   #pod(name: string, labels: string[], type: number): ZoneAnswer {
     const namespace = labels.pop();
     const dashed = labels.pop();
     if (dashed === undefined || labels.length > 0) return { exists: labels.length === 0, records: [] };
     const address = dashed.replaceAll('-', '.');
-    const found = [...this.#pods.store.byIndex(PODS_BY_IP, address)].some((pod) => pod.metadata?.namespace === namespace);
-    return { exists: found, records: found && wants(type, TYPE.A) ? a(name, [address]) : [] };
+    const known = isIPv4(address) && this.#namespaces.store.get(namespace ?? '') !== undefined;
+    return { exists: known, records: known && wants(type, TYPE.A) ? a(name, [address]) : [] };
   }
 
   #reverse(name: string, type: number): ZoneAnswer | undefined {

@@ -34,6 +34,10 @@ export function startRoutes({ informers, links, logger, nodeName }: RoutesOption
         await known?.undo();
         if (present) routes.set(cidr, { via: via!, undo: await links.addRoute({ destination: cidr, via: via! }) });
       } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENETUNREACH') {
+          logger.info("a node is on no link of this machine; its pods are reached by the machine's own routes, if these know the way", { node: node.metadata?.name ?? '', podCidr: cidr, via: via ?? '' });
+          return;
+        }
         logger.error("could not set the route to a node's pods", { node: node.metadata?.name ?? '', podCidr: cidr, via: via ?? '', error: messageOf(error) });
       }
     });

@@ -19,8 +19,9 @@ interface LogFilter {
 /** `GET /containerLogs/…`: the log of a container's newest run (or the one before), from the file in CRI's format that its supervisor writes. */
 export async function serveLogs({ agent, cri, clock }: NodeApiOptions, target: ContainerTarget, query: URLSearchParams, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const previous = flag(query, 'previous');
-  const id = agent.find(target.namespace, target.pod)?.containerId(target.container, previous);
-  if (id === undefined) throw new LongshoreError('invalid', previous ? `previous terminated container "${target.container}" in pod "${target.pod}" not found` : `container "${target.container}" in pod "${target.pod}" is waiting to start`);
+  const worker = agent.find(target.namespace, target.pod);
+  const id = worker?.containerId(target.container, previous);
+  if (id === undefined) throw new LongshoreError('invalid', previous ? `previous terminated container "${target.container}" in pod "${target.pod}" not found` : `container "${target.container}" in pod "${target.pod}" is waiting to start: ${worker?.waitingReason(target.container) ?? 'ContainerCreating'}`);
   const status = await cri.containerStatus(id);
   const since = query.get('sinceTime');
   const seconds = query.get('sinceSeconds');
@@ -123,7 +124,8 @@ class LinePrinter {
     if (first < 0 || second < 0 || third < 0) return undefined;
     const { sinceMs, stream, timestamps } = this.#filter;
     if (stream !== undefined && line.toString('latin1', first + 1, second) !== stream) return undefined;
-    const time = line.toString('latin1', 0, first);
+    // conmon writes UTC's offset in figures.
+    const time = line.toString('latin1', 0, first).replace('+00:00', 'Z');
     if (sinceMs !== undefined && Date.parse(time) < sinceMs) return undefined;
     const whole = line[second + 1] === 70; // F
     const text = line.subarray(third + 1);

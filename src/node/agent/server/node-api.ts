@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isCode, LongshoreError, messageOf } from '../../../lib/errors.ts';
+import { allContainers } from '../plan.ts';
 import { serveLogs } from './container-logs.ts';
 import { servePortForward } from './port-forward.ts';
 import { serveRemote } from './remote-command.ts';
@@ -64,7 +65,7 @@ export function createNodeApi(options: NodeApiOptions): Server {
     const name = rest.at(-1) ?? '';
     const worker = agent.find(namespace, pod);
     if (!worker) throw new LongshoreError('not-found', `pod "${pod}" in namespace "${namespace}" is not on this node`);
-    if (![...(worker.pod.spec?.containers ?? []), ...(worker.pod.spec?.initContainers ?? [])].some((each) => each.name === name)) throw new LongshoreError('invalid', `container ${name} is not valid for pod ${pod}`);
+    if (!allContainers(worker.pod).some((each) => each.name === name)) throw new LongshoreError('invalid', `container ${name} is not valid for pod ${pod}`);
     return Promise.resolve({ namespace, pod, container: name });
   }
 
