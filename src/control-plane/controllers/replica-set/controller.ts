@@ -26,19 +26,20 @@ export class ReplicaController implements RunningController {
   readonly #owners: Informer<ReplicaOwner>;
   readonly #pods: OwnedPods<ReplicaOwner>;
   readonly #control: PodControl;
-  readonly #expectations: Expectations;
+  readonly #expectations: Pick<Expectations, keyof Expectations>;
   readonly #controller: Controller;
   /** The status that was written last, by key: its echo needs no sync (and must not shorten a back-off). */
   readonly #written = new Map<string, ReplicaSetStatus>();
 
-  constructor(context: ControllerContext, kind: ReplicaKind) {
+  /** @param expectations what was asked for and is not seen yet */
+  constructor(context: ControllerContext, kind: ReplicaKind, expectations: Pick<Expectations, keyof Expectations> = new Expectations(context.clock)) {
     this.#context = context;
     this.#kind = kind;
     this.#owners = context.informers.for<ReplicaOwner>(kind.resource);
     const podInformer = context.informers.for<Pod>(pods);
     this.#owners.addIndex(BY_CONTROLLER, byController);
     this.#control = new PodControl(context.transport, context.events, kind.resource);
-    this.#expectations = new Expectations(context.clock);
+    this.#expectations = expectations;
     this.#controller = new Controller({
       name: `${kind.resource.resource}-controller`, clock: context.clock, logger: context.logger,
       informers: [this.#owners, podInformer], workers: 16, sync: (key) => this.#sync(key),

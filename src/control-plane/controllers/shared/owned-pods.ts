@@ -13,7 +13,7 @@ export interface OwnedPodsOptions<O extends KubeObject> {
   /** Kind of the owners, as owner references name it. */
   readonly kind: string;
   readonly matcher: (owner: O) => LabelMatcher;
-  readonly expectations: Expectations;
+  readonly expectations: Pick<Expectations, 'created' | 'deleted'>;
   readonly enqueue: (ownerKey: string) => void;
 }
 
