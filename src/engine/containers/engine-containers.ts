@@ -97,7 +97,7 @@ export class EngineContainers implements Containers {
   async unpause(id: string): Promise<void> {
     const entry = this.#find(id);
     await entry.exclusive(async () => {
-      if (entry.state.status !== 'paused' || entry.run === undefined) throw new LongshoreError('conflict', `container ${entry.id} is not paused`, { object: `container ${entry.name}` });
+      if (entry.state.status !== 'paused' || entry.run === undefined) throw new LongshoreError('conflict', `Container ${entry.id} is not paused`, { object: `container ${entry.name}` });
       await entry.run.runtime.resume();
       entry.change({ status: 'running' });
       await entry.save();

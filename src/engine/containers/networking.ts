@@ -4,11 +4,12 @@ import type { NetworkAttachment, NetworkSpec } from './containers.ts';
 import type { Entry } from './entry.ts';
 import { aliasesOf } from './start.ts';
 
-/** Connects a container to one more network: at once when it runs, and at each start from now on. @throws `conflict`, `invalid` */
+/** Connects a container to one more network: at once when it runs, and at each start from now on. @throws `forbidden` (it is there already), `invalid` */
 export async function joinNetwork(context: Context, entry: Entry, attachment: NetworkAttachment): Promise<void> {
   const network = ownNetwork(entry);
   if (network.endpoints.some((endpoint) => endpoint.networkId === attachment.networkId)) {
-    throw new LongshoreError('conflict', `endpoint with name ${entry.name} already exists in network ${attachment.networkId.slice(0, 12)}`, { object: `container ${entry.name}` });
+    const { name } = await context.networks.get(attachment.networkId);
+    throw new LongshoreError('forbidden', `endpoint with name ${entry.name} already exists in network ${name}`, { object: `container ${entry.name}` });
   }
   const { run } = entry;
   if (run?.netns !== undefined) {
@@ -34,7 +35,8 @@ export async function joinNetwork(context: Context, entry: Entry, attachment: Ne
 export async function leaveNetwork(context: Context, entry: Entry, networkId: string): Promise<void> {
   const network = ownNetwork(entry);
   if (!network.endpoints.some((endpoint) => endpoint.networkId === networkId)) {
-    throw new LongshoreError('not-found', `container ${entry.id} is not connected to network ${networkId.slice(0, 12)}`, { object: `container ${entry.name}` });
+    const { name } = await context.networks.get(networkId);
+    throw new LongshoreError('not-found', `container ${entry.id} is not connected to network ${name}`, { object: `container ${entry.name}` });
   }
   await context.networks.disconnect(networkId, entry.id);
   entry.change({ endpoints: entry.state.endpoints.filter((endpoint) => endpoint.networkId !== networkId) });

@@ -15,11 +15,13 @@ import type { ResolvedUser } from './users.ts';
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-const MASKED = [
+/** Hidden from containers. */
+export const MASKED: readonly string[] = [
   '/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/sched_debug', '/proc/scsi', '/proc/timer_list', '/proc/timer_stats',
   '/sys/devices/virtual/powercap', '/sys/firmware',
 ];
-const READONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+/** Not to be written by containers. */
+export const READONLY: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** Where the engine finds a first process that reaps orphans, for --init. */
 export const INIT_TARGET = '/sbin/docker-init';

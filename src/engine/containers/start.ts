@@ -2,7 +2,7 @@ import { closeSync, constants } from 'node:fs';
 import { access, writeFile } from 'node:fs/promises';
 import { O_PATH, openInRoot } from '../../host/beneath.ts';
 import { LongshoreError, isErrno, messageOf } from '../../lib/errors.ts';
-import type { Endpoint } from '../network/network.ts';
+import type { Endpoint, EndpointOptions } from '../network/network.ts';
 import { startFailureCode } from '../runtime/messages.ts';
 import type { RuntimeContainer } from '../runtime/runtime.ts';
 import { cgroupOf, notRunning } from './context.ts';
@@ -90,7 +90,7 @@ async function undoStart(context: Context, entry: Entry, runtime: RuntimeContain
   entry.run = undefined;
   await tidy(context, entry, undefined);
   const message = messageOf(error);
-  entry.change({ status: entry.state.status === 'restarting' ? 'exited' : entry.state.status, pid: undefined, endpoints: [], error: message, exit: { code: startFailureCode(message), oomKilled: false, finishedMs: context.clock.now() } });
+  entry.change({ status: entry.state.status === 'restarting' ? 'exited' : entry.state.status, pid: undefined, endpoints: [], error: message, exit: { code: startFailureCode(message), oomKilled: false, finishedMs: entry.state.exit?.finishedMs ?? 0 } });
   await entry.save();
   if (entry.spec.autoRemove) await removeEntry(context, entry, { volumes: true });
   else entry.tell('exit');
@@ -127,7 +127,7 @@ async function connect(context: Context, entry: Entry, setUp: NetworkSetUp): Pro
   const endpoints: Endpoint[] = [];
   // One after another: the first is eth0 and has the default route and the published ports.
   for (const [index, wanted] of network.endpoints.entries()) {
-    endpoints.push(await context.networks.connect(wanted.networkId, {
+    endpoints.push(await connectOne(context, wanted.networkId, {
       containerId: entry.id,
       netns: setUp.path,
       linkName: `eth${index}`,
@@ -139,6 +139,16 @@ async function connect(context: Context, entry: Entry, setUp: NetworkSetUp): Pro
     }));
   }
   return endpoints;
+}
+
+async function connectOne(context: Context, networkId: string, options: EndpointOptions): Promise<Endpoint> {
+  try {
+    return await context.networks.connect(networkId, options);
+  } catch (error) {
+    if (!(error instanceof LongshoreError)) throw error;
+    const { code, object, remedy } = error;
+    throw new LongshoreError(code, `failed to set up container networking: ${error.message}`, { cause: error, ...(object === undefined ? {} : { object }), ...(remedy === undefined ? {} : { remedy }) });
+  }
 }
 
 /** Names by which neighbours find a container: its own, its short id, and what the user gave. */

@@ -30,15 +30,23 @@ export class EventHub {
   readonly #now: () => number;
   readonly #undo: (() => void | Promise<void>)[] = [];
   readonly #connected = new Map<string, readonly { readonly networkId: string }[]>();
+  readonly #networkNames = new Map<string, string>();
   #lastNano = 0;
 
   constructor(options: Pick<DockerApiOptions, 'containers' | 'images' | 'networks' | 'clock'>) {
     this.#now = () => options.clock.now();
     this.#undo.push(options.containers.onEvent((event) => this.#container(event)));
+    void options.networks.list().then((networks) => {
+      for (const { id, name } of networks) this.#networkNames.set(id, name);
+    });
     this.#undo.push(options.images.onEvent((event) => this.emit('image', event.action, event.id, event.name === undefined ? {} : { name: event.name })));
   }
 
   emit(type: string, action: string, id: string, attributes: Readonly<Record<string, string>>): void {
+    if (type === 'network' && attributes['name'] !== undefined) {
+      if (action === 'destroy') this.#networkNames.delete(id);
+      else this.#networkNames.set(id, attributes['name']);
+    }
     const ms = this.#now();
     // Events of the same millisecond keep their order by their nanoseconds, as far as a double tells them apart.
     this.#lastNano = Math.max(ms * 1e6, this.#lastNano + 256);
@@ -56,13 +64,18 @@ export class EventHub {
     const attributes = { ...container.spec.labels, ...event.attributes, image: container.spec.image.name, name: container.name };
     if (event.action === 'start') {
       this.#connected.set(container.id, container.endpoints);
-      for (const endpoint of container.endpoints) this.emit('network', 'connect', endpoint.networkId, { container: container.id, type: 'bridge' });
+      for (const endpoint of container.endpoints) this.emit('network', 'connect', endpoint.networkId, this.#joined(container.id, endpoint.networkId));
     }
     this.emit('container', event.action, container.id, attributes);
     if (event.action === 'die') {
-      for (const endpoint of this.#connected.get(container.id) ?? []) this.emit('network', 'disconnect', endpoint.networkId, { container: container.id, type: 'bridge' });
+      for (const endpoint of this.#connected.get(container.id) ?? []) this.emit('network', 'disconnect', endpoint.networkId, this.#joined(container.id, endpoint.networkId));
       this.#connected.delete(container.id);
     }
+  }
+
+  #joined(container: string, networkId: string): Record<string, string> {
+    const name = this.#networkNames.get(networkId);
+    return { container, ...(name === undefined ? {} : { name }), type: 'bridge' };
   }
 
   /** Past events since a moment (ms), and, until undone, what comes. */

@@ -48,7 +48,7 @@ export class ApiRequest {
     const bytes = await this.#body();
     if (bytes.length === 0) return undefined;
     const type = this.raw.headers['content-type'];
-    if (type !== undefined && !/^application\/json\b/i.test(type)) throw new LongshoreError('invalid', `Content-Type specified (${type}) must be 'application/json'`);
+    if (type !== undefined && !/^application\/json\b/i.test(type)) throw new LongshoreError('invalid', `unsupported Content-Type header (${type}): must be 'application/json'`);
     const text = bytes.toString('utf8');
     if (isTooDeep(text)) throw new LongshoreError('invalid', 'invalid JSON: nested too deep');
     let value: unknown;

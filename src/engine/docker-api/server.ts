@@ -87,14 +87,17 @@ export class DockerApi {
   }
 
   async #handle(raw: IncomingMessage, response: ServerResponse): Promise<void> {
-    setHeaders(response);
+    response.setHeader('Api-Version', `1.${MAX_MINOR}`);
+    response.setHeader('Server', SERVER);
     const gone = new AbortController();
     response.once('close', () => gone.abort(new LongshoreError('canceled', 'the client went away')));
     try {
       const { path, query, minor } = split(raw.url ?? '/');
-      checkVersion(path === '/_ping' ? MAX_MINOR : minor);
       const found = this.#router.match(raw.method ?? 'GET', path);
-      if (found === undefined || found === 'method-not-allowed') throw new LongshoreError(found ?? 'not-found', found === undefined ? 'page not found' : 'method not allowed', { object: path });
+      if (found === undefined || found === 'method-not-allowed') throw new LongshoreError('not-found', 'page not found', { object: path });
+      response.setHeader('Ostype', 'linux');
+      checkVersion(path === '/_ping' ? MAX_MINOR : minor);
+      response.setHeader('Docker-Experimental', 'false');
       const request = new ApiRequest(raw, found.params, query, minor ?? MAX_MINOR, gone.signal);
       if (found.route.handler === undefined) throw new LongshoreError('invalid', `${path} wants the connection to be upgraded`, { object: path });
       const answer = await found.route.handler(request, response);
@@ -143,13 +146,6 @@ export class DockerApi {
 }
 
 const SERVER = 'Longshore (linux)';
-
-function setHeaders(response: ServerResponse): void {
-  response.setHeader('Api-Version', `1.${MAX_MINOR}`);
-  response.setHeader('Docker-Experimental', 'false');
-  response.setHeader('Ostype', 'linux');
-  response.setHeader('Server', SERVER);
-}
 
 function split(url: string): { path: string; query: URLSearchParams; minor: number | undefined } {
   const question = url.indexOf('?');

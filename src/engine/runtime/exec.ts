@@ -68,13 +68,14 @@ class Exec implements ExecSession {
   readonly exit: Promise<ExitStatus>;
   readonly stdin: ExecSession['stdin'];
   readonly closed: Promise<void>;
-  #pid: number | undefined;
+  readonly pid: number;
+  #ended = false;
   readonly #attachment: Attachment;
   readonly #folder: string;
 
   constructor(supervisor: Supervisor, attachment: Attachment, pid: number, folder: string, clock: Clock, options: ExecOptions, cleanUp: () => Promise<void>) {
     this.#attachment = attachment;
-    this.#pid = pid;
+    this.pid = pid;
     this.#folder = folder;
     this.stdin = attachment.stdin;
     this.closed = attachment.closed;
@@ -85,7 +86,7 @@ class Exec implements ExecSession {
     if (options.signal?.aborted === true) onAbort();
     this.exit = (async () => {
       const report = await supervisor.report();
-      this.#pid = undefined;
+      this.#ended = true;
       const finishedMs = clock.now();
       await supervisor.ended;
       options.signal?.removeEventListener('abort', onAbort);
@@ -97,10 +98,6 @@ class Exec implements ExecSession {
     this.exit.catch(() => undefined);
   }
 
-  get pid(): number | undefined {
-    return this.#pid;
-  }
-
   onOutput(listener: (stream: 'stdout' | 'stderr', data: Buffer) => void | Promise<void>): Undo {
     return this.#attachment.onOutput(listener);
   }
@@ -110,13 +107,13 @@ class Exec implements ExecSession {
   }
 
   async resize(columns: number, rows: number): Promise<void> {
-    if (this.#pid !== undefined) await resizeTerminal(this.#folder, columns, rows);
+    if (!this.#ended) await resizeTerminal(this.#folder, columns, rows);
   }
 
   async kill(signal: number): Promise<void> {
-    if (this.#pid === undefined) throw new LongshoreError('conflict', 'the process has ended');
+    if (this.#ended) throw new LongshoreError('conflict', 'the process has ended');
     try {
-      killProcess(this.#pid, signal);
+      killProcess(this.pid, signal);
     } catch (error) {
       if (!isErrno(error, 'ESRCH')) throw error;
     }

@@ -14,6 +14,8 @@ import type { Undo } from '../../lib/undo.ts';
  * pushed, never polled.
  */
 export interface Runtime {
+  /** The names that `--runtime` takes; undefined when they are not known. */
+  readonly names?: readonly string[];
   /** Name and version of the OCI runtime, for `docker info` and `longshore doctor`. @throws `unavailable`, naming what to install */
   probe(): Promise<{ readonly name: string; readonly path: string; readonly version: string; readonly commit: string; readonly warnings: readonly string[] }>;
   /** Makes the container, up to but without its first process's program. @throws with the runtime's own message as cause, made readable */
@@ -95,6 +97,7 @@ export interface ExecOptions {
 }
 
 export interface ExecSession extends AttachedStreams {
+  /** On the host; it stays when the process has ended. */
   readonly pid: number | undefined;
   readonly exit: Promise<ExitStatus>;
   resize(columns: number, rows: number): Promise<void>;

@@ -16,7 +16,7 @@ function encodeStat(stat: PathStat): string {
 
 function pathOf(request: ApiRequest): string {
   const path = request.query.get('path');
-  if (!path) throw new LongshoreError('invalid', 'missing path');
+  if (!path) throw new LongshoreError('invalid', 'bad parameter: path cannot be empty');
   return path.startsWith('/') ? path : `/${path}`;
 }
 

@@ -4,7 +4,7 @@ import { LongshoreError } from '../../../lib/errors.ts';
 import type { AttachedStreams } from '../../runtime/runtime.ts';
 import { write } from '../answers.ts';
 import type { Deps } from '../deps.ts';
-import { frame, streamType } from '../frames.ts';
+import { RAW_STREAM, frame, streamType } from '../frames.ts';
 import type { ApiRequest, Hijacked } from '../request.ts';
 import { DetachKeys } from './detach-keys.ts';
 import { sendLogs } from './logs.ts';
@@ -85,7 +85,7 @@ export async function attachAsBody(deps: Deps, request: ApiRequest, response: Se
   const container = deps.containers.get(request.params['name']!);
   const tty = container.spec.process.terminal;
   const streams = request.flag('stream') ? await deps.containers.attach(container.id) : undefined;
-  response.writeHead(200, { 'Content-Type': streamType(tty, request.minor) });
+  response.writeHead(200, { 'Content-Type': RAW_STREAM });
   response.flushHeaders();
   if (request.flag('logs')) await sendLogs(deps.containers.logs(container.id, { stdout: request.flag('stdout'), stderr: request.flag('stderr') }), response, { tty, timestamps: false });
   if (streams !== undefined) {

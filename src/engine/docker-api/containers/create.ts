@@ -1,6 +1,8 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { hostname as machineName } from 'node:os';
 import { LongshoreError, isErrno } from '../../../lib/errors.ts';
+import { ALL_CAPABILITIES } from '../../containers/capabilities.ts';
+import { isLimit } from '../../containers/machine.ts';
 import type { ContainerSpec, HealthSpec, MountSpec, RestartPolicy, SecuritySpec } from '../../containers/containers.ts';
 import type { Image } from '../../images/images.ts';
 import type { Deps } from '../deps.ts';
@@ -11,7 +13,7 @@ import type { CreateBody, Healthcheck, HostConfig, Kept } from './config.ts';
 import { withImage } from './image-config.ts';
 import { limitsOf, refuseUnsupported } from './limits.ts';
 import { translateMounts } from './mounts.ts';
-import { translateNetwork } from './networks.ts';
+import { parsePort, translateNetwork } from './networks.ts';
 import { parseSignal } from './signals.ts';
 
 /** `POST /containers/create`. */
@@ -24,7 +26,7 @@ export async function createContainer(deps: Deps, request: ApiRequest): Promise<
   const image = await deps.images.get(body.Image);
   const warnings: string[] = [];
   if (platform && !matchesPlatform(image, platform)) {
-    warnings.push(`The requested image's platform (${image.document.os}/${image.document.architecture}) does not match the specified platform (${platform})`);
+    throw new LongshoreError('not-found', `image with reference ${body.Image} was found but does not provide the specified platform (${platform})`, { object: `image ${body.Image}` });
   }
   const spec = await specOf(deps, body, image, request.query.get('name') ?? undefined, warnings);
   const container = await deps.containers.create(spec);
@@ -36,6 +38,9 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
   const host: HostConfig = { ...HOST_DEFAULTS, ...withoutNulls(body.HostConfig ?? {}) };
   const config = withImage(body, image.document.config);
   refuseUnsupported(host, warnings);
+  checkModes(deps, host);
+  for (const port of Object.keys(config.ExposedPorts ?? {})) parsePort(port);
+  if (config.WorkingDir && !config.WorkingDir.startsWith('/')) throw new LongshoreError('invalid', `the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
   const network = await translateNetwork(body, host, deps.networks);
   const { mounts, make } = await translateMounts(config, host, deps.volumes, mountsFrom(deps, host.VolumesFrom ?? []));
   await makeBindSources(make);
@@ -63,7 +68,7 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
     ...(config.Domainname ? { domainname: config.Domainname } : {}),
     mounts,
     network: network.spec,
-    namespaces: { ipc: host.IpcMode || 'private', pid: host.PidMode || 'private', uts: host.UTSMode || (network.mode === 'host' ? 'host' : 'private') },
+    namespaces: { ipc: host.IpcMode === 'none' ? 'private' : host.IpcMode || 'private', pid: host.PidMode || 'private', uts: host.UTSMode || (network.mode === 'host' ? 'host' : 'private') },
     limits: limitsOf(host),
     ...(host.CgroupParent ? { cgroupParent: safeParent(host.CgroupParent) } : {}),
     security: securityOf(host),
@@ -88,6 +93,28 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
     ...logRotation(host),
     opaque: kept,
   };
+}
+
+/** What the kernel or the runtime would refuse at the start, told at once. @throws `invalid` */
+function checkModes(deps: Deps, host: HostConfig): void {
+  const modes: readonly (readonly [value: string | undefined, allowed: RegExp, what: string])[] = [
+    [host.IpcMode, /^(none|private|shareable|host|container:.+)?$/, 'IPC'],
+    [host.PidMode, /^(private|host|container:.+)?$/, 'PID'],
+    [host.UTSMode, /^(host)?$/, 'UTS'],
+    [host.CgroupnsMode, /^(private|host)?$/, 'cgroup namespace'],
+  ];
+  for (const [value, allowed, what] of modes) if (!allowed.test(value ?? '')) throw new LongshoreError('invalid', `invalid ${what} mode: ${value}`);
+  checkCapabilities('CapAdd', host.CapAdd);
+  checkCapabilities('CapDrop', host.CapDrop);
+  if (host.Runtime && deps.runtime.names !== undefined && !deps.runtime.names.includes(host.Runtime)) throw new LongshoreError('invalid', `unknown or invalid runtime name: ${host.Runtime}`);
+  for (const { Name: name = '' } of host.Ulimits ?? []) if (!isLimit(name)) throw new LongshoreError('invalid', `invalid ulimit type: ${name}`);
+}
+
+function checkCapabilities(field: string, names: readonly string[] | null | undefined): void {
+  for (const name of names ?? []) {
+    const full = `CAP_${name.toUpperCase().replace(/^CAP_/, '')}`;
+    if (full !== 'CAP_ALL' && !ALL_CAPABILITIES.includes(full)) throw new LongshoreError('invalid', `invalid ${field}: unknown capability: "${full}"`);
+  }
 }
 
 function words(value: readonly string[] | string | null | undefined): readonly string[] {

@@ -23,6 +23,7 @@ export interface ExecRecord {
   readonly config: ExecConfig;
   session: ExecSession | undefined;
   started: boolean;
+  pid: number | undefined;
   exitCode: number | undefined;
 }
 
@@ -49,7 +50,7 @@ export class ExecRegistry {
         break;
       }
     }
-    const record: ExecRecord = { id: hexId(this.#random), containerId, config, session: undefined, started: false, exitCode: undefined };
+    const record: ExecRecord = { id: hexId(this.#random), containerId, config, session: undefined, started: false, pid: undefined, exitCode: undefined };
     this.#records.set(record.id, record);
     return record;
   }

@@ -4,7 +4,7 @@ import { LongshoreError, messageOf } from '../../../lib/errors.ts';
 import type { ExecSession } from '../../runtime/runtime.ts';
 import { write } from '../answers.ts';
 import type { Deps } from '../deps.ts';
-import { frame, streamType } from '../frames.ts';
+import { RAW_STREAM, frame, streamType } from '../frames.ts';
 import type { ApiRequest, Hijacked, JsonAnswer } from '../request.ts';
 import { EXEC, EXEC_START } from '../shapes.ts';
 import { join } from './attach.ts';
@@ -19,7 +19,7 @@ export async function createExec(deps: Deps, request: ApiRequest): Promise<JsonA
   const config = await request.json<ExecConfig>(EXEC);
   if (config?.Cmd === undefined || config.Cmd === null || config.Cmd.length === 0) throw new LongshoreError('invalid', 'No exec command specified');
   const container = deps.containers.get(request.params['name']!);
-  if (container.status === 'paused') throw new LongshoreError('conflict', `container ${container.name} is paused, unpause the container before exec`);
+  if (container.status === 'paused') throw new LongshoreError('conflict', `Container ${container.name} is paused, unpause the container before exec`);
   if (container.pid === undefined) throw new LongshoreError('conflict', `container ${container.id} is not running`);
   const record = deps.execs.add(container.id, config);
   deps.containers.announce(container.id, `exec_create: ${config.Cmd.join(' ')}`, { execID: record.id });
@@ -51,7 +51,7 @@ export async function startExecAsBody(deps: Deps, request: ApiRequest, response:
     return {};
   }
   record.started = true;
-  response.writeHead(200, { 'Content-Type': streamType(record.config.Tty ?? false, request.minor) });
+  response.writeHead(200, { 'Content-Type': RAW_STREAM });
   response.flushHeaders();
   const session = await begin(deps, record, body).catch((error: unknown) => {
     response.end(failureText(record, error));
@@ -119,6 +119,7 @@ async function begin(deps: Deps, record: ExecRecord, body: StartBody): Promise<E
       ...(size !== null && size !== undefined && size[0] > 0 ? { consoleSize: { rows: size[0], columns: size[1] } } : {}),
     });
     record.session = session;
+    record.pid = session.pid;
     return session;
   } catch (error) {
     const message = messageOf(error);
@@ -160,10 +161,10 @@ export function inspectExec(deps: Deps, request: ApiRequest): JsonAnswer {
       OpenStdin: config.AttachStdin ?? false,
       OpenStderr: config.AttachStderr ?? false,
       OpenStdout: config.AttachStdout ?? false,
-      CanRemove: record.exitCode !== undefined,
+      CanRemove: false,
       ContainerID: record.containerId,
       DetachKeys: '',
-      Pid: record.session?.pid ?? 0,
+      Pid: record.pid ?? 0,
     },
   };
 }

@@ -23,7 +23,7 @@ export function withImage(body: CreateBody, image: ImageConfig): Config {
     Tty: given.Tty ?? false,
     OpenStdin: given.OpenStdin ?? false,
     StdinOnce: given.StdinOnce ?? false,
-    Env: environment(given.Env ?? [], image.Env ?? []),
+    Env: given.Env === undefined || given.Env === null ? (image.Env === undefined || image.Env.length === 0 ? null : [...image.Env]) : environment(given.Env, image.Env ?? []),
     Cmd: cmd ?? null,
     ...healthcheck(given, image),
     Image: given.Image ?? '',

@@ -1,4 +1,5 @@
 import type { Container, MountSpec } from '../../containers/containers.ts';
+import { MASKED, READONLY } from '../../containers/oci-spec.ts';
 import type { Endpoint } from '../../network/network.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
@@ -21,7 +22,9 @@ export async function inspectContainer(deps: Deps, request: ApiRequest): Promise
 async function details(deps: Deps, container: Container, size: boolean, minor: number): Promise<Record<string, unknown>> {
   const { spec } = container;
   const kept = keptOf(container);
-  const folder = container.rootfs.replace(/\/rootfs$/, '');
+  // These files are made by the first start.
+  const started = container.startedMs !== undefined;
+  const file = (name: string): string => (started ? container.rootfs.replace(/rootfs$/, name) : '');
   const [networkSettings, mounts, layers] = await Promise.all([networks(deps, container, kept, minor), mountPoints(deps, container), deps.images.snapshots.layers(container.id)]);
   const [path = '', ...args] = spec.process.args;
   return {
@@ -31,10 +34,10 @@ async function details(deps: Deps, container: Container, size: boolean, minor: n
     Args: args,
     State: stateOf(container),
     Image: spec.image.id,
-    ResolvConfPath: `${folder}/resolv.conf`,
-    HostnamePath: `${folder}/hostname`,
-    HostsPath: `${folder}/hosts`,
-    LogPath: container.logPath ?? '',
+    ResolvConfPath: file('resolv.conf'),
+    HostnamePath: file('hostname'),
+    HostsPath: file('hosts'),
+    LogPath: started ? (container.logPath ?? '') : '',
     Name: `/${container.name}`,
     RestartCount: container.restartCount,
     Driver: 'overlay2',
@@ -76,14 +79,14 @@ export function keptOf(container: Container): Kept {
 }
 
 function hostConfigOf(container: Container, kept: Kept): HostConfig {
-  const { limits, restart } = container.spec;
+  const { limits, restart, security } = container.spec;
   return {
     ...kept.HostConfig,
     // What `docker update` may have changed since.
     Memory: limits.memoryBytes ?? 0, MemorySwap: limits.memorySwapBytes ?? kept.HostConfig.MemorySwap ?? 0, NanoCpus: limits.nanoCpus ?? 0, CpuShares: limits.cpuShares ?? 0, CpuQuota: limits.cpuQuota ?? 0,
     CpuPeriod: limits.cpuPeriod ?? 0, CpusetCpus: limits.cpusetCpus ?? '', PidsLimit: limits.pids ?? null,
     RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.maximumRetryCount ?? 0 },
-    MaskedPaths: [...(container.spec.security.maskedPaths ?? [])], ReadonlyPaths: [...(container.spec.security.readonlyPaths ?? [])],
+    MaskedPaths: security.privileged ? null : [...(security.maskedPaths ?? MASKED)], ReadonlyPaths: security.privileged ? null : [...(security.readonlyPaths ?? READONLY)],
   };
 }
 
@@ -156,12 +159,12 @@ export async function endpointMap(deps: Deps, container: Container, kept: Kept):
     const found = await deps.networks.get(attachment.networkId).catch(() => undefined); // removed under a stopped container
     const name = found?.name ?? attachment.networkId;
     const endpoint = container.endpoints.find((each) => each.networkId === attachment.networkId);
-    map[name] = endpointJson(attachment.networkId, endpoint, kept.Endpoints[name] ?? { Aliases: [...(attachment.aliases ?? [])] }, container);
+    map[name] = endpointJson(container.startedMs === undefined ? '' : attachment.networkId, endpoint, kept.Endpoints[name] ?? { Aliases: [...(attachment.aliases ?? [])] }, container, attachment.embeddedDns === true);
   }
   return map;
 }
 
-function endpointJson(networkId: string, endpoint: Endpoint | undefined, settings: EndpointSettings | undefined, container: Container): Record<string, unknown> {
+function endpointJson(networkId: string, endpoint: Endpoint | undefined, settings: EndpointSettings | undefined, container: Container, userDefined = false): Record<string, unknown> {
   const aliases = settings?.Aliases ?? null;
   return {
     IPAMConfig: settings?.IPAMConfig ?? null,
@@ -178,12 +181,15 @@ function endpointJson(networkId: string, endpoint: Endpoint | undefined, setting
     IPv6Gateway: '',
     GlobalIPv6Address: '',
     GlobalIPv6PrefixLen: 0,
-    DNSNames: endpoint === undefined ? null : [...new Set([container.name, ...(aliases ?? []), container.id.slice(0, 12)])],
+    DNSNames: endpoint === undefined || !userDefined ? null : [...new Set([container.name, ...(aliases ?? []), container.id.slice(0, 12)])],
   };
 }
 
 export async function mountPoints(deps: Deps, container: Container): Promise<unknown[]> {
-  return Promise.all(container.spec.mounts.filter((mount) => mount.type !== 'tmpfs').map(async (mount) => {
+  // Of the tmpfs ones those of --mount are told, those of --tmpfs are not.
+  const tmpfs = Object.keys(keptOf(container).HostConfig.Tmpfs ?? {});
+  return Promise.all(container.spec.mounts.filter((mount) => mount.type !== 'tmpfs' || !tmpfs.includes(mount.target)).map(async (mount) => {
+    if (mount.type === 'tmpfs') return { Type: 'tmpfs', Source: '', Destination: mount.target, Mode: '', RW: mount.readOnly !== true, Propagation: '' };
     const readWrite = { Mode: mount.readOnly ? 'ro' : '', RW: !mount.readOnly };
     if (mount.type === 'bind') return { Type: 'bind', Source: mount.source, Destination: mount.target, ...readWrite, Propagation: mount.propagation ?? 'rprivate' };
     const source = await deps.volumes.get(mount.volume).then((volume) => volume.mountpoint, () => ''); // removed by force

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { LongshoreError, isCode } from '../../../lib/errors.ts';
+import { LongshoreError } from '../../../lib/errors.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
 import { HOST_CONFIG } from '../shapes.ts';
@@ -44,13 +44,12 @@ export async function restartContainer(deps: Deps, request: ApiRequest): Promise
 
 /** `POST /containers/{name}/kill`. */
 export async function killContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const container = deps.containers.get(nameOf(request));
-  const signal = parseSignal(request.query.get('signal') || 'KILL');
   try {
-    await deps.containers.kill(container.id, signal);
+    const container = deps.containers.get(nameOf(request));
+    await deps.containers.kill(container.id, parseSignal(request.query.get('signal') || 'KILL'));
   } catch (error) {
-    if (!isCode(error, 'conflict')) throw error;
-    throw new LongshoreError('conflict', `cannot kill container: ${nameOf(request)}: ${(error as Error).message}`, { cause: error });
+    if (!(error instanceof LongshoreError)) throw error;
+    throw new LongshoreError(error.code, `cannot kill container: ${nameOf(request)}: ${error.message}`, { cause: error });
   }
   return DONE;
 }
@@ -69,7 +68,12 @@ export async function unpauseContainer(deps: Deps, request: ApiRequest): Promise
 export async function renameContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const wanted = request.query.get('name');
   if (!wanted) throw new LongshoreError('invalid', 'Neither old nor new names may be empty');
-  await deps.containers.rename(nameOf(request), wanted);
+  try {
+    await deps.containers.rename(nameOf(request), wanted);
+  } catch (error) {
+    if (!(error instanceof LongshoreError) || error.code !== 'conflict') throw error;
+    throw new LongshoreError('conflict', `Error when allocating new name: ${error.message}`, { cause: error });
+  }
   return DONE;
 }
 
@@ -77,7 +81,11 @@ export async function renameContainer(deps: Deps, request: ApiRequest): Promise<
 export async function updateContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const body = (await request.json<HostConfig>(HOST_CONFIG)) ?? {};
   const container = deps.containers.get(nameOf(request));
-  const limits = limitsOf(body);
+  const limits = limitsOf(body, true);
+  const swap = limits.memorySwapBytes ?? container.spec.limits.memorySwapBytes;
+  if (limits.memoryBytes !== undefined && swap !== undefined && limits.memoryBytes > swap) {
+    throw new LongshoreError('invalid', 'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');
+  }
   const policy = body.RestartPolicy;
   if (policy?.Name && !['no', 'always', 'on-failure', 'unless-stopped'].includes(policy.Name)) throw new LongshoreError('invalid', `invalid restart policy: unknown policy '${policy.Name}'`);
   if (policy?.Name && policy.Name !== 'no' && container.spec.autoRemove) throw new LongshoreError('conflict', 'Restart policy cannot be updated because AutoRemove is enabled for the container');
@@ -85,7 +93,7 @@ export async function updateContainer(deps: Deps, request: ApiRequest): Promise<
     ...(Object.keys(limits).length > 0 ? { limits } : {}),
     ...(policy?.Name ? { restart: { name: policy.Name as 'no', ...(policy.MaximumRetryCount ? { maximumRetryCount: policy.MaximumRetryCount } : {}) } } : {}),
   });
-  return { body: { Warnings: [] } };
+  return { body: { Warnings: null } };
 }
 
 /** `DELETE /containers/{name}`. */

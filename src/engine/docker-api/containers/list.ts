@@ -11,7 +11,7 @@ const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exi
 /** `GET /containers/json`: what runs, or (`all`, `limit`, or a filter that says so) everything, newest first. */
 export async function listContainers(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const filters = request.filters(FILTERS);
-  for (const status of filters.get('status')) if (!STATUSES.includes(status)) throw new LongshoreError('invalid', `invalid filter 'status=${status}'`);
+  for (const status of filters.get('status')) if (!STATUSES.includes(status)) throw new LongshoreError('invalid', `invalid filter 'status=${status}': invalid value for state (${status}): must be one of ${STATUSES.join(', ')}`);
   const limit = request.integer('limit') ?? 0;
   const everything = request.flag('all') || limit > 0 || filters.has('status') || filters.has('exited') || filters.has('before') || filters.has('since');
   const all = deps.containers.list().filter((container) => container.spec.owner !== 'build').sort((a, b) => b.createdMs - a.createdMs);

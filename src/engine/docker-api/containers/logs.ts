@@ -13,7 +13,7 @@ const BATCH_BYTES = 64 * 1024;
 /** `GET /containers/{name}/logs`. */
 export async function containerLogs(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<void> {
   const [stdout, stderr] = [request.flag('stdout'), request.flag('stderr')];
-  if (!stdout && !stderr) throw new LongshoreError('invalid', 'Bad parameters: you must choose at least one stream');
+  if (!stdout && !stderr) throw new LongshoreError('invalid', "must specify at least one of 'stdout' or 'stderr'");
   const container = deps.containers.get(request.params['name']!);
   if (container.spec.logging === 'none') throw new LongshoreError('not-implemented', 'configured logging driver does not support reading', { object: `container ${container.name}` });
   const tailText = request.query.get('tail');

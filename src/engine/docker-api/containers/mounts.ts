@@ -1,5 +1,6 @@
+import { access } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { LongshoreError } from '../../../lib/errors.ts';
+import { LongshoreError, isErrno } from '../../../lib/errors.ts';
 import type { MountSpec } from '../../containers/containers.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { Config, HostConfig, Mount } from './config.ts';
@@ -47,6 +48,15 @@ export async function translateMounts(config: Config, host: HostConfig, volumes:
   return { mounts: [...byTarget.values()], make };
 }
 
+async function mustExist(source: string): Promise<void> {
+  try {
+    await access(source);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) throw error;
+    throw new LongshoreError('invalid', `invalid mount config for type "bind": bind source path does not exist: ${source}`, { object: source, cause: error });
+  }
+}
+
 async function translateMount(mount: Mount, target: string, volumes: Volumes, make: string[]): Promise<MountSpec> {
   const readOnly = mount.ReadOnly ?? false;
   switch (mount.Type) {
@@ -54,6 +64,7 @@ async function translateMount(mount: Mount, target: string, volumes: Volumes, ma
       const source = mount.Source ?? '';
       if (!source.startsWith('/')) throw new LongshoreError('invalid', `invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`);
       if (mount.BindOptions?.CreateMountpoint === true) make.push(source);
+      else await mustExist(source);
       return { type: 'bind', source, target, readOnly, ...(mount.BindOptions?.Propagation ? { propagation: mount.BindOptions.Propagation } : {}) };
     }
     case 'volume': {
@@ -70,7 +81,8 @@ async function translateMount(mount: Mount, target: string, volumes: Volumes, ma
     case 'tmpfs':
       return { type: 'tmpfs', target, readOnly, ...(mount.TmpfsOptions?.SizeBytes ? { sizeBytes: mount.TmpfsOptions.SizeBytes } : {}), ...(mount.TmpfsOptions?.Mode ? { mode: mount.TmpfsOptions.Mode } : {}) };
     default:
-      throw new LongshoreError(['image', 'npipe', 'cluster'].includes(mount.Type ?? '') ? 'not-implemented' : 'invalid', `mount type "${mount.Type ?? ''}" is not supported`, { object: target, remedy: 'Use bind, volume or tmpfs.' });
+      if (['image', 'npipe', 'cluster'].includes(mount.Type ?? '')) throw new LongshoreError('not-implemented', `mounts of type "${mount.Type}" are not built`, { object: target, remedy: 'Use bind, volume or tmpfs.' });
+      throw new LongshoreError('invalid', `invalid mount config for type "${mount.Type ?? ''}": mount type unknown`, { object: target });
   }
 }
 
@@ -79,6 +91,7 @@ function parseBind(bind: string): MountSpec {
   const parts = bind.split(':');
   if (parts.length < 2 || parts.length > 3 || parts[0] === '' || parts[1] === '') throw new LongshoreError('invalid', `invalid volume specification: '${bind}'`, { remedy: 'Write source:target or source:target:options.' });
   const [source, target, options = ''] = parts as [string, string, string?];
+  if (!target.startsWith('/')) throw new LongshoreError('invalid', `invalid volume specification: '${bind}': invalid mount config for type "bind": invalid mount path: '${target}' mount path must be absolute`);
   let readOnly = false;
   let noCopy = false;
   let propagation: string | undefined;

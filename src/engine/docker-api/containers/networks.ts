@@ -1,4 +1,4 @@
-import { LongshoreError } from '../../../lib/errors.ts';
+import { LongshoreError, isCode } from '../../../lib/errors.ts';
 import type { NetworkAttachment, NetworkSpec } from '../../containers/containers.ts';
 import type { Networks, PortBinding } from '../../network/network.ts';
 import type { Config, CreateBody, EndpointSettings, HostConfig } from './config.ts';
@@ -11,7 +11,7 @@ export interface TranslatedNetwork {
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
 }
 
-/** What NetworkMode, NetworkingConfig and the ports ask for. @throws `invalid`, `not-found` (network) */
+/** What NetworkMode, NetworkingConfig and the ports ask for. @throws `invalid` */
 export async function translateNetwork(body: CreateBody, host: HostConfig, networks: Networks): Promise<TranslatedNetwork> {
   const mode = host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode;
   const given = body.NetworkingConfig?.EndpointsConfig ?? {};
@@ -33,7 +33,11 @@ export async function translateNetwork(body: CreateBody, host: HostConfig, netwo
   const endpoints: NetworkAttachment[] = [];
   const named: Record<string, EndpointSettings> = {};
   for (const [name, settings] of wanted) {
-    const network = await networks.get(name);
+    // One that is not there, yet: the start will tell.
+    const network = await networks.get(name).catch((error: unknown) => {
+      if (!isCode(error, 'not-found')) throw error;
+      return { id: name, name };
+    });
     if (named[network.name] !== undefined) continue; // the same one by name and by id
     named[network.name] = settings;
     endpoints.push(attachmentOf(network, settings, body.MacAddress));
@@ -79,7 +83,8 @@ export function parsePort(text: string): { containerPort: number; protocol: 'tcp
   const parts = /^(\d+)(?:\/(\w+))?$/.exec(text);
   const containerPort = Number(parts?.[1]);
   const protocol = parts?.[2]?.toLowerCase() ?? 'tcp';
-  if (parts === null || containerPort < 1 || containerPort > 65_535) throw new LongshoreError('invalid', `invalid port specification: "${text}"`);
+  if (parts === null || containerPort < 1) throw new LongshoreError('invalid', `invalid JSON: invalid port '${text.split('/')[0]}': invalid syntax`);
+  if (containerPort > 65_535) throw new LongshoreError('invalid', `invalid JSON: invalid port '${containerPort}': value out of range`);
   if (protocol !== 'tcp' && protocol !== 'udp') throw new LongshoreError(protocol === 'sctp' ? 'not-implemented' : 'invalid', `ports of protocol ${protocol} can't be published`, { object: text });
   return { containerPort, protocol };
 }

@@ -70,6 +70,7 @@ function statsJson(container: Container, sample: Sample, previous: Sample | unde
   return {
     name: `/${container.name}`,
     id: container.id,
+    os_type: 'linux',
     read: usage === undefined ? NEVER : timeOf(sample.timeMs),
     preread: previous === undefined ? NEVER : timeOf(previous.timeMs),
     pids_stats: usage === undefined ? {} : { current: usage.pids, ...(usage.pidsLimit === undefined ? {} : { limit: usage.pidsLimit }) },

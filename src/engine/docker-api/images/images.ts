@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { LongshoreError } from '../../../lib/errors.ts';
 import type { HistoryEntry, Image } from '../../images/images.ts';
+import { parseTagged, repositoryOf } from '../../images/reference.ts';
 import { JsonLines } from '../answers.ts';
 import { timeOf } from '../containers/inspect.ts';
 import type { Deps } from '../deps.ts';
@@ -96,7 +97,7 @@ export async function pushImage(deps: Deps, request: ApiRequest, response: Serve
   const credentials = credentialsOf(request.raw.headers);
   const lines = new JsonLines(response);
   try {
-    await lines.send({ status: `The push refers to repository [${reference.replace(/:[^:/]+$/, '')}]` });
+    await lines.send({ status: `The push refers to repository [${repositoryOf(parseTagged(reference))}]` });
     const { digest, size } = await deps.images.push(reference, { ...(credentials === undefined ? {} : { credentials }), progress: throttled(deps, (event) => lines.send(progressLine(event))), signal: request.signal });
     const tag = /:([^:/]+)$/.exec(reference)?.[1] ?? 'latest';
     await lines.send({ status: `${tag}: digest: ${digest} size: ${size}` });

@@ -26,13 +26,12 @@ export async function listImages(deps: Deps, request: ApiRequest): Promise<JsonA
       tags = tags.filter((tag) => patterns.some((matches) => matches(tag) || matches(tag.replace(/:[^:/]+$/, ''))));
       if (tags.length === 0) continue;
     }
-    rows.push(summary(deps, image, tags));
+    rows.push(summary(image, tags));
   }
   return { body: rows };
 }
 
-function summary(deps: Deps, image: Image, tags: readonly string[]): Record<string, unknown> {
-  const containers = deps.containers.list().filter((container) => container.spec.image.id === image.id).length;
+function summary(image: Image, tags: readonly string[]): Record<string, unknown> {
   return {
     Id: image.id,
     ParentId: '',
@@ -41,8 +40,8 @@ function summary(deps: Deps, image: Image, tags: readonly string[]): Record<stri
     Created: Math.floor(image.createdMs / 1000),
     Size: image.sizeBytes,
     SharedSize: -1,
-    Labels: image.document.config.Labels ?? null,
-    Containers: containers,
+    Labels: image.document.config.Labels ?? {},
+    Containers: -1, // counted for `docker system df` alone, as Docker does
   };
 }
 

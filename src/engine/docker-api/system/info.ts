@@ -58,6 +58,8 @@ export async function info(deps: Deps): Promise<JsonAnswer> {
       ContainerdCommit: { ID: '' },
       RuncCommit: { ID: runtime?.commit ?? '' },
       InitCommit: { ID: '' },
+      CDISpecDirs: [],
+      FirewallBackend: { Driver: 'nftables' },
       SecurityOptions: ['name=seccomp,profile=builtin', ...(deps.cgroupVersion === 2 ? ['name=cgroupns'] : [])],
       Warnings: warnings.length === 0 ? null : warnings,
     },

@@ -60,13 +60,13 @@ function networkJson(deps: Deps, network: Network, verbose: boolean): Record<str
     Driver: driverOf(network),
     EnableIPv4: true,
     EnableIPv6: false,
-    IPAM: { Driver: 'default', Options: null, Config: network.subnet === undefined ? [] : [{ Subnet: network.subnet, ...(network.ipRange === undefined ? {} : { IPRange: network.ipRange }), ...(network.gateway === undefined ? {} : { Gateway: network.gateway }) }] },
+    IPAM: { Driver: 'default', Options: null, Config: network.subnet === undefined ? null : [{ Subnet: network.subnet, ...(network.ipRange === undefined ? {} : { IPRange: network.ipRange }), ...(network.gateway === undefined ? {} : { Gateway: network.gateway }) }] },
     Internal: network.internal ?? false,
     Attachable: false,
     Ingress: false,
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
-    Containers: containers,
+    ...(verbose ? { Containers: containers } : {}),
     Options: network.options ?? {},
     Labels: network.labels ?? {},
   };
@@ -86,10 +86,11 @@ export async function createNetwork(deps: Deps, request: ApiRequest): Promise<Js
   ];
   for (const [asked, what] of refuse) if (asked) throw new LongshoreError('not-implemented', `${what}: not built`, { object: `network ${body.Name ?? ''}` });
   const driver = body.Driver || 'bridge';
-  if (driver !== 'bridge') throw new LongshoreError(PREDEFINED.includes(driver) || driver === 'null' ? 'forbidden' : 'not-implemented', `could not find plugin ${driver} in v1 plugin registry: plugin not found`, { object: `network ${body.Name ?? ''}`, remedy: 'Use the driver bridge.' });
+  if (driver !== 'bridge') throw PREDEFINED.includes(driver) || driver === 'null' ? new LongshoreError('forbidden', `only one instance of "${driver}" network is allowed`) : new LongshoreError('not-found', `plugin "${driver}" not found`, { object: `network ${body.Name ?? ''}`, remedy: 'Use the driver bridge.' });
   const name = body.Name ?? '';
+  if (name === '') throw new LongshoreError('invalid', 'invalid name: name is empty');
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) throw new LongshoreError('invalid', `invalid network name: "${name}"`, { remedy: 'Use letters, digits, and - _ . in between.' });
-  if (PREDEFINED.includes(name)) throw new LongshoreError('forbidden', `operation is not permitted on predefined ${name} network`, { object: `network ${name}` });
+  if (PREDEFINED.includes(name)) throw new LongshoreError('forbidden', `operation is not permitted on predefined ${name} network `, { object: `network ${name}` });
   const ipam = body.IPAM?.Config?.[0];
   const options: NetworkOptions = {
     name, driver: 'bridge',
@@ -107,6 +108,11 @@ export async function deleteNetwork(deps: Deps, request: ApiRequest): Promise<Js
   if (PREDEFINED.includes(network.name)) throw new LongshoreError('forbidden', `${network.name} is a pre-defined network and cannot be removed`, { object: `network ${network.name}` });
   // The endpoints of containers that have just ended may still be on their way out.
   await deps.containers.settled();
+  const { endpoints } = await deps.networks.get(network.id);
+  if (endpoints.length > 0) {
+    const users = endpoints.map((endpoint) => `name:"${deps.containers.list().find((each) => each.id === endpoint.containerId)?.name ?? ''}" id:"${endpoint.id.slice(0, 12)}"`);
+    throw new LongshoreError('forbidden', `error while removing network: network ${network.name} has active endpoints (${users.join(', ')})`, { object: `network ${network.name}`, remedy: 'Disconnect or remove its containers first.' });
+  }
   await deps.networks.remove(network.id);
   deps.events.emit('network', 'destroy', network.id, { name: network.name, type: driverOf(network) });
   return { status: 204 };
