@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Endpoint } from '../network/network.ts';
+import { ALL_CAPABILITIES, capabilities, capabilityNames } from './capabilities.ts';
+import { withoutMountPoints } from './changes.ts';
+import { hostsFile, resolvConf } from './etc-files.ts';
+import { rlimits } from './machine.ts';
+import type { Machine } from './machine.ts';
+import { NAME, randomName } from './names.ts';
+import { ociMounts } from './oci-mounts.ts';
+import { customSeccomp, defaultSeccomp } from './seccomp.ts';
+import { resolveUser } from './users.ts';
+
+let root: string;
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'ls-root-'));
+  await mkdir(join(root, 'etc'));
+  await writeFile(join(root, 'etc/passwd'), '# users\nroot:x:0:0:root:/root:/bin/sh\nweb:x:1000:100::/srv:/bin/sh\n7:x:8:9::/seven:\n');
+  await writeFile(join(root, 'etc/group'), 'root:x:0:\nstaff:x:50:web,other\naudio:x:29:web\n');
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+test('users and groups by name and number', async () => {
+  const resolved = async (user: string, more?: (string | number)[]): Promise<unknown> => {
+    const { uid, gid, additionalGids, home } = await resolveUser(root, user, more);
+    return [uid, gid, additionalGids, home];
+  };
+  assert.deepEqual(await resolved(''), [0, 0, [0], '/root']);
+  assert.deepEqual(await resolved('web'), [1000, 100, [100, 50, 29], '/srv']);
+  assert.deepEqual(await resolved('web:audio'), [1000, 29, [29], '/srv']);
+  assert.deepEqual(await resolved('1000:7'), [1000, 7, [7], '/srv']);
+  assert.deepEqual(await resolved('4242', ['staff', 3]), [4242, 0, [0, 50, 3], '/']);
+  assert.deepEqual(await resolved('7'), [8, 9, [9], '/seven'], 'a name made of digits wins');
+  await assert.rejects(resolved('nobody'), /unable to find user nobody/);
+  await assert.rejects(resolved('web:nogroup'), /unable to find group nogroup/);
+  await assert.rejects(resolved('4294967296'), /must be in range/);
+  await mkdir(join(root, 'bare'));
+  await symlink('/nowhere', join(root, 'bare/etc'));
+  assert.equal((await resolveUser(join(root, 'bare'), '12')).uid, 12);
+});
+
+test('capabilities: added, dropped, all', () => {
+  const of = (capAdd: string[], capDrop: string[], privileged = false): string[] => capabilities({ privileged, capAdd, capDrop }, ALL_CAPABILITIES);
+  assert.equal(of([], []).length, 14);
+  assert.deepEqual(of(['net_admin'], ['ALL']), ['CAP_NET_ADMIN']);
+  assert.equal(of(['ALL'], ['CAP_SYS_ADMIN']).length, ALL_CAPABILITIES.length - 1);
+  assert.equal(of([], [], true).length, ALL_CAPABILITIES.length);
+  assert.deepEqual(capabilities({ privileged: true, capAdd: [], capDrop: [] }, ['CAP_CHOWN']), ['CAP_CHOWN']);
+  assert.throws(() => of(['FLY'], []), /unknown capability: "CAP_FLY"/);
+  assert.deepEqual(capabilityNames('00000000a80425fb').sort(), of([], []).sort());
+});
+
+test('limits that can not be raised are cut down', () => {
+  const machine: Machine = { capabilities: [], oomScoreAdj: 0, hardLimits: new Map([['Max open files', 1000]]), kernel: '6.1.0' };
+  assert.deepEqual(rlimits([{ name: 'nofile', soft: 500, hard: 5000 }], machine), [{ type: 'RLIMIT_NOFILE', soft: 500, hard: 1000 }]);
+  assert.equal(rlimits([{ name: 'nofile', soft: -1, hard: -1 }], { ...machine, capabilities: ['CAP_SYS_RESOURCE'] })[0]!.hard, 2 ** 53 - 1);
+});
+
+test('the default filter refuses what it has to, and grows with capabilities', () => {
+  const names = (caps: string[]): Set<string> => new Set(defaultSeccomp(caps, 'x64').syscalls.filter((rule) => rule.action === 'SCMP_ACT_ALLOW' && rule.args === undefined).flatMap((rule) => rule.names));
+  for (const call of ['mount', 'bpf', 'kexec_load', 'init_module', 'keyctl', 'open_by_handle_at', 'io_uring_setup', 'clone3', 'clone', 'unshare', 'setns']) assert.ok(!names([]).has(call), call);
+  assert.ok(names(['CAP_SYS_ADMIN']).has('mount'));
+  assert.ok(names([]).has('openat2'));
+  const custom = customSeccomp(JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['a'], action: 'SCMP_ACT_ERRNO', excludes: { caps: ['CAP_X'] } }, { name: 'b', action: 'SCMP_ACT_ERRNO', includes: { minKernel: '99.0' } }] }), ['CAP_X'], '6.1.0', 'x64');
+  assert.deepEqual(custom['syscalls'], []);
+});
+
+test('hosts and resolv.conf', () => {
+  const endpoint = { address: '10.0.0.2', gateway: '10.0.0.1' } as Endpoint;
+  const hosts = hostsFile({ extraHosts: ['db:1.2.3.4', 'six:[::5]', 'host.docker.internal:host-gateway'], domainname: 'example.org' }, 'web', [endpoint], ['10.0.0.9\tlinked']);
+  for (const line of ['127.0.0.1\tlocalhost', '1.2.3.4\tdb', '::5\tsix', '10.0.0.1\thost.docker.internal', '10.0.0.9\tlinked', '10.0.0.2\tweb.example.org web']) assert.ok(hosts.split('\n').includes(line), line);
+  const host = 'nameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch corp\noptions edns0\n';
+  assert.equal(resolvConf(undefined, host, 'never'), 'nameserver 9.9.9.9\nsearch corp\noptions edns0\n');
+  assert.equal(resolvConf(undefined, host, 'always'), 'nameserver 127.0.0.11\nsearch corp\noptions edns0 ndots:0\n');
+  assert.equal(resolvConf(undefined, 'nameserver 127.0.0.1\n', 'for-want-of-others'), 'nameserver 127.0.0.11\n');
+  assert.equal(resolvConf({ servers: ['1.1.1.1'], search: ['a', 'b'], options: [] }, host, 'never'), 'nameserver 1.1.1.1\nsearch a b\noptions edns0\n');
+});
+
+test('mounts: a user\'s replaces ours, outer ones come first', () => {
+  const mounts = ociMounts({ privileged: false, cgroupVersion: 2, ipc: 'private', shmBytes: undefined, files: [], readOnlyRoot: false, mounts: [
+    { type: 'bind', source: '/b', target: '/a/b', readOnly: true },
+    { type: 'bind', source: '/a', target: '/a/', readOnly: false },
+    { type: 'tmpfs', target: '/dev/shm', sizeBytes: 5 },
+  ] });
+  const targets = mounts.map((mount) => mount.destination);
+  assert.ok(targets.indexOf('/a') < targets.indexOf('/a/b'));
+  assert.equal(targets.filter((target) => target === '/dev/shm').length, 1);
+  assert.ok(mounts.find((mount) => mount.destination === '/a/b')!.options.includes('ro'));
+});
+
+test('names can be said and are names', () => {
+  let n = 0;
+  const random = { bytes: (length: number): Buffer => Buffer.alloc(length, (n += 37) % 256) };
+  for (let i = 0; i < 50; i++) assert.match(randomName(random, i % 3), NAME);
+});
+
+test('changes without the places that are mounted on', () => {
+  assert.deepEqual(withoutMountPoints([{ path: '/etc', kind: 0 }, { path: '/etc/hosts', kind: 1 }]), []);
+  assert.deepEqual(withoutMountPoints([{ path: '/etc', kind: 0 }, { path: '/etc/hosts', kind: 1 }, { path: '/etc/x', kind: 2 }]), [{ path: '/etc', kind: 0 }, { path: '/etc/x', kind: 2 }]);
+  assert.deepEqual(withoutMountPoints([{ path: '/etc', kind: 0 }]), [{ path: '/etc', kind: 0 }]);
+});
