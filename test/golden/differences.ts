@@ -10,6 +10,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readScenarios } from '../../tools/record/golden-files.ts';
+import type { Player } from '../../tools/record/play.ts';
 import type { Scenario } from '../../tools/record/scenario.ts';
 import { openOurDocker } from './our-docker.ts';
 import { openOurKube } from './our-kube.ts';
@@ -40,15 +41,22 @@ const gone: string[] = [];
 const isWanted = ({ name }: Scenario): boolean => name.includes(positionals[0] ?? '');
 const kubeScenarios = (await readScenarios('kube')).filter(isWanted);
 const dockerScenarios = (await readScenarios('docker')).filter(isWanted);
-const needsControllers = ({ settings }: Scenario): boolean => settings.get('with') === 'controllers';
-await using kube = kubeScenarios.some((scenario) => !needsControllers(scenario)) ? await openOurKube(false) : undefined;
-await using withControllers = kubeScenarios.some(needsControllers) ? await openOurKube(true) : undefined;
-await using docker = dockerScenarios.length > 0 ? await openOurDocker() : undefined;
-for (const scenario of [...kubeScenarios, ...dockerScenarios]) {
-  const cluster = needsControllers(scenario) ? withControllers : kube;
-  const isKube = scenario.name.startsWith('kube/');
-  if (isKube) await cluster!.prepare(scenario);
-  const outcome = review(scenario.name, await replay(scenario, isKube ? cluster!.player : docker!.player));
+for (const company of [undefined, 'controllers', 'scheduler'] as const) {
+  const scenarios = kubeScenarios.filter(({ settings }) => settings.get('with') === company);
+  if (scenarios.length === 0) continue;
+  await using cluster = await openOurKube(company);
+  for (const scenario of scenarios) {
+    await cluster.prepare(scenario);
+    await look(scenario, cluster.player);
+  }
+}
+if (dockerScenarios.length > 0) {
+  await using docker = await openOurDocker();
+  for (const scenario of dockerScenarios) await look(scenario, docker.player);
+}
+
+async function look(scenario: Scenario, player: Player): Promise<void> {
+  const outcome = review(scenario.name, await replay(scenario, player));
   fresh.push(...outcome.fresh.map(entryOf));
   gone.push(...outcome.gone);
   process.stdout.write(`# ${scenario.name}: ${outcome.fresh.length} not in the list, ${outcome.gone.length} to be taken off it\n${explain(outcome)}${outcome.fresh.length + outcome.gone.length > 0 ? '\n' : ''}`);

@@ -9,6 +9,9 @@ import { eventually, freePorts, Processes } from './processes.ts';
 
 const run = promisify(execFile);
 
+/** What works on the API beside the scenario: its setting `with`. */
+export type KubeCompany = 'controllers' | 'scheduler';
+
 export interface KubePeer extends AsyncDisposable {
   readonly endpoint: TlsEndpoint;
   /** As in `kube-apiserver v1.36.3`. */
@@ -19,10 +22,10 @@ export interface KubePeer extends AsyncDisposable {
  * Starts the real etcd and kube-apiserver on loopback, with their state in a
  * temporary folder, and USERS as static tokens. Default flags otherwise.
  * @param programs the folder that holds them
- * @param controllers starts the real kube-controller-manager as well
+ * @param company starts the real kube-controller-manager or kube-scheduler as well
  * @throws Error that names the log of the program that did not start
  */
-export async function startKubePeer(programs: string, controllers: boolean): Promise<KubePeer> {
+export async function startKubePeer(programs: string, company: KubeCompany | undefined): Promise<KubePeer> {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-record-'));
   const processes = new Processes(folder);
   const stop = async (): Promise<void> => {
@@ -45,8 +48,11 @@ export async function startKubePeer(programs: string, controllers: boolean): Pro
     const endpoint = tlsEndpoint('127.0.0.1', port!, await readFile(join(folder, 'serving.crt'), 'utf8'));
     const ask = async (target: string) => await exchange(endpoint, { method: 'GET', target, headers: { Authorization: 'Bearer admin' }, body: undefined, timeoutMs: 5000 });
     await eventually(processes, 'kube-apiserver', async () => (await ask('/readyz')).status === 200);
-    if (controllers) {
-      await writeFile(join(folder, 'kubeconfig'), kubeconfig(port!));
+    await writeFile(join(folder, 'kubeconfig'), kubeconfig(port!));
+    if (company === 'scheduler') {
+      await processes.start('kube-scheduler', join(programs, 'kube-scheduler'), ['--kubeconfig', 'kubeconfig', '--leader-elect=false', '--bind-address', '127.0.0.1', '--secure-port', '0']);
+    }
+    if (company === 'controllers') {
       await processes.start('kube-controller-manager', join(programs, 'kube-controller-manager'), ['--kubeconfig', 'kubeconfig', '--service-account-private-key-file', 'sa.key', '--root-ca-file', 'serving.crt', '--use-service-account-credentials=false', '--leader-elect=false', '--bind-address', '127.0.0.1', '--secure-port', '0']);
       await eventually(processes, 'kube-controller-manager', async () => (await ask('/api/v1/namespaces/default/serviceaccounts/default')).status === 200);
     }

@@ -26,7 +26,7 @@ export function kubePlayer(endpoint: TlsEndpoint): Player {
     headersOf: (user) => ({ 'User-Agent': 'golden', Accept: 'application/json', ...(user === 'nobody' ? {} : { Authorization: `Bearer ${user}` }) }),
     normaliser: (scenario) => new KubeNormaliser({
       written: formatScenario({ ...scenario, steps: scenario.steps.map((step) => ({ ...step, answer: undefined })) }),
-      places, port: endpoint.port, alone: scenario.settings.get('with') === undefined, managedFields: scenario.settings.get('managedFields') === 'shown', now: Date.now,
+      places, hostname: hostname(), port: endpoint.port, alone: scenario.settings.get('with') === undefined, managedFields: scenario.settings.get('managedFields') === 'shown', now: Date.now,
     }),
   };
 }

@@ -15,6 +15,7 @@ export interface KubeFacts {
   readonly written: string;
   /** Names and addresses of the server and its machine, by the mark that stands for them. */
   readonly places: ReadonlyMap<string, string>;
+  readonly hostname: string;
   /** Where the server listens: the port by itself, and with any address of the machine before it, is a mark. */
   readonly port: number;
   /** Nobody else writes: the second resourceVersion of an object is that of the second write. */
@@ -118,6 +119,7 @@ export class KubeNormaliser implements Normaliser {
   }
 
   #write(value: unknown, key: string): unknown {
+    if (key === 'reportingInstance' && typeof value === 'string') return value.replace(this.#facts.hostname, '<hostname>');
     if (typeof value === 'string') return key === 'cells' ? age(this.#string(value)) : this.#string(value);
     if (typeof value === 'number') return this.#number(value, key);
     if (Array.isArray(value)) return value.map((inner) => this.#write(inner, key));

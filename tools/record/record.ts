@@ -9,7 +9,7 @@ import { startDockerPeer } from './docker-peer.ts';
 import { dockerPlayer, importBusybox } from './docker-player.ts';
 import { readScenarios, writeScenario } from './golden-files.ts';
 import { exchange } from './exchange.ts';
-import { startKubePeer } from './kube-peer.ts';
+import { startKubePeer, type KubeCompany } from './kube-peer.ts';
 import { kubePlayer, preparations } from './kube-player.ts';
 import { peerPrograms } from '../peers/folder.ts';
 import { play, type Player } from './play.ts';
@@ -25,12 +25,12 @@ async function record(scenario: Scenario, player: Player, version: string): Prom
   process.stderr.write(`${scenario.name}: ${steps.length} steps\n`);
 }
 
-async function recordKube(scenarios: readonly Scenario[], controllers: boolean): Promise<void> {
+async function recordKube(scenarios: readonly Scenario[], company: KubeCompany | undefined): Promise<void> {
   if (scenarios.length === 0) return;
-  await using peer = await startKubePeer(peerPrograms(), controllers);
+  await using peer = await startKubePeer(peerPrograms(), company);
   const player = kubePlayer(peer.endpoint);
   for (const scenario of scenarios) {
-    for (const { target, body } of preparations((scenario.settings.get('namespace') ?? '').split(' ').filter((name) => name !== ''), controllers)) {
+    for (const { target, body } of preparations((scenario.settings.get('namespace') ?? '').split(' ').filter((name) => name !== ''), company === 'controllers')) {
       const answer = await exchange(peer.endpoint, { method: 'POST', target, headers: { Authorization: 'Bearer admin', 'Content-Type': 'application/json' }, body: Buffer.from(JSON.stringify(body)), timeoutMs: 5000 });
       if (answer.status !== 201) throw new Error(`${scenario.name}: POST ${target} answered ${answer.status}: ${answer.body.toString()}`);
     }
@@ -47,7 +47,5 @@ async function recordDocker(scenarios: readonly Scenario[]): Promise<void> {
 }
 
 const kube = (await readScenarios('kube')).filter(isWanted);
-const withControllers = (scenario: Scenario): boolean => scenario.settings.get('with') === 'controllers';
-await recordKube(kube.filter((scenario) => !withControllers(scenario)), false);
-await recordKube(kube.filter(withControllers), true);
+for (const company of [undefined, 'controllers', 'scheduler'] as const) await recordKube(kube.filter((scenario) => scenario.settings.get('with') === company), company);
 await recordDocker((await readScenarios('docker')).filter(isWanted));
