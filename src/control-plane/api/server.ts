@@ -32,6 +32,7 @@ import { Negotiator } from './http/accept.ts';
 import { FairGate } from './http/gate.ts';
 import { RequestHandler } from './http/handler.ts';
 import { Health, type HealthCheck } from './http/health.ts';
+import { ListCache } from './http/list-cache.ts';
 import { listen, type Listener } from './http/listener.ts';
 import { observer } from './http/observe.ts';
 import { PathTable } from './http/paths.ts';
@@ -150,7 +151,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   health.addPaths(paths);
   addServerPaths(paths, { metrics, tokens, address: outside });
   const handler = new RequestHandler({
-    door: { registry, access, negotiator: new Negotiator(), representation: new Representation(new Tables(clock), codec), protobuf: codec.decode, clock, random, stopping: stopping.signal },
+    door: { registry, access, negotiator: new Negotiator(), representation: new Representation(new Tables(clock), codec, new ListCache((ms, fn) => clock.after(ms, fn))), protobuf: codec.decode, clock, random, stopping: stopping.signal },
     resources, authenticator, paths, gate, logger, observe: observer(metrics, gate),
     connector: new StreamConnector({ lookup, nodes, clock, random }),
   });

@@ -70,9 +70,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   // It listens nowhere by itself: connections come from the TLS server. This starts its watch over slow and idle ones.
   http.emit('listening');
 
-  const onSession = (session: ServerHttp2Session, connection: ConnectionFacts): void => {
+  const onSession = (session: ServerHttp2Session, socket: TLSSocket, connection: ConnectionFacts): void => {
     sessions.add(session);
-    session.on('close', () => sessions.delete(session));
+    session.on('close', () => {
+      sessions.delete(session);
+      // A peer that goes away while answers are under way leaves the socket half open, and Node would keep it for ever.
+      socket.destroy();
+    });
     session.on('error', (error) => logger.debug('an HTTP/2 connection failed', { error: messageOf(error) }));
     session.on('stream', (stream: ServerHttp2Stream, headers, flags: number, raw: string[]) => {
       stream.on('error', (error) => logger.debug('an HTTP/2 stream failed', { error: messageOf(error) }));
@@ -96,7 +100,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     };
     facts.set(socket, connection);
     if (socket.alpnProtocol === 'h2') {
-      onSession(performServerHandshake(socket, { maxHeaderListPairs: 256, maxSessionMemory: 64, settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 1 << 20, maxHeaderListSize: MAX_HEADER_BYTES } }), connection);
+      onSession(performServerHandshake(socket, { maxHeaderListPairs: 256, maxSessionMemory: 64, settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 1 << 20, maxHeaderListSize: MAX_HEADER_BYTES } }), socket, connection);
     } else http.emit('connection', socket);
   });
   server.on('tlsClientError', (error) => logger.debug('a TLS handshake failed', { error: messageOf(error) }));

@@ -3,6 +3,7 @@ import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
 import type { ListPage, StoredObject } from '../contract.ts';
 import { encodeJson } from '../codec/json.ts';
 import { badRequest } from '../errors.ts';
+import type { ListCache } from './list-cache.ts';
 import { notAcceptable, type Wanted } from './accept.ts';
 import type { Query } from './target.ts';
 import { sendLarge, sendValue, wantsPretty, type ProtobufEncoder, type TableMaker } from './respond.ts';
@@ -12,8 +13,10 @@ import type { ApiRequest } from './request.ts';
 export class Representation {
   readonly #tables: TableMaker;
   readonly #protobuf: ProtobufEncoder | undefined;
+  readonly #lists: ListCache;
 
-  constructor(tables: TableMaker, protobuf: ProtobufEncoder | undefined) {
+  constructor(tables: TableMaker, protobuf: ProtobufEncoder | undefined, lists: ListCache) {
+    this.#lists = lists;
     this.#tables = tables;
     this.#protobuf = protobuf;
   }
@@ -40,7 +43,7 @@ export class Representation {
 
   sendList(request: ApiRequest, wanted: Wanted, page: ListPage): void | Promise<void> {
     const { resource } = request;
-    if (wanted.as === undefined && wanted.format === 'json' && !wantsPretty(request)) return sendLarge(request, 200, 'application/json', encodeList(resource, page));
+    if (wanted.as === undefined && wanted.format === 'json' && !wantsPretty(request)) return sendLarge(request, 200, 'application/json', this.#listBody(request, page));
     if (wanted.as === undefined && wanted.format === 'protobuf') return sendLarge(request, 200, 'application/vnd.kubernetes.protobuf', this.#protobuf!.list(resource, page));
     if (wanted.as === 'Table') {
       const table = this.#tables.table(resource, page.items, includeObject(request.target.query), true) as Record<string, unknown>;
@@ -51,6 +54,12 @@ export class Representation {
       return sendValue(request, 200, wanted, { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${wanted.asVersion}`, metadata: listMeta(page), items: page.items.map((item) => partial(item.object, wanted)) });
     }
     return sendValue(request, 200, wanted, { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata: listMeta(page), items: page.items.map((item) => item.object) });
+  }
+
+  /** A list of everything is made once for all who ask for it at the same revision. */
+  #listBody({ resource, route, target: { query }, verb }: ApiRequest, page: ListPage): Buffer {
+    const whole = verb === 'list' && page.continue === undefined && !PARTIAL.some((name) => query.has(name));
+    return whole ? this.#lists.body(resource, route.namespace, page.revision, () => encodeList(resource, page)) : encodeList(resource, page);
   }
 
   /** A frame of a watch in protobuf. */
@@ -76,6 +85,8 @@ export class Representation {
   }
 }
 
+/** Parameters by which a list is not all there is at the newest revision. */
+const PARTIAL = ['labelSelector', 'fieldSelector', 'limit', 'continue', 'resourceVersionMatch'];
 /** Where the answer is surely too small to be compressed, and needs no promise. */
 const PLAIN_BELOW = 128 * 1024;
 
