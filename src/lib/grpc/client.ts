@@ -91,23 +91,26 @@ async function* messagesOf(stream: ClientHttp2Stream, status: Promise<void>): As
     await status;
     throw new GrpcError(GRPC.UNAVAILABLE, error instanceof Error ? error.message : String(error));
   }
-  await status;
+  try {
+    await status;
+  } finally {
+    // It ended on the other side; ours may still be open.
+    if (!stream.closed) stream.close();
+  }
 }
 
-/** Rejects for another status than OK. */
+/** Settles with the call's status: rejects for another than OK. The server may be done before we are. */
 function statusOf(stream: ClientHttp2Stream): Promise<void> {
   return new Promise((resolve, reject) => {
-    let found: IncomingHttpHeaders | undefined;
     const look = (headers: IncomingHttpHeaders): void => {
-      if (headers['grpc-status'] !== undefined) found = headers;
+      if (headers['grpc-status'] === undefined) return;
+      const code = Number(headers['grpc-status']);
+      if (code === GRPC.OK) resolve();
+      else reject(new GrpcError(code, decodeMessage(String(headers['grpc-message'] ?? ''))));
     };
     stream.on('response', look);
     stream.on('trailers', look);
     stream.once('error', (error) => reject(new GrpcError(GRPC.UNAVAILABLE, error.message)));
-    stream.once('close', () => {
-      const code = Number(found?.['grpc-status'] ?? GRPC.UNAVAILABLE);
-      if (code === GRPC.OK) resolve();
-      else reject(new GrpcError(code, found ? decodeMessage(String(found['grpc-message'] ?? '')) : 'the client has closed its session'));
-    });
+    stream.once('close', () => reject(new GrpcError(GRPC.UNAVAILABLE, 'the client has closed its session')));
   });
 }

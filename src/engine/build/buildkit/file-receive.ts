@@ -1,4 +1,4 @@
-import { chmod, lchown, link, lstat, lutimes, mkdir, open, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { chmod, link, lstat, lutimes, mkdir, open, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
@@ -235,5 +235,4 @@ function same(there: BigIntStats, stat: Stat): boolean {
 async function setTime(path: string, stat: Stat): Promise<void> {
   const seconds = Number(stat.modTime / 1000n) / 1e6;
   await lutimes(path, seconds, seconds);
-  await lchown(path, 0, 0);
 }

@@ -148,7 +148,8 @@ export class BuildCache {
     const now = this.#clock.now();
     const record: CacheRecord = { chainId, ...(layer ? { layer } : {}), createdMs, description, type: 'regular', bytes: layer?.descriptor.size ?? 0, lastUsedMs: now, useCount: 0 };
     this.#hold(key, record);
-    await this.#journal.commit([{ table: 'steps', key, value: record }, ...this.#uses()]);
+    // The record last: uses of the one that it replaces don't bring that back.
+    await this.#journal.commit([...this.#uses(), { table: 'steps', key, value: record }]);
     await this.#bound();
     return record;
   }
