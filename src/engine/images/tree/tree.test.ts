@@ -60,7 +60,7 @@ test('where a copy goes: files, folders, slashes, several sources, wildcards', a
   for (const [sources, destination, expected] of cases) {
     const at = place(t, files);
     await copy(at, sources, destination);
-    assert.deepEqual(tree(at.into), expected, `${sources} ${destination}`);
+    assert.deepEqual(tree(at.into), expected, `${sources.join(' ')} ${destination}`);
   }
   const at = place(t, files);
   mkdirSync(join(at.into, 'there'));

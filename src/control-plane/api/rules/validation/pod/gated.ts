@@ -41,5 +41,5 @@ export function withoutNarrowing(spec: PodSpec, before: PodSpec): PodSpec {
   const old = before.affinity?.nodeAffinity;
   const affinity = old === undefined ? others : { ...others, nodeAffinity: old };
   const bare = Object.keys(affinity).length === 0 && before.affinity === undefined;
-  return { ...spec, nodeSelector: before.nodeSelector, affinity: bare ? undefined : affinity } as PodSpec;
+  return { ...spec, nodeSelector: before.nodeSelector, affinity: bare ? undefined : affinity };
 }
