@@ -6,15 +6,16 @@ import { decodeKind } from './decode.ts';
 
 const kindOf = (kind: string, version = 'v1') => RESOURCES.find((row) => row.kind === kind && row.version === version)!;
 const decode = (kind: string, body: unknown): Record<string, unknown> => decodeKind(kindOf(kind), body, []) as Record<string, unknown>;
-const refusal = (kind: string, body: unknown): string => {
+const whole = (kind: string, body: unknown): string => {
   try {
     decodeKind(kindOf(kind), body, []);
   } catch (error) {
     assert.ok(isReason(error, 'BadRequest'));
-    return (error as Error).message.replace(/^.* cannot be handled as a \w+: /, '');
+    return (error as Error).message;
   }
   return 'accepted';
 };
+const refusal = (kind: string, body: unknown): string => whole(kind, body).replace(/^.* cannot be handled as a \w+: /, '');
 const pod = (spec: unknown): unknown => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' }, spec });
 const container = (more: unknown): unknown => pod({ containers: [{ name: 'a', image: 'b', ...more as object }] });
 
@@ -30,6 +31,9 @@ const REFUSED: readonly (readonly [unknown, string])[] = [
   [pod({ containers: ['a'] }), 'json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type v1.Container'],
   [pod({ containers: [{ name: 5 }] }), 'json: cannot unmarshal number into Go struct field Container.spec.containers.name of type string'],
   [container({ env: [{ name: 'x', value: 5 }] }), 'json: cannot unmarshal number into Go struct field EnvVar.spec.containers.env.value of type string'],
+  [pod({ volumes: [{ name: 'a', secret: 'x' }] }), 'json: cannot unmarshal string into Go struct field Volume.spec.volumes.VolumeSource.secret of type v1.SecretVolumeSource'],
+  [pod({ ephemeralContainers: [{ image: 5 }] }), 'json: cannot unmarshal number into Go struct field EphemeralContainer.spec.ephemeralContainers.EphemeralContainerCommon.image of type string'],
+  [container({ envFrom: [{ secretRef: { name: 5 } }] }), 'json: cannot unmarshal number into Go struct field SecretEnvSource.spec.containers.envFrom.secretRef.LocalObjectReference.name of type string'],
   [{ metadata: { labels: { a: 5 } } }, 'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string'],
   [{ metadata: 'x' }, 'json: cannot unmarshal string into Go struct field Pod.metadata of type v1.ObjectMeta'],
   [pod({ hostNetwork: 'yes' }), 'json: cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool'],
@@ -51,9 +55,13 @@ test('values of a wrong type are refused in the API server\'s words', () => {
 
 test('a body of another kind or none is refused', () => {
   for (const body of [[], 'a', 5, true]) assert.match(refusal('Pod', body), /the object provided is unrecognized \(must be of type Pod\)/);
+  assert.match(refusal('Pod', []), /cannot unmarshal array into Go value of type struct \{ APIVersion string "json:\\"apiVersion,omitempty\\""; .* \(5b5d\)$/);
   assert.match(refusal('Pod', { apiVersion: 'v1', kind: 5 }), /Go struct field \.kind of type string/);
-  assert.match(refusal('Pod', { apiVersion: 'v1', kind: 'Service' }), /the body says/);
-  assert.match(refusal('Pod', { apiVersion: 'apps/v1', kind: 'Pod' }), /the body says/);
+  assert.equal(whole('Pod', { apiVersion: 'apps/v1', kind: 'Deployment' }), 'Deployment in version "v1" cannot be handled as a Pod: converting (v1.Deployment) to (core.Pod): unknown conversion');
+  assert.equal(whole('ClusterRole', { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role' }), 'Role in version "v1" cannot be handled as a ClusterRole: converting (v1.Role) to (rbac.ClusterRole): unknown conversion');
+  assert.equal(whole('Pod', { kind: 'Podd' }), 'Podd in version "v1" cannot be handled as a Pod: no kind "Podd" is registered for version "v1" in scheme "pkg/runtime/scheme.go:111"');
+  assert.equal(whole('Deployment', { apiVersion: 'apps/v1beta1', kind: 'Deployment' }), 'the API version in the data (apps/v1beta1) does not match the expected API version (apps/v1)');
+  assert.match(whole('Pod', { apiVersion: 'a/b/c', kind: 'Pod' }), /^the object provided is unrecognized \(must be of type Pod\): unexpected GroupVersion string: a\/b\/c \(\{"apiVersion":"a\/b\/c","kind":" \.\.\.\)$/);
 });
 
 test('unknown fields are told by path', () => {

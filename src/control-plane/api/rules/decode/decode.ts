@@ -3,7 +3,8 @@ import type { ResourceInfo } from '../../../../types/kubernetes/resource-info.ts
 import { requireSchema } from '../../../../types/kubernetes/schema.ts';
 import { badRequest } from '../../errors.ts';
 import { structDecoder, type Walk } from './decoder.ts';
-import { diagnose } from './diagnose.ts';
+import { diagnose, jsonType } from './diagnose.ts';
+import { TYPE_META, unrecognized, whyOther } from './mismatch.ts';
 import { MISFIT } from './scalars.ts';
 
 /** What decoding needs to know of a kind; a row of the resource table has it, and so can the body of a subresource. */
@@ -35,21 +36,17 @@ export function decodeKind(kind: DecodedKind, body: unknown, unknown: string[]):
 function typeOf(kind: DecodedKind, body: unknown): { apiVersion: string; kind: string } {
   const own = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
   if (body === null) return { apiVersion: own, kind: kind.kind };
-  if (typeof body !== 'object' || Array.isArray(body)) {
-    const type = Array.isArray(body) ? 'array' : typeof body === 'boolean' ? 'bool' : typeof body;
-    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into a Kubernetes object`);
-  }
+  if (typeof body !== 'object' || Array.isArray(body)) throw unrecognized(kind, body, `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(body)} into Go value of type ${TYPE_META}`);
   const given = body as { readonly apiVersion?: unknown; readonly kind?: unknown };
   for (const field of ['apiVersion', 'kind'] as const) {
     const value = given[field];
     if (value !== undefined && value !== null && typeof value !== 'string') {
-      throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value} into Go struct field .${field} of type string`);
+      throw unrecognized(kind, body, `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(value)} into Go struct field .${field} of type string`);
     }
   }
   const apiVersion = (given.apiVersion ?? '') === '' ? own : given.apiVersion as string;
   const name = (given.kind ?? '') === '' ? kind.kind : given.kind as string;
-  if (apiVersion !== own || name !== kind.kind) {
-    throw badRequest(`${name} in version "${apiVersion}" cannot be handled as a ${kind.kind}: the request is for ${own}, kind ${kind.kind}, the body says apiVersion "${apiVersion}", kind "${name}"`);
-  }
+  if (apiVersion.split('/').length > 2) throw unrecognized(kind, body, `unexpected GroupVersion string: ${apiVersion}`);
+  if (apiVersion !== own || name !== kind.kind) throw badRequest(whyOther(kind, own, apiVersion, name));
   return { apiVersion, kind: name };
 }

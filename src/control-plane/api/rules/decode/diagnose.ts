@@ -21,7 +21,7 @@ export function diagnose(schema: TypeSchema, body: unknown): Diagnosis {
   return { misfit: walker.misfit, unknown: walker.unknown };
 }
 
-/** How Go names the place: the innermost struct, and the path without indices. */
+/** How Go names the place: the innermost struct, and the path without indices, but with the structs that are embedded on the way. */
 interface Place {
   readonly owner: string;
   readonly path: string;
@@ -45,7 +45,7 @@ class Walker {
       }
       const inside = embedded.get(key);
       const goPath = (place.path === '' ? '' : `${place.path}.`) + (inside === undefined ? key : `${inside}.${key}`);
-      this.#value(field.type, item, at, { owner: inside ?? schema.short, path: goPath, goType: field.goType ?? goTypeOf(field.type) });
+      this.#value(field.type, item, at, { owner: schema.short, path: goPath, goType: field.goType ?? goTypeOf(field.type) });
     }
   }
 
@@ -125,7 +125,8 @@ function whyNoQuantity(value: unknown): string {
   return 'not a quantity';
 }
 
-function jsonType(value: unknown): string {
+/** What Go's decoder calls the type of a parsed value. */
+export function jsonType(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'bigint') return 'number';
   return typeof value === 'boolean' ? 'bool' : typeof value;

@@ -30,7 +30,7 @@ function dropStopSignal(c: Draft): void {
 }
 
 /** `dataSource` and `dataSourceRef` say one thing twice; what could never be a source is dropped as it always was. */
-function settleDataSources(spec: Draft): void {
+export function settleDataSources(spec: Draft): void {
   // Other namespaces are behind a feature gate that is off.
   if (!missing((spec.dataSourceRef as Draft | undefined)?.namespace)) delete spec.dataSourceRef;
   const [source, ref] = [spec.dataSource as Draft | undefined, spec.dataSourceRef as Draft | undefined];
@@ -154,6 +154,8 @@ export const CORE_DEFAULTS: Readonly<Record<string, Defaulter>> = {
     source.kind ??= 'Shared';
   },
   'core.v1.Service': service,
+  // Nothing but the name of what an account refers to is kept.
+  'core.v1.ServiceAccount': (account) => { if (account.secrets !== undefined) account.secrets = list(account.secrets).map(({ name }) => (name === undefined ? {} : { name })); },
   'core.v1.Secret': (secret) => { if (missing(secret.type)) secret.type = 'Opaque'; },
   'core.v1.ReplicationController': (rc) => {
     const spec = rc.spec as Draft;
@@ -169,10 +171,7 @@ export const CORE_DEFAULTS: Readonly<Record<string, Defaulter>> = {
     spec.persistentVolumeReclaimPolicy ??= 'Retain';
     spec.volumeMode ??= 'Filesystem';
   },
-  'core.v1.PersistentVolumeClaim': (claim) => {
-    (claim.status as Draft).phase ??= 'Pending';
-    settleDataSources(claim.spec as Draft);
-  },
+  'core.v1.PersistentVolumeClaim': (claim) => { (claim.status as Draft).phase ??= 'Pending'; },
   'core.v1.VolumeProjection': (projection) => {
     // Behind feature gates that are off.
     delete projection.clusterTrustBundle;

@@ -8,7 +8,7 @@ import { namedBy, validateAnnotations, validateLabels } from './metadata.ts';
 import { validateClaimSpec } from './persistent-volume-claim.ts';
 import { validatePodTemplate } from './pod/spec.ts';
 import {
-  amountOf, isReadable, isValidTemplate, mustMatch, notDecremented, notMoreThanAll, SPEC, STATUS, validateCounts, validateLasting, validateLastingTemplate, validateSelector, validIntOrPercent,
+  amountOf, isReadable, isValidTemplate, mustMatch, notDecremented, notMoreThanAll, SPEC, STATUS, toldSelector, validateCounts, validateLasting, validateLastingTemplate, validateSelector, validIntOrPercent,
 } from './workloads.ts';
 
 function validateDeployment(deployment: Deployment, errors: Errors): void {
@@ -26,7 +26,7 @@ function validateDeployment(deployment: Deployment, errors: Errors): void {
 
 function validateReplicated(selector: DeploymentSpec['selector'] | undefined, template: PodTemplateSpec | undefined, errors: Errors): void {
   validateSelector(selector, 'deployment', errors);
-  if (!isReadable(selector)) return errors.invalid(SPEC.child('selector'), selector, 'invalid label selector');
+  if (!isReadable(selector)) return errors.invalid(SPEC.child('selector'), selector && toldSelector(selector), 'invalid label selector');
   mustMatch(selector, template, errors, true);
   validateLastingTemplate(template, 'ReplicaSet', errors);
 }
@@ -46,9 +46,14 @@ function validateStrategy(strategy: Partial<NonNullable<DeploymentSpec['strategy
   }
 }
 
+interface UpdateStrategy {
+  readonly type?: string;
+  readonly rollingUpdate?: { readonly maxUnavailable?: number | string; readonly maxSurge?: number | string };
+}
+
 /** As upstream shows its inner form of a strategy. */
-function internalStrategy(strategy: { readonly type?: string; readonly rollingUpdate?: unknown }): unknown {
-  return { Type: strategy.type ?? '', RollingUpdate: strategy.rollingUpdate ?? null };
+function internalStrategy({ type = '', rollingUpdate: rolling }: UpdateStrategy): unknown {
+  return { Type: type, RollingUpdate: rolling === undefined ? null : { MaxUnavailable: rolling.maxUnavailable ?? 0, MaxSurge: rolling.maxSurge ?? 0 } };
 }
 
 const REPLICA_COUNTS = ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration', 'terminatingReplicas'];
@@ -122,7 +127,7 @@ function validateDaemonSet(set: DaemonSet, errors: Errors): void {
   nonNegative(revisionHistoryLimit, errors, SPEC.child('revisionHistoryLimit'));
 }
 
-function validateDaemonStrategy(strategy: { readonly type?: string; readonly rollingUpdate?: { readonly maxUnavailable?: number | string; readonly maxSurge?: number | string } }, errors: Errors, path: Path): void {
+function validateDaemonStrategy(strategy: UpdateStrategy, errors: Errors, path: Path): void {
   const { type = '', rollingUpdate: rolling } = strategy;
   const at = path.child('rollingUpdate');
   if (type === 'OnDelete') return;
@@ -168,9 +173,13 @@ function validateStatefulSet(set: StatefulSet, old: StatefulSet | undefined, err
   nonNegative(spec.ordinals?.start, errors, SPEC.child('ordinals.start'));
   if (old === undefined && (spec.serviceName ?? '') !== '') validLabel(spec.serviceName!, errors, SPEC.child('serviceName'));
   validateSelector(spec.selector, 'statefulset', errors);
-  if (!isReadable(spec.selector)) errors.invalid(SPEC.child('selector'), spec.selector, '');
+  if (!isReadable(spec.selector)) errors.invalid(SPEC.child('selector'), spec.selector && toldSelector(spec.selector), '');
   else validateStatefulTemplate(spec, old, errors);
   if (spec.template !== undefined) validateLasting(spec.template, 'StatefulSet', errors);
+}
+
+function shownRolling(rolling: { readonly partition?: number; readonly maxUnavailable?: number | string }): unknown {
+  return { Partition: rolling.partition ?? 0, MaxUnavailable: rolling.maxUnavailable ?? null };
 }
 
 function validateStatefulStrategy(spec: Partial<StatefulSetSpec>, errors: Errors): void {
@@ -180,7 +189,7 @@ function validateStatefulStrategy(spec: Partial<StatefulSetSpec>, errors: Errors
   switch (strategy.type ?? '') {
     case '': return errors.required(at);
     case 'OnDelete':
-      if (rolling !== undefined) errors.invalid(at.child('rollingUpdate'), { Partition: rolling.partition ?? 0, MaxUnavailable: rolling.maxUnavailable ?? null }, "only allowed for updateStrategy 'RollingUpdate'");
+      if (rolling !== undefined) errors.invalid(at.child('rollingUpdate'), shownRolling(rolling), "only allowed for updateStrategy 'RollingUpdate'");
       return;
     case 'RollingUpdate': {
       if (rolling === undefined) return;
@@ -191,14 +200,14 @@ function validateStatefulStrategy(spec: Partial<StatefulSetSpec>, errors: Errors
       if (amountOf(rolling.maxUnavailable) === 0) errors.invalid(most, rolling.maxUnavailable, 'cannot be 0');
       return notMoreThanAll(rolling.maxUnavailable, errors, most);
     }
-    default: errors.invalid(at, internalStrategy(strategy), "must be 'RollingUpdate' or 'OnDelete'");
+    default: errors.invalid(at, { Type: strategy.type, RollingUpdate: rolling === undefined ? null : shownRolling(rolling) }, "must be 'RollingUpdate' or 'OnDelete'");
   }
 }
 
 /** The set itself fills in host name, subdomain and the volumes of its claims. */
 function validateStatefulTemplate(spec: Partial<StatefulSetSpec>, old: StatefulSet | undefined, errors: Errors): void {
   const template = spec.template ?? {};
-  const names = each(spec.volumeClaimTemplates).map((claim) => claim.metadata?.name ?? '');
+  const names = [...new Set(each(spec.volumeClaimTemplates).map((claim) => claim.metadata?.name ?? ''))];
   const volumes = [...names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } })), ...each(template.spec?.volumes).filter((volume) => !names.includes(volume.name))];
   const { hostname: _h, subdomain: _s, ...pod } = template.spec ?? { containers: [] };
   const filled: PodTemplateSpec = { ...template, spec: names.length === 0 ? pod : { ...pod, volumes } };

@@ -96,16 +96,14 @@ export function same(a: unknown, b: unknown): boolean {
   return true;
 }
 
-/** Like `same`, with absent and empty lists, maps and texts taken as equal. */
+/** Like `same`, with absent and empty lists and texts taken as equal; an empty struct is not an absent one. */
 export function sameOrEmpty(a: unknown, b: unknown): boolean {
   return same(a, b) || (isBlank(a) && isBlank(b));
 }
 
 function isBlank(value: unknown): boolean {
   if (value === undefined || value === null || value === '') return true;
-  if (typeof value !== 'object') return false;
-  for (const _ in value) return false;
-  return true;
+  return Array.isArray(value) && value.length === 0;
 }
 
 export function immutable(value: unknown, old: unknown, errors: Errors, path: Path): void {

@@ -7,7 +7,7 @@ import { byKey, type Errors, internalForm, OMIT_VALUE, Path } from './errors.ts'
 import { dnsLabel, domainPrefixedPath, quoteList } from './formats.ts';
 import { rulesOf } from './kind.ts';
 import { validatePodTemplate } from './pod/spec.ts';
-import { isReadable } from './workloads.ts';
+import { isReadable, toldSelector } from './workloads.ts';
 
 const SPEC = new Path('spec');
 const STATUS = new Path('status');
@@ -20,21 +20,22 @@ const COUNTERS = ['parallelism', 'completions', 'activeDeadlineSeconds', 'backof
 /** Labels that tie a job's pods to it, the old ones and the new ones. */
 const LABELS = { uid: ['controller-uid', 'batch.kubernetes.io/controller-uid'], name: ['job-name', 'batch.kubernetes.io/job-name'] } as const;
 
-function validateGeneratedSelector(job: Job, errors: Errors): void {
+/** @param prefixed also the labels with a domain, which jobs of old do not have */
+function validateGeneratedSelector(job: Job, prefixed: boolean, errors: Errors): void {
   const spec = job.spec;
   if (spec === undefined || spec.manualSelector === true || spec.selector === undefined) return;
   const at = SPEC.child('template').child('metadata').child('labels');
   const labels = spec.template.metadata?.labels ?? {};
   const expected: Record<string, string> = {};
   for (const [keys, value] of [[LABELS.uid, job.metadata?.uid ?? ''], [LABELS.name, job.metadata?.name ?? '']] as const) {
-    for (const key of keys) {
+    for (const key of prefixed ? keys : keys.slice(0, 1)) {
       expected[key] = value;
       const found = labels[key];
       if (found === undefined) errors.required(at.key(key), `must be '${value}'`);
       else if (found !== value) errors.invalid(at.key(key), byKey(labels), `must be '${value}'`);
     }
   }
-  if (isReadable(spec.selector) && !labelSelectorMatcher(spec.selector)(expected)) errors.invalid(SPEC.child('selector'), { ...spec.selector, ...(spec.selector?.matchLabels && { matchLabels: byKey(spec.selector.matchLabels) }) }, '`selector` not auto-generated');
+  if (isReadable(spec.selector) && !labelSelectorMatcher(spec.selector)(expected)) errors.invalid(SPEC.child('selector'), toldSelector(spec.selector), '`selector` not auto-generated');
 }
 
 function validateWhole(spec: JobSpec, errors: Errors): void {
@@ -171,7 +172,11 @@ function countIndexes(text: string, completions: number): number | string {
 function create(job: Job, errors: Errors): void {
   const { spec } = job;
   if (spec === undefined) return errors.required(SPEC);
-  validateGeneratedSelector(job, errors);
+  validateAll(job, spec, true, errors);
+}
+
+function validateAll(job: Job, spec: JobSpec, prefixed: boolean, errors: Errors): void {
+  validateGeneratedSelector(job, prefixed, errors);
   validateWhole(spec, errors);
   if (spec.completionMode !== 'Indexed' || (spec.completions ?? 0) <= 0) return;
   const host = `${job.metadata?.name ?? ''}-${spec.completions! - 1}`;
@@ -181,7 +186,8 @@ function create(job: Job, errors: Errors): void {
 function update(job: Job, old: Job, errors: Errors): void {
   const [spec, before] = [job.spec, old.spec];
   if (spec === undefined || before === undefined) return errors.required(SPEC);
-  validateWhole(spec, errors);
+  const labels = before.template.metadata?.labels ?? {};
+  validateAll(job, spec, labels[LABELS.uid[1]] !== undefined && labels[LABELS.name[1]] !== undefined, errors);
   // An indexed job may change its size, if parallelism goes with it.
   const elastic = spec.completionMode === 'Indexed' && spec.completions !== undefined && before.completions !== undefined && spec.completions === spec.parallelism;
   if (!elastic) immutable(spec.completions, before.completions, errors, SPEC.child('completions'));

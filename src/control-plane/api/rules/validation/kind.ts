@@ -8,6 +8,8 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   readonly name?: NameRule;
   /** True for what is asked and never stored: its metadata is nobody's name. */
   readonly nameless?: boolean;
+  /** True where faults of the metadata are told only of objects that have no others. */
+  readonly metadataLast?: boolean;
   /** A new object. */
   create?(object: T, errors: Errors): void;
   /** An object that replaces another through the main endpoint; checks what `create` checks where that is due. */

@@ -122,11 +122,19 @@ function validateRange(limit: LimitRangeItem, name: string, pod: boolean, errors
   if (above(request, fallback)) errors.invalid(path.child('defaultRequest').key(name), request, `default request value ${told(request)} is greater than default limit value ${told(fallback)}`);
   if (above(min, fallback)) errors.invalid(path.child('default').key(name), min, `min value ${told(min)} is greater than default value ${told(fallback)}`);
   if (above(fallback, max)) errors.invalid(path.child('default').key(name), max, `default value ${told(fallback)} is greater than max value ${told(max)}`);
-  if (ratio === undefined) return;
-  if (compareQuantities(ratio, '1') < 0) errors.invalid(path.child('maxLimitRequestRatio').key(name), ratio, `ratio ${told(ratio)} is less than 1`);
+  if (ratio !== undefined) validateRatio(ratio, min, max, errors, path.child('maxLimitRequestRatio').key(name));
+  // What cannot be promised twice has one amount.
+  const exclusive = name.startsWith('hugepages-') || (name.includes('/') && !name.includes('kubernetes.io/'));
+  if (exclusive && fallback !== undefined && request !== undefined && compareQuantities(fallback, request) !== 0) {
+    errors.invalid(path.child('defaultRequest').key(name), request, `default value ${told(fallback)} must equal to defaultRequest value ${told(request)} in ${name}`);
+  }
+}
+
+function validateRatio(ratio: string, min: string | undefined, max: string | undefined, errors: Errors, path: Path): void {
+  if (compareQuantities(ratio, '1') < 0) errors.invalid(path, ratio, `ratio ${canonicalQuantity(ratio)} is less than 1`);
   if (min === undefined || max === undefined) return;
   const most = quantityToMilli(max) / quantityToMilli(min);
-  if (quantityToMilli(ratio) / 1000 > most) errors.invalid(path.child('maxLimitRequestRatio').key(name), ratio, `ratio ${told(ratio)} is greater than max/min = ${most.toFixed(6)}`);
+  if (quantityToMilli(ratio) / 1000 > most) errors.invalid(path, ratio, `ratio ${canonicalQuantity(ratio)} is greater than max/min = ${most.toFixed(6).replace('Infinity', '+Inf')}`);
 }
 
 function validateLimits(range: LimitRange, errors: Errors): void {

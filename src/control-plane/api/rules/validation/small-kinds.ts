@@ -55,7 +55,7 @@ function validateBudget(budget: PodDisruptionBudget, errors: Errors): void {
 }
 
 export const POD_DISRUPTION_BUDGET = rulesOf<PodDisruptionBudget>({
-  name: pathSegment, create: validateBudget, update: (budget, _old, errors) => validateBudget(budget, errors),
+  name: pathSegment, metadataLast: true, create: validateBudget, update: (budget, _old, errors) => validateBudget(budget, errors),
   subresources: {
     status: (budget, _old, errors) => {
       for (const field of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const) nonNegative(budget.status?.[field], errors, new Path('status').child(field));

@@ -16,8 +16,9 @@ export function validate(resource: ResourceInfo, object: KubeObject, old: KubeOb
   const rules = rulesFor(resource.schema) ?? GENERAL;
   const errors = new Errors();
   if (old === undefined) {
-    if (rules.nameless !== true) validateMetadata(object.metadata, resource.namespaced, rules.name ?? SUBDOMAIN, errors);
-    rules.create?.(object, errors);
+    if (rules.metadataLast === true) rules.create?.(object, errors);
+    if (rules.nameless !== true && errors.list.length === 0) validateMetadata(object.metadata, resource.namespaced, rules.name ?? SUBDOMAIN, errors);
+    if (rules.metadataLast !== true) rules.create?.(object, errors);
   } else {
     validateMetadataUpdate(object.metadata, old.metadata, errors);
     if (subresource === undefined || subresource === '') rules.update?.(object, old, errors);

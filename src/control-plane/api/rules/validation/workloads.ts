@@ -2,7 +2,7 @@ import type { PodTemplateSpec } from '../../../../types/kubernetes/generated/cor
 import type { LabelSelector } from '../../../../types/kubernetes/generated/meta-v1.ts';
 import { labelSelectorMatcher } from '../../../../types/kubernetes/selectors.ts';
 import { each, nonNegative, validateLabelSelector } from './common.ts';
-import { type Errors, Errors as Collector, Path } from './errors.ts';
+import { byKey, type Errors, Errors as Collector, Path } from './errors.ts';
 import { percent } from './formats.ts';
 import { validatePodTemplate } from './pod/spec.ts';
 
@@ -19,19 +19,26 @@ export function validateSelector(selector: LabelSelector | undefined, kind: stri
     return;
   }
   validateLabelSelector(selector, errors, at);
-  if (Object.keys(selector.matchLabels ?? {}).length + each(selector.matchExpressions).length === 0) errors.invalid(at, selector, `empty selector is invalid for ${kind}`);
+  if (Object.keys(selector.matchLabels ?? {}).length + each(selector.matchExpressions).length === 0) errors.invalid(at, toldSelector(selector), `empty selector is invalid for ${kind}`);
 }
 
-/** True when the selector can be read at all; one with an unknown operator cannot. */
+/** A selector as an error shows it. */
+export function toldSelector(selector: LabelSelector): unknown {
+  return selector.matchLabels === undefined ? selector : { ...selector, matchLabels: byKey(selector.matchLabels) };
+}
+
+/** True when the selector says anything: one with a fault selects nothing, not even wrongly. */
 export function isReadable(selector: LabelSelector | undefined): boolean {
-  return each(selector?.matchExpressions).every(({ operator }) => ['In', 'NotIn', 'Exists', 'DoesNotExist'].includes(operator));
+  const errors = new Collector();
+  validateLabelSelector(selector, errors, SPEC);
+  return errors.list.length === 0;
 }
 
 export function mustMatch(selector: LabelSelector | undefined, template: PodTemplateSpec | undefined, errors: Errors, emptyMatches: boolean): void {
   const labels = template?.metadata?.labels;
   const empty = selector !== undefined && Object.keys(selector.matchLabels ?? {}).length + each(selector.matchExpressions).length === 0;
   if (emptyMatches && empty) return;
-  if (!labelSelectorMatcher(selector)(labels)) errors.invalid(SPEC.child('template').child('metadata').child('labels'), labels ?? null, '`selector` does not match template `labels`');
+  if (!labelSelectorMatcher(selector)(labels)) errors.invalid(SPEC.child('template').child('metadata').child('labels'), byKey(labels) ?? null, '`selector` does not match template `labels`');
 }
 
 /** The template of pods that are to run for ever. @param kind as its messages name it */

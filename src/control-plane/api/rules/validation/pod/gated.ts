@@ -1,5 +1,5 @@
 import type { NodeAffinity, NodeSelectorTerm, PodSpec } from '../../../../../types/kubernetes/generated/core-v1.ts';
-import { each, same, sameOrEmpty } from '../common.ts';
+import { each, same } from '../common.ts';
 import { byKey, type Errors, internalForm, type Path } from '../errors.ts';
 
 const REQUIREMENT = { Key: null, Operator: null, Values: null };
@@ -7,7 +7,7 @@ const TERM = { MatchExpressions: REQUIREMENT, MatchFields: REQUIREMENT };
 
 /** Who holds a pod back with scheduling gates may meanwhile say more about where it is to run: fewer nodes, never more. */
 export function validateNarrowing(spec: PodSpec, before: PodSpec, errors: Errors, path: Path): void {
-  if (!sameOrEmpty(spec.nodeSelector, before.nodeSelector)) {
+  if (!same(spec.nodeSelector ?? {}, before.nodeSelector ?? {})) {
     const kept = Object.entries(before.nodeSelector ?? {}).every(([key, value]) => spec.nodeSelector?.[key] === value);
     if (!kept) errors.invalid(path.child('nodeSelector'), byKey(spec.nodeSelector), 'only additions to spec.nodeSelector are allowed (no mutations or deletions)');
   }

@@ -106,7 +106,8 @@ function mask(spec: PodSpec, before: PodSpec): PodSpec {
 
 function sameSpec(a: PodSpec, b: PodSpec): boolean {
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof PodSpec>;
-  return [...keys].every((key) => sameOrEmpty(a[key], b[key]));
+  // Of a map, empty is as good as absent.
+  return [...keys].every((key) => (key === 'nodeSelector' || key === 'overhead' ? same(a[key] ?? {}, b[key] ?? {}) : sameOrEmpty(a[key], b[key])));
 }
 
 function status(pod: Pod, old: Pod, errors: Errors): void {

@@ -102,6 +102,11 @@ function validateHostUsers(spec: PodSpec, errors: Errors, path: Path): void {
   if (spec.hostNetwork === true) errors.forbidden(path.child('hostNetwork'), 'when `hostUsers` is false');
   if (spec.hostPID === true) errors.forbidden(path.child('HostPID'), 'when `hostUsers` is false');
   if (spec.hostIPC === true) errors.forbidden(path.child('HostIPC'), 'when `hostUsers` is false');
+  for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
+    each<{ readonly volumeDevices?: readonly unknown[] }>(spec[list]).forEach(({ volumeDevices }, n) => {
+      if (each(volumeDevices).length > 0) errors.forbidden(path.child(list).index(n).child('volumeDevices'), 'when `hostUsers` is false');
+    });
+  }
 }
 
 function validateDns(config: PodDNSConfig | undefined, policy: string | undefined, errors: Errors, path: Path): void {

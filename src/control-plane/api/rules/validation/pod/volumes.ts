@@ -142,14 +142,17 @@ export function validateVolumes(volumes: readonly Volume[] | undefined, podName:
 }
 
 function validateSource(volume: Volume, podName: string, isPod: boolean, errors: Errors, path: Path): void {
-  let found = 0;
+  let first: Source | undefined;
   for (const source of ORDER) {
     if (volume[source] === undefined) continue;
-    if (++found > 1) errors.forbidden(path.child(TOLD_TWICE[source] ?? source), 'may not specify more than 1 volume type');
-    else SOURCES[source]!(volume, errors, path.child(TOLD[source] ?? source));
+    if (first !== undefined) errors.forbidden(path.child(TOLD_TWICE[source] ?? source), 'may not specify more than 1 volume type');
+    else {
+      first = source;
+      SOURCES[source]!(volume, errors, path.child(TOLD[source] ?? source));
+    }
   }
-  if (found === 0) errors.required(path, 'must specify a volume type');
-  if (isPod && volume.image !== undefined && (volume.image.reference ?? '') === '') errors.required(path.child('image').child('reference'));
+  if (first === undefined) errors.required(path, 'must specify a volume type');
+  if (isPod && first === 'image' && (volume.image!.reference ?? '') === '') errors.required(path.child('image').child('reference'));
   if (volume.iscsi?.initiatorName !== undefined && `${volume.name}:${volume.iscsi.targetPortal}`.length > 64) {
     errors.invalid(path.child('name'), volume.name, 'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.');
   }
