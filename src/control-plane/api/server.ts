@@ -158,6 +158,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   listener = await listen({ address: options.address, port: options.port, key: serving.key, certificate: serving.certificate, clientAuthority: authority.certificate, handle: handler.handle, logger });
   // Whoever reads our kubeconfig is on this machine: no address in particular means loopback.
   const reachable = options.address === '0.0.0.0' || options.address === '::' ? '127.0.0.1' : options.address;
+  metrics.gauge('apiserver_connections', 'TLS connections that are open now.', {}, () => listener?.connections ?? 0);
   const url = `https://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${listener.port}`;
   await putFirstObjects({
     registry: inner, resources, lookup, logger, service: { serviceCidr: options.serviceCidr, advertiseAddress: options.advertiseAddress, port: listener.port },

@@ -126,14 +126,22 @@ export class Http2Exchange implements Exchange {
   }
 }
 
-function fields(status: number, headers: HeaderList, length: number | undefined): Record<string, string | number | string[]> {
-  const out: Record<string, string | number | string[]> = { ':status': status };
-  for (let at = 0; at < headers.length; at += 2) {
-    const name = headers[at]!.toLowerCase();
-    const value = headers[at + 1]!;
-    const before = out[name];
-    out[name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [String(before), value];
-  }
-  if (length !== undefined) out['content-length'] = length;
+/** As name, value, name, value…: Node sends such a list as it is, without making an object of it first. */
+function fields(status: number, headers: HeaderList, length: number | undefined): string[] {
+  const out = [':status', String(status)];
+  for (let at = 0; at < headers.length; at += 2) out.push(lower(headers[at]!), headers[at + 1]!);
+  if (length !== undefined) out.push('content-length', String(length));
   return out;
+}
+
+const LOWERED = new Map<string, string>();
+
+/** The same few names come again and again. */
+function lower(name: string): string {
+  let found = LOWERED.get(name);
+  if (found === undefined) {
+    found = name.toLowerCase();
+    if (LOWERED.size < 256) LOWERED.set(name, found);
+  }
+  return found;
 }

@@ -30,6 +30,8 @@ export interface ListenerOptions {
 
 export interface Listener {
   readonly port: number;
+  /** Open now. */
+  readonly connections: number;
   /** Stops listening, ends idle connections at once and the others when they are done or after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
@@ -74,7 +76,6 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     sessions.add(session);
     session.on('close', () => {
       sessions.delete(session);
-      // A peer that goes away while answers are under way leaves the socket half open, and Node would keep it for ever.
       socket.destroy();
     });
     session.on('error', (error) => logger.debug('an HTTP/2 connection failed', { error: messageOf(error) }));
@@ -86,7 +87,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   const server = createTls({
     key: options.key, cert: options.certificate, ca: options.clientAuthority, requestCert: true, rejectUnauthorized: false,
-    ALPNProtocols: ['h2', 'http/1.1'], allowHalfOpen: true, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS,
+    ALPNProtocols: ['h2', 'http/1.1'], minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS,
   }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
@@ -114,6 +115,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   return {
     port: (server.address() as AddressInfo).port,
+    get connections() {
+      return sockets.size;
+    },
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       http.close(() => {}); // Its callback tells that it never listened; what matters is that idle connections end.

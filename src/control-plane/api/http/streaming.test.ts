@@ -87,6 +87,24 @@ describe('watches', () => {
     assert.equal(events[0]!.object.metadata?.name, 'w1');
   });
 
+  test('a client that leaves its watch unread is cut off, and nobody else notices', async () => {
+    await served.make(CONFIG_MAPS, { metadata: { name: 'bulky', labels: { bulky: 'y' } } });
+    const socket = connectTls({ host: '127.0.0.1', port: served.api.port, ca: served.api.authority.certificate, ALPNProtocols: ['http/1.1'] });
+    await once(socket, 'secureConnect');
+    socket.on('error', () => {}); // The cut.
+    const closed = once(socket, 'close');
+    socket.write(`GET ${CONFIG_MAPS}?watch=1&labelSelector=bulky%3Dy HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin-token\r\n\r\n`);
+    socket.pause();
+    // Past what the kernel's buffers and our bound of 32 MiB hold together.
+    for (let n = 0; n < 60; n++) {
+      const answer = await served.call('PATCH', `${CONFIG_MAPS}/bulky`, { type: 'application/merge-patch+json', body: { data: { text: String(n % 10).repeat(900_000) } } });
+      assert.equal(answer.status, 200);
+    }
+    socket.resume();
+    await closed;
+    assert.equal((await served.call('DELETE', `${CONFIG_MAPS}/bulky`)).status, 200);
+  });
+
   test('a server that stops ends its watches', async () => {
     const other = await serve();
     const ended = new Promise<void>((resolve, reject) => {
@@ -146,6 +164,25 @@ describe('HTTP/2', () => {
     assert.equal(answer.headers['content-encoding'], 'gzip');
     assert.equal((JSON.parse(gunzipSync(answer.body).toString()) as { items: unknown[] }).items.length, 5);
     assert.equal((await call('GET', `${CONFIG_MAPS}?labelSelector=large%3Dy`, undefined, { 'accept-encoding': 'gzip;q=0' })).headers['content-encoding'], undefined);
+  });
+
+  test('a connection whose client is gone is gone here too, whatever was under way', async () => {
+    const other = await serve();
+    try {
+      for (const path of ['/version', '/api/v1/pods?watch=1']) {
+        const client = connectHttp2(`https://127.0.0.1:${other.api.port}`, { ca: other.api.authority.certificate });
+        client.on('error', () => {}); // We hang up.
+        const stream = client.request({ ':path': path, authorization: 'Bearer admin-token' });
+        stream.on('error', () => {}); // So does the stream.
+        await once(stream, 'response');
+        client.destroy();
+      }
+      const open = async (): Promise<number> => Number(/^apiserver_connections (\d+)$/m.exec((await other.call('GET', '/metrics')).text)![1]);
+      for (let tries = 0; (await open()) > 1 && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+      assert.equal(await open(), 1, 'the one that asks');
+    } finally {
+      await other.close();
+    }
   });
 
   test('a hundred requests at once on one connection', async () => {
