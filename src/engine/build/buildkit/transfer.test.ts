@@ -136,7 +136,9 @@ test('a client that lies about the protocol, breaks off, or has no such folder',
   await assert.rejects(receiveFiles(await session(t, { [SYNC]: () => Promise.resolve() }), { name: 'c', into, signal }), /ended early/);
   await assert.rejects(receiveFiles(await session(t, { [SYNC]: () => Promise.reject(new GrpcError(GRPC.NOT_FOUND, 'no access allowed to dir "c"')) }), { name: 'c', into, signal }), /no access allowed/);
   await assert.rejects(receiveFiles(await session(t, {}), { name: 'c', into, signal }), /no local sources enabled/);
-  const error: GrpcHandler = async (call) => void (await call.send(Packet.encode({ type: PACKET.ERR, data: Buffer.from('disk on fire') })));
+  const error: GrpcHandler = async (call) => {
+    await call.send(Packet.encode({ type: PACKET.ERR, data: Buffer.from('disk on fire') }));
+  };
   await assert.rejects(receiveFiles(await session(t, { [SYNC]: error }), { name: 'c', into, signal }), /disk on fire/);
 });
 
