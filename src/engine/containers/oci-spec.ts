@@ -39,6 +39,8 @@ export interface SpecInputs {
   readonly namespaces: { readonly ipc: string; readonly pid: string; readonly uts: string };
   /** Relative to the cgroup root. */
   readonly cgroupPath: string;
+  /** 32-bit programs may run as well. */
+  readonly narrow: boolean;
   /** Path on the host of the program for --init. */
   readonly initPath: string | undefined;
   readonly machine: Machine;
@@ -135,7 +137,7 @@ function sysctls(inputs: SpecInputs): Record<string, string> {
 function seccompOf(inputs: SpecInputs, bounding: readonly string[]): object | undefined {
   const { seccomp, privileged } = inputs.spec.security;
   if (seccomp === 'unconfined' || (privileged && seccomp === 'default')) return undefined;
-  if (seccomp === 'default' || seccomp === '') return defaultSeccomp(bounding, arch);
+  if (seccomp === 'default' || seccomp === '') return defaultSeccomp(bounding, inputs.narrow, arch);
   try {
     return customSeccomp(seccomp, bounding, inputs.machine.kernel, arch);
   } catch (error) {

@@ -55,9 +55,9 @@ const WITH_CAPABILITY: readonly (readonly [capability: string, calls: string])[]
 const CLONE_NAMESPACES = 0x7e020000;
 const ENOSYS = 38;
 /** Without x32, which no distribution has: each architecture costs some milliseconds at every start. */
-const ARCHITECTURES: Readonly<Record<string, { readonly names: readonly string[]; readonly calls: string }>> = {
-  x64: { names: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86'], calls: 'arch_prctl modify_ldt' },
-  arm64: { names: ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'], calls: 'arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls' },
+const ARCHITECTURES: Readonly<Record<string, { readonly wide: string; readonly narrow: string; readonly calls: string }>> = {
+  x64: { wide: 'SCMP_ARCH_X86_64', narrow: 'SCMP_ARCH_X86', calls: 'arch_prctl modify_ldt' },
+  arm64: { wide: 'SCMP_ARCH_AARCH64', narrow: 'SCMP_ARCH_ARM', calls: 'arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls' },
 };
 
 interface Rule {
@@ -75,8 +75,11 @@ export interface Seccomp {
   readonly syscalls: readonly Rule[];
 }
 
-/** The default filter for a process whose bounding set is `capabilities` (CAP_…). `architecture` is as in process.arch. */
-export function defaultSeccomp(capabilities: readonly string[], architecture: string = process.arch): Seccomp {
+/**
+ * The default filter for a process whose bounding set is `capabilities` (CAP_…). `architecture` is as in process.arch.
+ * @param narrow 32-bit programs may run as well; else they are killed at their first call
+ */
+export function defaultSeccomp(capabilities: readonly string[], narrow: boolean, architecture: string = process.arch): Seccomp {
   const has = new Set(capabilities);
   const own = ARCHITECTURES[architecture];
   // Kernels from 4.8 on check a tracer against the tracee's filter, so ptrace is safe there.
@@ -95,7 +98,7 @@ export function defaultSeccomp(capabilities: readonly string[], architecture: st
     // clone3's flags lie in memory, where a filter can't look: C libraries fall back to clone on ENOSYS.
     rules.push({ names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS });
   }
-  return { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 1, architectures: own?.names ?? [], syscalls: rules };
+  return { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 1, architectures: own === undefined ? [] : narrow ? [own.wide, own.narrow] : [own.wide], syscalls: rules };
 }
 
 /** A profile in Docker's own form, which has conditions; or in the OCI form, which has none. */
@@ -124,7 +127,7 @@ export function customSeccomp(json: string, capabilities: readonly string[], ker
     if (tests.length === 0) return all;
     return all ? tests.every(Boolean) : tests.some(Boolean);
   };
-  const names = profile.archMap?.find((entry) => entry.architecture === ARCHITECTURES[architecture]?.names[0]);
+  const names = profile.archMap?.find((entry) => entry.architecture === ARCHITECTURES[architecture]?.wide);
   const architectures = profile.architectures ?? (names === undefined ? [] : [names.architecture, ...(names.subArchitectures ?? [])]);
   const syscalls = (profile.syscalls ?? []).filter((rule) => meets(rule.includes, true) && !meets(rule.excludes, false)).map((rule) => ({
     names: rule.names ?? (rule.name === undefined ? [] : [rule.name]),

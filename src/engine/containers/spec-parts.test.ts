@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import type { Endpoint } from '../network/network.ts';
 import { ALL_CAPABILITIES, capabilities, capabilityNames } from './capabilities.ts';
 import { withoutMountPoints } from './changes.ts';
+import { runs32Bit } from './compatibility.ts';
 import { hostsFile, resolvConf } from './etc-files.ts';
 import { rlimits } from './machine.ts';
 import type { Machine } from './machine.ts';
@@ -60,12 +61,27 @@ test('limits that can not be raised are cut down', () => {
 });
 
 test('the default filter refuses what it has to, and grows with capabilities', () => {
-  const names = (caps: string[]): Set<string> => new Set(defaultSeccomp(caps, 'x64').syscalls.filter((rule) => rule.action === 'SCMP_ACT_ALLOW' && rule.args === undefined).flatMap((rule) => rule.names));
+  const names = (caps: string[]): Set<string> => new Set(defaultSeccomp(caps, false, 'x64').syscalls.filter((rule) => rule.action === 'SCMP_ACT_ALLOW' && rule.args === undefined).flatMap((rule) => rule.names));
   for (const call of ['mount', 'bpf', 'kexec_load', 'init_module', 'keyctl', 'open_by_handle_at', 'io_uring_setup', 'clone3', 'clone', 'unshare', 'setns']) assert.ok(!names([]).has(call), call);
   assert.ok(names(['CAP_SYS_ADMIN']).has('mount'));
   assert.ok(names([]).has('openat2'));
   const custom = customSeccomp(JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['a'], action: 'SCMP_ACT_ERRNO', excludes: { caps: ['CAP_X'] } }, { name: 'b', action: 'SCMP_ACT_ERRNO', includes: { minKernel: '99.0' } }] }), ['CAP_X'], '6.1.0', 'x64');
   assert.deepEqual(custom['syscalls'], []);
+});
+
+test('32-bit programs are looked for: the image, a loader, the program itself', async () => {
+  const elf = (bits: 1 | 2): Buffer => Buffer.from([0x7f, 0x45, 0x4c, 0x46, bits, 1, 1, 0]);
+  const tree = join(root, 'tree');
+  await mkdir(join(tree, 'bin'), { recursive: true });
+  await writeFile(join(tree, 'bin/wide'), elf(2));
+  await writeFile(join(tree, 'bin/narrow'), elf(1));
+  await writeFile(join(tree, 'bin/script'), '#!');
+  const ask = (program: string, architecture?: string): Promise<boolean> => runs32Bit(tree, { program, path: '/usr/bin:/bin', architecture }, 'x64');
+  assert.deepEqual(await Promise.all([ask('wide'), ask('/bin/narrow'), ask('narrow'), ask('script'), ask('missing'), ask('wide', '386'), ask('wide', 'amd64'), ask('/bin')]), [false, true, true, false, false, true, false, false]);
+  await mkdir(join(tree, 'lib'));
+  await symlink('../bin/narrow', join(tree, 'lib/ld-linux.so.2'));
+  assert.equal(await ask('wide'), true);
+  assert.deepEqual(defaultSeccomp([], true, 'x64').architectures, ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']);
 });
 
 test('hosts and resolv.conf', () => {

@@ -5,6 +5,7 @@ import { LongshoreError, isErrno, messageOf } from '../../lib/errors.ts';
 import type { Endpoint, EndpointOptions } from '../network/network.ts';
 import { startFailureCode } from '../runtime/messages.ts';
 import type { RuntimeContainer } from '../runtime/runtime.ts';
+import { runs32Bit } from './compatibility.ts';
 import { cgroupOf, notRunning } from './context.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './entry.ts';
@@ -35,12 +36,13 @@ export async function startEntry(context: Context, entry: Entry, options: { read
     // The root's mount and the network's namespace don't depend on each other.
     const [, found] = await Promise.all([mountRoot(context, entry), prepareNamespace(context, entry)]);
     network = found;
-    const [user, cwd, mounts, machine, initPath] = await Promise.all([
+    const [user, cwd, mounts, machine, initPath, narrow] = await Promise.all([
       resolveUser(entry.rootfs, spec.process.user, spec.process.additionalGids),
       prepareWorkingDirectory(entry.rootfs, spec.process.cwd),
       resolveMounts(context, entry),
       context.machine(),
       spec.init === true ? findInit() : undefined,
+      narrowOf(context, entry),
     ]);
     const hostname = spec.namespaces?.uts === 'host' ? '' : (spec.hostname ?? entry.short);
     const files = await writeEtcFiles(entry, hostname, network);
@@ -53,7 +55,7 @@ export async function startEntry(context: Context, entry: Entry, options: { read
         uts: namespacePath(context, spec.namespaces?.uts, 'uts'),
       },
       cgroupPath: cgroupOf(context, entry),
-      initPath, machine,
+      initPath, machine, narrow,
       cgroups: context.host.cgroups,
     });
     // The container is made while its network is; what it finds in its files is written before its program runs.
@@ -94,6 +96,15 @@ async function undoStart(context: Context, entry: Entry, runtime: RuntimeContain
   await entry.save();
   if (entry.spec.autoRemove) await removeEntry(context, entry, { volumes: true });
   else entry.tell('exit');
+}
+
+/** Whether the filter of system calls has to know 32-bit programs. Nobody asks where there is no filter of ours. */
+async function narrowOf(context: Context, entry: Entry): Promise<boolean> {
+  const { process: { args, env }, image, security } = entry.spec;
+  if (security.seccomp !== 'default' || security.privileged) return false;
+  const found = entry.spec.rootfs === undefined ? await context.images.get(image.id).catch(() => undefined) : undefined; // removed by force: its files tell
+  const path = env.find((each) => each.startsWith('PATH='))?.slice('PATH='.length) ?? '/usr/local/bin:/usr/bin:/bin';
+  return runs32Bit(entry.rootfs, { program: args[0] ?? '', path, architecture: found?.document.architecture });
 }
 
 interface NetworkSetUp {

@@ -26,7 +26,7 @@ export interface RuncOptions {
   readonly supervisor?: string;
 }
 
-const RUNTIMES_PER_CORE = 4;
+const RUNTIMES_PER_CORE = 8;
 
 /** The oldest runc without the mask and mount races of November 2025 (CVE-2025-31133, -52565, -52881), per release line. */
 const FIXED: readonly (readonly [number, number, number])[] = [[1, 2, 8], [1, 3, 3], [1, 4, 0]];
