@@ -155,7 +155,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     resources, authenticator, paths, gate, logger, observe: observer(metrics, gate),
     connector: new StreamConnector({ lookup, nodes, clock, random }),
   });
-  listener = await listen({ address: options.address, port: options.port, key: serving.key, certificate: serving.certificate, clientAuthority: authority.certificate, handle: handler.handle, logger });
+  listener = await listen({ address: options.address, port: options.port, key: serving.key, certificate: serving.certificate, clientAuthority: authority.certificate, handle: handler.handle, clock, logger });
   // Whoever reads our kubeconfig is on this machine: no address in particular means loopback.
   const reachable = options.address === '0.0.0.0' || options.address === '::' ? '127.0.0.1' : options.address;
   metrics.gauge('apiserver_connections', 'TLS connections that are open now.', {}, () => listener?.connections ?? 0);

@@ -1,4 +1,5 @@
 import type { Duplex, Readable } from 'node:stream';
+import type { Clock } from '../../../lib/clock.ts';
 
 /** What belongs to a connection: known once, used by each of its requests. */
 export interface ConnectionFacts {
@@ -7,6 +8,8 @@ export interface ConnectionFacts {
   /** A certificate was shown that our authority did not sign, or that is out of time: its requests are refused. */
   readonly badCertificate: boolean;
   readonly remoteAddress: string;
+  /** The server's timers. */
+  readonly after: Clock['after'];
 }
 
 /** A body that is sent as it comes: a watch, a log. */
@@ -39,7 +42,7 @@ export interface Exchange {
   headers(name: string): readonly string[];
   /** All header pairs, lower case names, for relaying. */
   allHeaders(): readonly (readonly [string, string])[];
-  /** The whole body. @throws StatusError 413 beyond `limit` bytes */
+  /** The whole body. @throws StatusError 413 beyond `limit` bytes, 408 when it takes longer than a minute to come */
   body(limit: number): Promise<Buffer>;
   /** The body as it comes, without a limit: for relaying. */
   bodyStream(): Readable;

@@ -8,13 +8,15 @@ interface Waiting {
 export interface GateLimits {
   /** Requests at work at once, over all users. */
   readonly inFlight: number;
+  /** Of those, at most so many of one user: who sends bodies drop by drop cannot hold every place. */
+  readonly inFlightPerUser: number;
   /** Requests of one user that may wait. */
   readonly queuePerUser: number;
   /** Requests that may wait in all. */
   readonly queueTotal: number;
 }
 
-export const DEFAULT_LIMITS: GateLimits = { inFlight: 256, queuePerUser: 1024, queueTotal: 8192 };
+export const DEFAULT_LIMITS: GateLimits = { inFlight: 256, inFlightPerUser: 192, queuePerUser: 1024, queueTotal: 8192 };
 
 /**
  * Fair share: while fewer than the limit are at work, a request starts at once.
@@ -25,6 +27,7 @@ export class FairGate {
   readonly #limits: GateLimits;
   /** In the order in which their turn comes. */
   readonly #queues = new Map<string, Waiting[]>();
+  readonly #ofUser = new Map<string, number>();
   #inFlight = 0;
   #waiting = 0;
 
@@ -42,8 +45,9 @@ export class FairGate {
 
   /** Runs `task` when it is its turn. It must not throw; what it returns, if anything, settles when the work is done. */
   run(user: string, task: () => void | Promise<void>, refuse: (error: Error) => void): void {
-    if (this.#inFlight < this.#limits.inFlight && this.#waiting === 0) {
-      this.#start(task);
+    const own = this.#ofUser.get(user) ?? 0;
+    if (this.#inFlight < this.#limits.inFlight && own < this.#limits.inFlightPerUser && !this.#queues.has(user)) {
+      this.#start(user, own, task);
       return;
     }
     const queue = this.#queues.get(user) ?? [];
@@ -52,7 +56,7 @@ export class FairGate {
       return;
     }
     if (queue.length === 0) this.#queues.set(user, queue);
-    queue.push({ start: () => this.#start(task), refuse });
+    queue.push({ start: () => this.#start(user, this.#ofUser.get(user) ?? 0, task), refuse });
     this.#waiting++;
   }
 
@@ -63,22 +67,36 @@ export class FairGate {
     this.#waiting = 0;
   }
 
-  #start(task: () => void | Promise<void>): void {
+  #start(user: string, own: number, task: () => void | Promise<void>): void {
     this.#inFlight++;
+    this.#ofUser.set(user, own + 1);
     const result = task();
-    if (result === undefined) this.#done();
-    else void result.finally(() => this.#done());
+    if (result === undefined) this.#done(user);
+    else void result.finally(() => this.#done(user));
   }
 
-  #done(): void {
+  #done(user: string): void {
     this.#inFlight--;
+    const left = this.#ofUser.get(user)! - 1;
+    if (left > 0) this.#ofUser.set(user, left);
+    else this.#ofUser.delete(user);
     while (this.#waiting > 0 && this.#inFlight < this.#limits.inFlight) {
-      const [user, queue] = this.#queues.entries().next().value!;
+      const next = this.#next();
+      if (next === undefined) return;
+      next.start();
+    }
+  }
+
+  /** The first of the user whose turn it is, and who has places left; that user goes to the end of the turn. */
+  #next(): Waiting | undefined {
+    for (const [user, queue] of this.#queues) {
+      if ((this.#ofUser.get(user) ?? 0) >= this.#limits.inFlightPerUser) continue;
       const next = queue.shift()!;
       this.#waiting--;
       this.#queues.delete(user);
-      if (queue.length > 0) this.#queues.set(user, queue); // To the end of the turn.
-      next.start();
+      if (queue.length > 0) this.#queues.set(user, queue);
+      return next;
     }
+    return undefined;
   }
 }

@@ -8,6 +8,13 @@ export function tooLarge(limit: number): StatusError {
   return new StatusError(failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`));
 }
 
+/** A body that has not come in this time is not waited for. */
+export const BODY_MS = 60_000;
+
+export function bodyTimeout(): StatusError {
+  return new StatusError(failure(408, 'Timeout', 'the body of the request did not come in time'));
+}
+
 /** Parts smaller than this are joined: a write costs more than a copy. */
 const JOIN_BELOW = 1 << 20;
 
@@ -67,12 +74,15 @@ export class Http1Exchange implements Exchange {
         } else chunks.push(chunk);
       });
       let whole = false;
+      const cancel = this.connection.after(BODY_MS, () => reject(bodyTimeout()));
       request.on('end', () => {
         whole = true;
+        cancel();
         resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
       });
       request.on('error', reject);
       request.on('close', () => {
+        cancel();
         if (!whole) reject(badRequest('the client closed the connection before the body was complete'));
       });
     });

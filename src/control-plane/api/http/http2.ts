@@ -3,7 +3,7 @@ import { constants } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { badRequest } from '../errors.ts';
 import type { BodyStream, ConnectionFacts, Exchange, HeaderList } from './exchange.ts';
-import { tooLarge } from './http1.ts';
+import { BODY_MS, bodyTimeout, tooLarge } from './http1.ts';
 
 /** An exchange over one stream of an HTTP/2 connection. */
 export class Http2Exchange implements Exchange {
@@ -55,11 +55,14 @@ export class Http2Exchange implements Exchange {
         } else chunks.push(chunk);
       });
       let whole = false;
+      const cancel = this.connection.after(BODY_MS, () => reject(bodyTimeout()));
       stream.on('end', () => {
         whole = true;
+        cancel();
         resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
       });
       stream.on('close', () => {
+        cancel();
         if (!whole) reject(badRequest('the client closed the stream before the body was complete'));
       });
     });

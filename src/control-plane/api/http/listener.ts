@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTls, type TLSSocket } from 'node:tls';
 import { LongshoreError, isErrno, messageOf } from '../../../lib/errors.ts';
+import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/log.ts';
 import type { ConnectionFacts, Exchange } from './exchange.ts';
 import { Http1Exchange } from './http1.ts';
@@ -25,6 +26,7 @@ export interface ListenerOptions {
   /** Authorities whose client certificates are taken, as PEM. */
   readonly clientAuthority: string;
   readonly handle: (exchange: Exchange) => void;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -45,7 +47,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const sockets = new Set<TLSSocket>();
   const facts = new WeakMap<object, ConnectionFacts>();
   const sessions = new Set<ServerHttp2Session>();
-  const { handle, logger } = options;
+  const { handle, logger, clock } = options;
+  const after = (ms: number, fn: () => void): (() => void) => clock.after(ms, fn);
 
   const http = createHttp({ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, insecureHTTPParser: false }, (request, response) => {
     handle(new Http1Exchange(request, response, facts.get(request.socket)!));
@@ -98,6 +101,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       clientCertificate: peer !== undefined && socket.authorized ? peer.raw : undefined,
       badCertificate: peer !== undefined && !socket.authorized,
       remoteAddress: socket.remoteAddress ?? '',
+      after,
     };
     facts.set(socket, connection);
     if (socket.alpnProtocol === 'h2') {
@@ -122,9 +126,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       http.close(() => {}); // Its callback tells that it never listened; what matters is that idle connections end.
       for (const session of sessions) session.close();
-      const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), graceMs);
+      const cancel = after(graceMs, () => sockets.forEach((socket) => socket.destroy()));
       await closed;
-      clearTimeout(timer);
+      cancel();
     },
   };
 }

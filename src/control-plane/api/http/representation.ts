@@ -3,6 +3,7 @@ import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
 import type { ListPage, StoredObject } from '../contract.ts';
 import { encodeJson } from '../codec/json.ts';
 import { badRequest } from '../errors.ts';
+import { LargeAnswers } from './large-answers.ts';
 import type { ListCache } from './list-cache.ts';
 import { notAcceptable, type Wanted } from './accept.ts';
 import type { Query } from './target.ts';
@@ -14,6 +15,7 @@ export class Representation {
   readonly #tables: TableMaker;
   readonly #protobuf: ProtobufEncoder | undefined;
   readonly #lists: ListCache;
+  readonly #large = new LargeAnswers();
 
   constructor(tables: TableMaker, protobuf: ProtobufEncoder | undefined, lists: ListCache) {
     this.#lists = lists;
@@ -43,8 +45,11 @@ export class Representation {
 
   sendList(request: ApiRequest, wanted: Wanted, page: ListPage): void | Promise<void> {
     const { resource } = request;
-    if (wanted.as === undefined && wanted.format === 'json' && !wantsPretty(request)) return sendLarge(request, 200, 'application/json', this.#listBody(request, page));
-    if (wanted.as === undefined && wanted.format === 'protobuf') return sendLarge(request, 200, 'application/vnd.kubernetes.protobuf', this.#protobuf!.list(resource, page));
+    if (wanted.as === undefined && ((wanted.format === 'json' && !wantsPretty(request)) || wanted.format === 'protobuf')) {
+      const body = wanted.format === 'json' ? this.#listBody(request, page) : this.#protobuf!.list(resource, page);
+      this.#large.admit(request, body.length);
+      return sendLarge(request, 200, wanted.format === 'json' ? 'application/json' : 'application/vnd.kubernetes.protobuf', body);
+    }
     if (wanted.as === 'Table') {
       const table = this.#tables.table(resource, page.items, includeObject(request.target.query), true) as Record<string, unknown>;
       return sendValue(request, 200, wanted, { ...table, metadata: listMeta(page) });
