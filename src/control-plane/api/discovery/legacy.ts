@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
+import { storageOf } from '../registry/conversion.ts';
 import type { ResourceTable } from '../resource-table.ts';
 
 // Discovery as it was before aggregation: one document for the groups, one for each group, one for each version.
@@ -46,5 +47,6 @@ function entries(row: ResourceInfo): unknown[] {
 
 /** An opaque name for how the kind is stored; it changes when the stored version does. */
 function storageVersionHash(row: ResourceInfo): string {
-  return createHash('sha256').update(`${row.group}/${row.version}/${row.kind}`).digest().subarray(0, 8).toString('base64');
+  const stored = storageOf(row).apiVersion ?? groupVersion(row.group, row.version);
+  return createHash('sha256').update(`${stored.includes('/') ? stored : `/${stored}`}/${row.kind}`).digest().subarray(0, 8).toString('base64');
 }

@@ -139,7 +139,7 @@ export class RequestHandler {
   /** @throws StatusError 404 or 405 when nothing like that is served */
   #request(exchange: Exchange, target: Target, route: ResourceRoute, user: UserInfo, headers: readonly string[], verb: string): ApiRequest {
     const { resource, subresource, subresourceInfo } = route;
-    if (resource === undefined || (subresource !== undefined && subresourceInfo === undefined)) throw this.#parts.resources.versions(route.group).includes(route.version) ? noSuchResource() : new NoSuchPath();
+    if (resource === undefined || (subresource !== undefined && subresourceInfo === undefined)) throw this.#parts.resources.versions(route.group).length > 0 ? noSuchResource() : new NoSuchPath();
     const verbs = subresourceInfo?.verbs ?? resource.verbs;
     if (!verbs.includes(verb) && !this.#parts.connector.handles(route)) throw methodNotAllowed();
     // A name belongs to all verbs but those of collections.
@@ -171,7 +171,7 @@ export class RequestHandler {
   }
 }
 
-/** A path that no group and version is served at: answered in plain text, as by any web server. */
+/** A path beneath no group that is served: answered in plain text, as by any web server. */
 class NoSuchPath extends Error {}
 
 /** The platform's own components do not wait behind users. */

@@ -39,15 +39,19 @@ export class OpenApiDocuments {
     });
   }
 
-  /** Paths of version 3, as in `apis/apps/v1`. */
+  /** Paths of version 3, as in `apis/apps/v1`, and those of the documents about discovery and the server itself. */
   names(): readonly string[] {
-    return this.#versions().map(({ group, version }) => nameOf(group, version));
+    return [...this.#plainNames(), ...this.#versions().map(({ group, version }) => nameOf(group, version))].sort();
+  }
+
+  #plainNames(): readonly string[] {
+    return [...PLAIN, ...this.#resources.groups().filter((group) => group !== '').map((group) => `apis/${group}`)];
   }
 
   /** The hash that names the present version of a document; undefined when there is no such document. */
   hash(name: string): string | undefined {
     const found = this.#find(name);
-    if (found === undefined) return undefined;
+    if (found === undefined) return this.#plainNames().includes(name) ? createHash('sha512').update(`${KUBERNETES_VERSION} ${SHAPE} ${name}`).digest('hex').toUpperCase() : undefined;
     const rows = this.#resources.resources(found.group, found.version);
     return createHash('sha512').update(JSON.stringify([KUBERNETES_VERSION, SHAPE, rows])).digest('hex').toUpperCase();
   }
@@ -55,7 +59,7 @@ export class OpenApiDocuments {
   /** OpenAPI 3.0 of one group and version. */
   version3(name: string): OpenApiDocument | undefined {
     const found = this.#find(name);
-    if (found === undefined) return undefined;
+    if (found === undefined) return this.#plainNames().includes(name) ? this.#kept(`3 ${name}`, () => plainDocument(name)) : undefined;
     return this.#kept(`3 ${name}`, () => {
       const schemas = new SchemaCollector(3);
       const paths = groupVersionPaths(this.#resources.resources(found.group, found.version), schemas, 3);
@@ -84,6 +88,16 @@ export class OpenApiDocuments {
     }
     return made;
   }
+}
+
+/** What is served beside groups and their versions. */
+const PLAIN = ['.well-known/openid-configuration', 'api', 'apis', 'openid/v1/jwks', 'version'];
+
+/** A document of one path, which is read and has no schema here. */
+function plainDocument(name: string): Buffer {
+  const path = name === 'openid/v1/jwks' ? `/${name}` : `/${name}/`;
+  const get = { operationId: `get${name.split(/[^A-Za-z0-9]+/).map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join('')}`, responses: { 200: { description: 'OK' }, 401: { description: 'Unauthorized' } } };
+  return Buffer.from(JSON.stringify({ openapi: '3.0.0', info: INFO, paths: { [path]: { get } }, components: { securitySchemes: BEARER } }));
 }
 
 /** Raised whenever documents made from the same rows come out differently. */
