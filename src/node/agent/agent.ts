@@ -46,6 +46,9 @@ export interface Agent {
 /** How often files from ConfigMaps, Secrets and tokens are brought up to date, in milliseconds. */
 const REFRESH_MS = 30_000;
 
+/** How long steps that are under way may take when the agent stops, in milliseconds. */
+const CLOSE_MS = 3000;
+
 /** The node agent: turns the pods that are bound to this node into calls on CRI, and tells the API what became of them. */
 export function startAgent(options: AgentOptions): Agent {
   const { transport, cri, clock, random, logger, facts, volumes } = options;
@@ -159,15 +162,16 @@ export function startAgent(options: AgentOptions): Agent {
     ready,
     find: (namespace, name) => byName.get(`${namespace}/${name}`),
     pods: () => [...workers.values()].map(({ pod }) => pod),
-    close() {
+    async close() {
       closed = true;
       cancelRefresh();
       stopEvents();
       heartbeat.close();
       informers.stop();
       context.prober.close();
-      for (const worker of workers.values()) worker.close();
-      return Promise.resolve();
+      context.statuses.close();
+      // What is under way ends, or is left where it stands: the next agent looks again.
+      await Promise.race([Promise.all([...workers.values()].map((worker) => worker.close())), clock.sleep(CLOSE_MS)]);
     },
   };
 }

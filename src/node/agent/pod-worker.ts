@@ -53,6 +53,7 @@ export class PodWorker {
   #cancelTimer: (() => void) | undefined;
   #ended = false;
   #closed = false;
+  #work: Promise<void> = Promise.resolve();
 
   /** `gone` is called when nothing is left of the pod on this node. */
   constructor(context: AgentContext, pod: Pod, gone: (uid: string) => void) {
@@ -107,14 +108,15 @@ export class PodWorker {
       return;
     }
     this.#running = true;
-    void this.#loop();
+    this.#work = this.#loop();
   }
 
-  /** The agent stops; containers go on. */
-  close(): void {
+  /** The agent stops; containers go on. Resolves when the step that is under way has ended. */
+  async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTimer?.();
     this.#abort.abort(new LongshoreError('canceled', 'the agent is stopping'));
+    await this.#work;
   }
 
   #isLeaving(): boolean {

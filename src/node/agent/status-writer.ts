@@ -38,6 +38,11 @@ export class StatusWriter {
     return entry.running;
   }
 
+  /** Gives up what is not written yet: the agent stops. */
+  close(): void {
+    this.#entries.clear();
+  }
+
   forget(uid: string): void {
     this.#entries.delete(uid);
   }

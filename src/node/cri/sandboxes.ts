@@ -127,6 +127,8 @@ export class Sandboxes {
     const record = this.get(id);
     if (record.state === 'SANDBOX_NOTREADY') return;
     await this.#takeNetwork(record);
+    // It may have been removed meanwhile.
+    if (this.#sandboxes.get(id) !== record) return;
     await this.#save({ ...record, state: 'SANDBOX_NOTREADY' });
   }
 
