@@ -23,6 +23,8 @@ export interface SnapshotParts {
   readonly mounts: Mounts;
   readonly trash: Trash;
   readonly workers: LayerWorkers;
+  /** Unpacks a chain again of which something is missing. @throws `not-found` when no image has it */
+  readonly restore: (chainId: string) => Promise<void>;
   /** A chain was made that nobody refers to yet. */
   readonly onCommitted: (chainId: string) => void;
 }
@@ -82,6 +84,7 @@ export class OverlaySnapshots implements Snapshots {
 
   async prepare(key: string, parentChainId: string | undefined): Promise<void> {
     const folder = this.#folder(key);
+    if (parentChainId !== undefined && this.has(parentChainId) && !this.#parts.layers.isWhole(parentChainId)) await this.#parts.restore(parentChainId);
     const parent = parentChainId === undefined ? undefined : this.#parts.layers.get(parentChainId);
     if (parentChainId !== undefined && !parent) throw new LongshoreError('not-found', `the layer ${parentChainId} is not unpacked`, { object: parentChainId });
     try {
@@ -126,6 +129,7 @@ export class OverlaySnapshots implements Snapshots {
   async layers(key: string): Promise<{ readonly lower: readonly string[]; readonly upper: string; readonly work: string }> {
     const parent = this.#parent(key);
     const folder = this.#folder(key);
+    if (parent !== undefined && !this.#parts.layers.isWhole(parent)) await this.#parts.restore(parent);
     const lower = parent === undefined ? [this.#empty()] : this.#parts.layers.stack(parent);
     return { lower, upper: join(folder, 'fs'), work: join(folder, 'work') };
   }

@@ -8,7 +8,9 @@ import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { LinuxMounts } from '../../host/mounts.ts';
+import { LinuxSpawner } from '../../host/spawn.ts';
 import { systemClock } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/log.ts';
 import { systemRandom } from '../../lib/random.ts';
 import { packTar } from '../../lib/tar.ts';
@@ -24,8 +26,8 @@ function temporary(t: TestContext): string {
   return folder;
 }
 
-async function store(t: TestContext, folder = mkdtempSync(join(tmpdir(), 'images-'))): Promise<ImageStore> {
-  const images = await openImages({ folder, host: { mounts: new LinuxMounts() }, clock: systemClock, logger: silentLogger, random: systemRandom, platform: { os: 'linux', architecture: 'amd64' } });
+async function store(t: TestContext, folder = mkdtempSync(join(tmpdir(), 'images-')), clock: Clock = systemClock): Promise<ImageStore> {
+  const images = await openImages({ folder, host: { mounts: new LinuxMounts(), spawn: new LinuxSpawner() }, clock, logger: silentLogger, random: systemRandom, platform: { os: 'linux', architecture: 'amd64' } });
   t.after(async () => {
     await images.close();
     rmSync(folder, { recursive: true, force: true });
@@ -254,4 +256,34 @@ test('a lease keeps a removed image until it ends', async (t) => {
   await images.collect();
   assert.equal(await images.content.has(image.layers[0]!.digest), false);
   await assert.rejects(images.snapshots.prepare('later', chain), { code: 'not-found' });
+});
+
+test('layers that were not on the disk when the machine went down are unpacked again; those that were are kept', async (t) => {
+  const folder = temporary(t);
+  let sync: (() => void) | undefined;
+  const clock: Clock = { ...systemClock, after: (ms, fn) => (ms === 5000 ? ((sync = fn), () => {}) : systemClock.after(ms, fn)) };
+  const images = await store(t, folder, clock);
+  const image = await base(images, 'demo');
+  const chain = await images.snapshots.unpack(image);
+  await images.snapshots.prepare('c1', chain);
+  const record = join(folder, 'layers', chain.slice(7), 'layer.json');
+  const boot = (): string | undefined => (JSON.parse(readFileSync(record, 'utf8')) as { boot?: string }).boot;
+  assert.equal(boot(), readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+  await images.close();
+  // The machine is started anew, and finds files without their bytes.
+  writeFileSync(record, readFileSync(record, 'utf8').replace(boot()!, 'another boot'));
+  writeFileSync(join(folder, 'layers', chain.slice(7), 'fs/etc/motd'), '');
+  const again = await store(t, folder, clock);
+  assert.equal(again.snapshots.has(chain), false);
+  const target = temporary(t);
+  await (await again.snapshots.mount('c1', target))();
+  assert.equal(readFileSync(join(folder, 'layers', chain.slice(7), 'fs/etc/motd'), 'utf8'), 'hello');
+  sync!();
+  for (let n = 0; boot() !== undefined; n++) {
+    assert.ok(n < 500, 'it was never synced');
+    await systemClock.sleep(10);
+  }
+  await again.close();
+  const third = await store(t, folder, clock);
+  assert.equal(third.snapshots.has(chain), true);
 });

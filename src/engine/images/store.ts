@@ -14,6 +14,7 @@ import { pullImage } from './distribution/pull.ts';
 import type { PullParts } from './distribution/pull.ts';
 import { pushImage } from './distribution/push.ts';
 import { chainIds } from './digest.ts';
+import { readBoot, restoreChain, syncFileSystem } from './durability.ts';
 import type { ContentStore, Descriptor, Image, ImageConfig, ImageDocument, ImageEvent, Images, Platform, Snapshots, TransferOptions, Trees } from './images.ts';
 import { importImage } from './import.ts';
 import { Journal } from './journal.ts';
@@ -37,7 +38,8 @@ import { WorkerTrees } from './trees.ts';
 export interface OpenImagesOptions {
   /** Folder of its own; made when missing. Blobs, layers and active snapshots lie here, on one file system. */
   readonly folder: string;
-  readonly host: Pick<Host, 'mounts'>;
+  /** `spawn` runs sync(1) after layers were unpacked; without it they are unpacked again after a crash of the machine. */
+  readonly host: { readonly mounts: Host['mounts']; readonly spawn?: Pick<Host['spawn'], 'run'> };
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: Random;
@@ -62,6 +64,9 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageStore
   const trash = await Trash.open(join(folder, 'trash'), random, logger);
   const layers = await LayerStore.open({
     folder,
+    clock,
+    boot: await readBoot(),
+    sync: options.host.spawn && ((spawn) => (path: string) => syncFileSystem(spawn, path))(options.host.spawn),
     workers,
     trash,
     random,
@@ -69,9 +74,10 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageStore
     ...(options.maxLayerBytes === undefined ? {} : { maxLayerBytes: options.maxLayerBytes }),
     ...(options.maxLayerEntries === undefined ? {} : { maxLayerEntries: options.maxLayerEntries }),
   });
-  const snapshots = await OverlaySnapshots.open({ folder, layers, content, mounts: options.host.mounts, trash, workers, onCommitted: (chainId) => leases.written(chainId) });
   const journal = await Journal.open(join(folder, 'images.log'));
   const catalog = new Catalog(journal, content, layers);
+  const restore = (chainId: string): Promise<void> => restoreChain({ catalog, content, layers }, chainId);
+  const snapshots = await OverlaySnapshots.open({ folder, restore, layers, content, mounts: options.host.mounts, trash, workers, onCommitted: (chainId) => leases.written(chainId) });
   const listeners = new Set<(event: ImageEvent) => void>();
   const parts: PullParts = {
     clock,
@@ -232,6 +238,7 @@ export class ImageStore implements Images {
       // Its caller was told.
     });
     this.#parts.http.close();
+    await this.#parts.layers.close();
     await this.#parts.workers.close();
     await this.#trash.emptied();
     await this.#parts.catalog.journal.close();

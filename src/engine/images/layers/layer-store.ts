@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isCode, isErrno, LongshoreError } from '../../../lib/errors.ts';
+import type { Clock } from '../../../lib/clock.ts';
+import { isCode, isErrno, LongshoreError, messageOf } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/log.ts';
 import { hexId } from '../../../lib/random.ts';
 import type { Random } from '../../../lib/random.ts';
@@ -17,6 +18,8 @@ export interface Layer {
   readonly bytes: number;
   /** Of the layer's own root folder, which an overlay shows as the root's. */
   readonly root: { readonly mode: number; readonly uid: number; readonly gid: number };
+  /** The machine's boot in which it was unpacked, as long as its files may not all be on the disk. */
+  readonly boot?: string;
 }
 
 export interface LayerSource {
@@ -37,11 +40,18 @@ export interface LayerStoreOptions {
   /** Bounds for what a layer may unpack to. */
   readonly maxLayerBytes?: number;
   readonly maxLayerEntries?: number;
+  readonly clock: Clock;
+  /** Names this boot of the machine. */
+  readonly boot: string;
+  /** Writes everything of the folder's file system to the disk (syncfs). Left out: layers never count as synced. */
+  readonly sync: ((folder: string) => Promise<void>) | undefined;
 }
 
 /** Kept free on the file system while unpacking. */
 const RESERVE_BYTES = 64 << 20;
 const RECORD = 'layer.json';
+/** After the first layer of a pull or build: the others come meanwhile. */
+const SYNC_AFTER_MS = 5000;
 
 /**
  * Unpacked layers: `layers/<hex of the chain id>/{fs,layer.json}`. A layer is unpacked on its
@@ -53,6 +63,9 @@ export class LayerStore {
   readonly #running = new Map<string, Promise<Layer>>();
   /** Layers below those that are being unpacked, and how many need each. */
   readonly #pending = new Map<string, number>();
+  readonly #unsynced = new Set<string>();
+  #cancelSync: (() => void) | undefined;
+  #syncing: Promise<void> = Promise.resolve();
 
   private constructor(options: LayerStoreOptions) {
     this.#options = options;
@@ -68,7 +81,14 @@ export class LayerStore {
       const path = join(options.folder, 'layers', name);
       try {
         const layer = JSON.parse(await readFile(join(path, RECORD), 'utf8')) as Layer;
+        if (layer.boot !== undefined && layer.boot !== options.boot) {
+          // The machine went down before all of it was on the disk: its blob is, since that was synced.
+          options.logger.warn('a layer was not yet on the disk when the machine went down; it is unpacked again when it is needed', { chain: layer.chainId });
+          await options.trash.put(path);
+          continue;
+        }
         store.#layers.set(layer.chainId, layer);
+        if (layer.boot !== undefined) store.#syncLater(layer.chainId);
       } catch (error) {
         if (!isErrno(error, 'ENOENT') && !(error instanceof SyntaxError)) throw error;
         options.logger.warn('an unpacked layer has no readable record and is dropped; its image is unpacked again', { path });
@@ -89,6 +109,16 @@ export class LayerStore {
   /** The folder with the layer's files. */
   path(chainId: string): string {
     return join(this.#options.folder, 'layers', hexOf(chainId), 'fs');
+  }
+
+  /** Is the layer there, and all below it? */
+  isWhole(chainId: string): boolean {
+    for (let at: string | undefined = chainId; at !== undefined; ) {
+      const layer: Layer | undefined = this.#layers.get(at);
+      if (!layer) return false;
+      at = layer.parent;
+    }
+    return true;
   }
 
   /** The folders of a chain, topmost first. @throws `not-found` */
@@ -220,7 +250,7 @@ export class LayerStore {
 
   async #publish(folder: string, chainId: string, parent: string | undefined, diffId: string, bytes: number): Promise<Layer> {
     const { mode, uid, gid } = await lstat(join(folder, 'fs'));
-    const layer: Layer = { chainId, parent, diffId, bytes, root: { mode: mode & 0o7777, uid, gid } };
+    const layer: Layer = { chainId, parent, diffId, bytes, root: { mode: mode & 0o7777, uid, gid }, boot: this.#options.boot };
     await writeFile(join(folder, RECORD), JSON.stringify(layer));
     const target = join(this.#options.folder, 'layers', hexOf(chainId));
     try {
@@ -231,7 +261,44 @@ export class LayerStore {
       await this.#options.trash.put(folder);
     }
     this.#layers.set(chainId, layer);
+    this.#syncLater(chainId);
     return layer;
+  }
+
+  /** Waiting for a sync now would make every pull as slow as the disk; until it is done, the record says so. */
+  #syncLater(chainId: string): void {
+    if (!this.#options.sync) return;
+    this.#unsynced.add(chainId);
+    this.#cancelSync ??= this.#options.clock.after(SYNC_AFTER_MS, () => {
+      this.#cancelSync = undefined;
+      this.#syncing = this.#sync().catch((error: unknown) => this.#options.logger.warn('unpacked layers could not be synced; they are unpacked again if the machine goes down', { error: messageOf(error) }));
+    });
+  }
+
+  async #sync(): Promise<void> {
+    const chains = [...this.#unsynced];
+    await this.#options.sync?.(this.#options.folder);
+    for (const chainId of chains) {
+      this.#unsynced.delete(chainId);
+      const layer = this.#layers.get(chainId);
+      if (!layer) continue;
+      const { boot: _, ...synced } = layer;
+      const record = join(this.#options.folder, 'layers', hexOf(chainId), RECORD);
+      try {
+        await writeFile(`${record}.new`, JSON.stringify(synced));
+        await rename(`${record}.new`, record);
+      } catch (error) {
+        // Removed in the meantime.
+        if (!isErrno(error, 'ENOENT')) throw error;
+      }
+      if (this.#layers.has(chainId)) this.#layers.set(chainId, synced);
+    }
+  }
+
+  /** Ends what waits to be synced: the records say that it was not. */
+  async close(): Promise<void> {
+    this.#cancelSync?.();
+    await this.#syncing;
   }
 
   /** It is being unpacked, or something is on top of it. */
