@@ -5,7 +5,7 @@ import type { Descriptor, TransferOptions, TransferProgress } from '../images.ts
 import { parseManifest } from '../manifest.ts';
 import type { Manifest } from '../manifest.ts';
 import { DOCKER_LAYER, DOCKER_LAYER_GZIP, OCI_LAYER, OCI_LAYER_GZIP } from '../media-types.ts';
-import { familiar, fullName, parseReference, parseTagged, repositoryOf } from '../reference.ts';
+import { familiar, fullName, isLoopbackDomain, parseReference, parseTagged, repositoryOf } from '../reference.ts';
 import { RegistryClient } from './client.ts';
 import { parallelGzip } from './parallel-gzip.ts';
 import type { GzipResult } from './parallel-gzip.ts';
@@ -23,7 +23,8 @@ interface CompressedRecord {
 
 /**
  * `docker push`: layers that the registry lacks, then config and manifest. Plain layers are
- * compressed on the way, without a copy on disk; their digest is remembered.
+ * compressed on the way, without a copy on disk; their digest is remembered. A registry on
+ * loopback gets them as they are: no wire gains what compressing would cost.
  * @throws `not-found` (no such image here), `unauthorized`, `unavailable`
  */
 export async function pushImage(parts: PullParts, name: string, options: TransferOptions): Promise<{ readonly digest: string; readonly size: number }> {
@@ -55,7 +56,7 @@ export async function pushImage(parts: PullParts, name: string, options: Transfe
     const unique = new Map<string, Promise<Descriptor>>();
     for (const [at, layer] of manifest!.layers.entries()) {
       if (unique.has(layer.digest)) continue;
-      unique.set(layer.digest, slots.run(() => pushLayer(parts, client, layer, image.document.rootfs.diff_ids[at]!, siblings, progress, options.signal)));
+      unique.set(layer.digest, slots.run(() => pushLayer(parts, client, layer, { diffId: image.document.rootfs.diff_ids[at]!, compress: !isLoopbackDomain(reference.domain) }, siblings, progress, options.signal)));
     }
     // All end before anybody hears of a failure: what runs still reads.
     const results = await Promise.allSettled(unique.values());
@@ -93,12 +94,12 @@ function siblingRepositories(parts: PullParts, id: string, domain: string, path:
 }
 
 /** @returns the layer's descriptor as the registry has it */
-async function pushLayer(parts: PullParts, client: RegistryClient, layer: Descriptor, diffId: string, siblings: readonly string[], progress: (event: TransferProgress) => void, signal: AbortSignal | undefined): Promise<Descriptor> {
+async function pushLayer(parts: PullParts, client: RegistryClient, layer: Descriptor, { diffId, compress }: { readonly diffId: string; readonly compress: boolean }, siblings: readonly string[], progress: (event: TransferProgress) => void, signal: AbortSignal | undefined): Promise<Descriptor> {
   const id = shortId(layer.digest);
-  const plain = layer.mediaType === OCI_LAYER || layer.mediaType === DOCKER_LAYER;
-  const compressed = plain ? parts.catalog.journal.table<CompressedRecord>('compressed').get(diffId) : undefined;
+  const toCompress = compress && (layer.mediaType === OCI_LAYER || layer.mediaType === DOCKER_LAYER);
+  const compressed = toCompress ? parts.catalog.journal.table<CompressedRecord>('compressed').get(diffId) : undefined;
   const gzipType = layer.mediaType === DOCKER_LAYER ? DOCKER_LAYER_GZIP : OCI_LAYER_GZIP;
-  const wanted: Descriptor | undefined = plain ? compressed && { mediaType: gzipType, digest: compressed.digest, size: compressed.size } : layer;
+  const wanted: Descriptor | undefined = toCompress ? compressed && { mediaType: gzipType, digest: compressed.digest, size: compressed.size } : layer;
   if (wanted && (await client.hasBlob(wanted.digest))) {
     progress({ id, status: 'Layer already exists' });
     return wanted;
@@ -116,7 +117,7 @@ async function pushLayer(parts: PullParts, client: RegistryClient, layer: Descri
   location ??= (await client.startUpload()).location!;
   const source = await parts.content.stream(layer.digest);
   const counted = count(source, (current) => progress({ id, status: 'Pushing', current, total: layer.size }), signal);
-  if (!plain) {
+  if (!toCompress) {
     await client.upload(location, layer.digest, layer.size, Readable.from(counted, { objectMode: false }));
     progress({ id, status: 'Pushed' });
     return layer;
