@@ -24,6 +24,9 @@ import { startEntry } from './start.ts';
 import { killEntry, stopEntry } from './stop.ts';
 import { processesOf } from './top.ts';
 
+/** How often a container that its policy starts again is killed before a forced removal gives up. */
+const FORCED_TRIES = 5;
+
 /** The engine's containers: keeps the books, and hands each verb to its own file. */
 export class EngineContainers implements Containers {
   readonly #context: Context;
@@ -150,14 +153,19 @@ export class EngineContainers implements Containers {
   async remove(id: string, options: { readonly force?: boolean; readonly volumes?: boolean } = {}): Promise<void> {
     const entry = this.#find(id);
     if (options.force !== true) refuseRunning(entry);
-    else if (entry.isRunning) await killEntry(this.#context, entry, 9).catch((error: unknown) => {
-      if (entry.isRunning) throw error; // else it ended by itself meanwhile
-    });
-    await entry.exclusive(async () => {
-      if (entry.removed) return;
-      refuseRunning(entry);
-      await removeEntry(this.#context, entry, { volumes: options.volumes ?? false });
-    });
+    // A restart by policy may be under way while it is killed: it is then killed once more.
+    for (let tries = options.force === true ? FORCED_TRIES : 1; !entry.removed; tries--) {
+      if (options.force === true && entry.isRunning) {
+        await killEntry(this.#context, entry, 9).catch((error: unknown) => {
+          if (entry.isRunning) throw error; // else it ended by itself meanwhile
+        });
+      }
+      await entry.exclusive(async () => {
+        if (entry.removed || (entry.isRunning && tries > 1)) return;
+        refuseRunning(entry);
+        await removeEntry(this.#context, entry, { volumes: options.volumes ?? false });
+      });
+    }
   }
 
   wait(id: string, condition: 'not-running' | 'next-exit' | 'removed', signal?: AbortSignal): Promise<ExitStatus> {
