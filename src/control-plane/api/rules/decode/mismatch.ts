@@ -2,7 +2,6 @@ import { RESOURCES } from '../../../../types/kubernetes/generated/resources.ts';
 import type { StatusError } from '../../../../types/kubernetes/status.ts';
 import { badRequest } from '../../errors.ts';
 import type { DecodedKind } from './decode.ts';
-import { jsonType } from './diagnose.ts';
 
 // Bodies that are not of the kind that their address asks for.
 

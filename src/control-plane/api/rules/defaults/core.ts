@@ -61,7 +61,7 @@ function hostPorts(containers: unknown): void {
 
 const pod: Defaulter = (object) => {
   const spec = object.spec as Draft;
-  for (const c of [...list(spec.containers), ...list(spec.initContainers)]) {
+  for (const c of list(spec.containers).concat(list(spec.initContainers))) {
     const resources = c.resources as Draft | undefined;
     const limits = resources?.limits as Draft | undefined;
     if (resources === undefined || limits === undefined) continue;
@@ -156,7 +156,14 @@ export const CORE_DEFAULTS: Readonly<Record<string, Defaulter>> = {
   'core.v1.Service': service,
   // Nothing but the name of what an account refers to is kept.
   'core.v1.ServiceAccount': (account) => { if (account.secrets !== undefined) account.secrets = list(account.secrets).map(({ name }) => (name === undefined ? {} : { name })); },
-  'core.v1.Secret': (secret) => { if (missing(secret.type)) secret.type = 'Opaque'; },
+  'core.v1.Secret': (secret) => {
+    if (missing(secret.type)) secret.type = 'Opaque';
+    const { stringData } = secret as { stringData?: Readonly<Record<string, string>> };
+    if (stringData === undefined) return;
+    // Another way to write data, and never kept.
+    delete secret.stringData;
+    secret.data = { ...(secret.data as Draft | undefined), ...Object.fromEntries(Object.entries(stringData).map(([key, text]) => [key, Buffer.from(text).toString('base64')])) };
+  },
   'core.v1.ReplicationController': (rc) => {
     const spec = rc.spec as Draft;
     const labels = ((spec.template as Draft | undefined)?.metadata as Draft | undefined)?.labels as Draft | undefined;
