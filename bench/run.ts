@@ -58,6 +58,10 @@ try {
     results.push(result);
     say(`${row.name}: ours ${result.ours?.toPrecision(3) ?? '-'} ${row.unit}, peer ${result.peer?.toPrecision(3) ?? '-'}${result.recorded ? ' (recorded)' : ''}, ratio ${result.ratio?.toPrecision(2) ?? '-'} ${result.failure ?? (result.met === true ? 'met' : 'MISSED')}`);
   }
+} catch (error) {
+  // What was measured is shown all the same.
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
 } finally {
   await removeProgram();
 }

@@ -36,16 +36,24 @@ export class Api implements Disposable {
     return await promise;
   }
 
-  /** Whole lines of a watch, parsed, until the callback says that it has seen enough. */
+  /** Whole lines of a watch, parsed, until the callback says that it has seen enough. A server may end a watch that lags; it begins anew. */
   async watch(path: string, agent: Agent, see: (event: WatchEvent) => boolean): Promise<void> {
+    while (!(await this.#watchOnce(path, agent, see))) await new Promise((resolve) => { setTimeout(resolve, 20); });
+  }
+
+  async #watchOnce(path: string, agent: Agent, see: (event: WatchEvent) => boolean): Promise<boolean> {
     const response = await this.stream('GET', path, undefined, undefined, agent);
     let rest = '';
     for await (const chunk of response.setEncoding('utf8')) {
       const lines = (rest + (chunk as string)).split('\n');
       rest = lines.pop()!;
-      for (const line of lines) if (see(JSON.parse(line) as WatchEvent)) return void response.destroy();
+      for (const line of lines) {
+        if (!see(JSON.parse(line) as WatchEvent)) continue;
+        response.destroy();
+        return true;
+      }
     }
-    throw new Error(`the watch ${path} ended`);
+    return false;
   }
 
   [Symbol.dispose](): void {

@@ -13,6 +13,7 @@ spec:
   template:
     metadata: { labels: { app: app } }
     spec:
+      terminationGracePeriodSeconds: 1
       containers:
         - { name: app, image: busybox, imagePullPolicy: Never, command: [sh, -c, "mkdir /www; echo hello > /www/index.html; exec httpd -f -p 8080 -h /www"] }
 ---
@@ -41,6 +42,7 @@ export const row: Row = {
     while (!(await answers(`http://${address}/`))) await new Promise((resolve) => { setTimeout(resolve, 10); });
     const value = (performance.now() - began) / 1000;
     await kubectl(instance, ['delete', '-f', '-', '--wait'], MANIFESTS);
+    await kubectl(instance, ['wait', '--for=delete', 'pod', '-l', 'app=app', '--timeout=30s']);
     return { value };
   },
 };
