@@ -204,6 +204,8 @@ export interface ContainerExec {
   readonly user?: string;
   readonly terminal: boolean;
   readonly stdin: boolean;
+  /** Nobody watches it, and it is to go on when this daemon ends. */
+  readonly background?: boolean;
   readonly privileged?: boolean;
   readonly consoleSize?: { readonly columns: number; readonly rows: number };
   readonly signal?: AbortSignal;

@@ -28,6 +28,7 @@ export async function execIn(context: Context, entry: Entry, options: ContainerE
     user,
     terminal: options.terminal,
     stdin: options.stdin,
+    ...(options.background === undefined ? {} : { background: options.background }),
     ...(options.privileged === undefined ? {} : { privileged: options.privileged }),
     ...(options.consoleSize === undefined ? {} : { consoleSize: options.consoleSize }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -193,6 +193,24 @@ test('exec: streams, exit code, terminal with its size, and a program that is mi
     return error.code === 'invalid';
   });
 
+  // A child that is left behind holds the pipes; nobody waits for it.
+  const leaving = await container.exec({ ...base, args: ['sh', '-c', 'sleep 1000 & echo left; exit 2'] });
+  const left = collect(leaving);
+  assert.equal((await leaving.exit).code, 2);
+  assert.equal((await left).stdout, 'left\n');
+
+  const much = await container.exec({ ...base, args: ['sh', '-c', 'yes 0123456789 | head -c 3000000'] });
+  let bytes = 0;
+  much.onOutput(async (_stream, data) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    bytes += data.length;
+  });
+  assert.equal((await much.exit).code, 0);
+  assert.equal(bytes, 3_000_000);
+
+  const background = await container.exec({ ...base, args: ['sh', '-c', 'exit 6'], background: true });
+  assert.equal((await background.exit).code, 6);
+
   const controller = new AbortController();
   const long = await container.exec({ ...base, args: ['sleep', '1000'], signal: controller.signal });
   controller.abort();

@@ -90,6 +90,8 @@ export interface ExecOptions {
   readonly terminal: boolean;
   readonly consoleSize?: { readonly columns: number; readonly rows: number };
   readonly stdin: boolean;
+  /** Nobody watches it, and it is to go on when this daemon ends. */
+  readonly background?: boolean;
   readonly privileged?: boolean;
   readonly capabilities?: readonly string[];
   /** Kills the process when it aborts. */

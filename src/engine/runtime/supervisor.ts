@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { LongshoreError, isErrno, messageOf } from '../../lib/errors.ts';
-import { spawnSupervisor } from './spawn.ts';
+import { spawnProcess } from './spawn.ts';
 import type { Spawned } from './spawn.ts';
 
 /**
@@ -46,7 +46,7 @@ export class Supervisor {
   private constructor(spawned: Spawned) {
     const [stderr, reports, attach, start] = spawned.pipes as [Socket, Socket, Socket?, Socket?];
     this.pid = spawned.pid;
-    this.ended = spawned.ended;
+    this.ended = spawned.ended.then(() => undefined);
     this.#attachPipe = attach;
     this.#startPipe = start;
     stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -59,7 +59,7 @@ export class Supervisor {
   static async start(options: SupervisorOptions): Promise<Supervisor> {
     const isExec = options.exec !== undefined;
     try {
-      return new Supervisor(await spawnSupervisor({
+      return new Supervisor(await spawnProcess({
         file: options.supervisor,
         args: argumentsOf(options),
         cwd: options.folder,
@@ -69,7 +69,7 @@ export class Supervisor {
           _OCI_SYNCPIPE: '3',
           ...(isExec ? { _OCI_ATTACHPIPE: '4', _OCI_STARTPIPE: '5' } : {}),
         },
-        pipes: isExec ? ['writes', 'writes', 'writes', 'reads'] : ['writes', 'writes'],
+        stdio: isExec ? ['null', 'null', 'writes', 'writes', 'writes', 'reads'] : ['null', 'null', 'writes', 'writes'],
       }));
     } catch (error) {
       throw startFailure(options.supervisor, error);

@@ -75,7 +75,7 @@ function startable(deps: Deps, request: ApiRequest): ExecRecord {
 
 async function startDetached(deps: Deps, record: ExecRecord): Promise<void> {
   record.started = true;
-  const session = await begin(deps, record, {});
+  const session = await begin(deps, record, { Detach: true });
   session.onOutput(() => undefined); // nobody looks, but the process must be able to write
   void finished(deps, record, session);
 }
@@ -114,7 +114,8 @@ async function begin(deps: Deps, record: ExecRecord, body: StartBody): Promise<E
       ...(config.WorkingDir ? { cwd: config.WorkingDir } : {}),
       ...(config.User ? { user: config.User } : {}),
       terminal: config.Tty ?? false,
-      stdin: config.AttachStdin ?? false,
+      stdin: body.Detach !== true && (config.AttachStdin ?? false),
+      background: body.Detach ?? false,
       privileged: config.Privileged ?? false,
       ...(size !== null && size !== undefined && size[0] > 0 ? { consoleSize: { rows: size[0], columns: size[1] } } : {}),
     });
