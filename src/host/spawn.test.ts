@@ -28,8 +28,12 @@ test('the whole process group dies at the deadline, also when a grandchild holds
   try {
     await assert.rejects(spawner.run('sh', ['-c', `sleep 1000 & echo $! > ${dir}/pid; wait`], { timeoutMs: 300 }), { code: 'timeout' });
     const pid = (await readFile(join(dir, 'pid'), 'utf8')).trim();
-    // Killed; somebody may not have reaped it yet.
-    const state = await readFile(`/proc/${pid}/stat`, 'utf8').then((stat) => stat.split(') ')[1]!.charAt(0), () => 'gone');
+    // Killed; it may take the kernel a moment, and somebody may not have reaped it yet.
+    let state = '';
+    for (let tries = 0; tries < 100 && !['gone', 'Z', 'X'].includes(state); tries++) {
+      if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      state = await readFile(`/proc/${pid}/stat`, 'utf8').then((stat) => stat.split(') ')[1]!.charAt(0), () => 'gone');
+    }
     assert.ok(['gone', 'Z', 'X'].includes(state), `state ${state}`);
   } finally {
     await rm(dir, { recursive: true });
