@@ -45,7 +45,7 @@ export async function openOurKube(company: KubeCompany | undefined): Promise<Our
   const scheduler = company === 'scheduler' ? schedule(server) : undefined;
   const endpoint = tlsEndpoint('127.0.0.1', server.port, server.authority.certificate);
   return {
-    player: kubePlayer(endpoint),
+    player: kubePlayer(endpoint, async () => await store.compact(store.revision)),
     async prepare(scenario) {
       const namespaces = (scenario.settings.get('namespace') ?? '').split(' ').filter((name) => name !== '');
       for (const { target, body } of preparations(namespaces, company === 'controllers')) {

@@ -14,6 +14,8 @@ export type KubeCompany = 'controllers' | 'scheduler';
 
 export interface KubePeer extends AsyncDisposable {
   readonly endpoint: TlsEndpoint;
+  /** Makes etcd forget all revisions but the last. */
+  compact(): Promise<void>;
   /** As in `kube-apiserver v1.36.3`. */
   readonly version: string;
 }
@@ -22,10 +24,11 @@ export interface KubePeer extends AsyncDisposable {
  * Starts the real etcd and kube-apiserver on loopback, with their state in a
  * temporary folder, and USERS as static tokens. Default flags otherwise.
  * @param programs the folder that holds them
+ * @param flags more of kube-apiserver's
  * @param company starts the real kube-controller-manager or kube-scheduler as well
  * @throws Error that names the log of the program that did not start
  */
-export async function startKubePeer(programs: string, company: KubeCompany | undefined): Promise<KubePeer> {
+export async function startKubePeer(programs: string, company: KubeCompany | undefined, flags: readonly string[]): Promise<KubePeer> {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-record-'));
   const processes = new Processes(folder);
   const stop = async (): Promise<void> => {
@@ -43,7 +46,7 @@ export async function startKubePeer(programs: string, company: KubeCompany | und
     await processes.start('kube-apiserver', join(programs, 'kube-apiserver'), [
       '--etcd-servers', etcd, '--secure-port', String(port), '--bind-address', '127.0.0.1', '--advertise-address', '192.0.2.10', '--tls-cert-file', 'serving.crt', '--tls-private-key-file', 'serving.key',
       '--service-account-key-file', 'sa.key', '--service-account-signing-key-file', 'sa.key', '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local',
-      '--authorization-mode', 'Node,RBAC', '--token-auth-file', 'tokens.csv', '--service-cluster-ip-range', SERVICE_CIDR, '--enable-bootstrap-token-auth',
+      '--authorization-mode', 'Node,RBAC', '--token-auth-file', 'tokens.csv', '--service-cluster-ip-range', SERVICE_CIDR, '--enable-bootstrap-token-auth', ...flags,
     ]);
     const endpoint = tlsEndpoint('127.0.0.1', port!, await readFile(join(folder, 'serving.crt'), 'utf8'));
     const ask = async (target: string) => await exchange(endpoint, { method: 'GET', target, headers: { Authorization: 'Bearer admin' }, body: undefined, timeoutMs: 5000 });
@@ -58,7 +61,7 @@ export async function startKubePeer(programs: string, company: KubeCompany | und
     }
     const { gitVersion } = JSON.parse((await ask('/version')).body.toString()) as { gitVersion: string };
     return {
-      endpoint, version: `kube-apiserver ${gitVersion}`,
+      endpoint, compact: async () => await compact(etcd), version: `kube-apiserver ${gitVersion}`,
       async [Symbol.asyncDispose]() {
         endpoint[Symbol.dispose]();
         await stop();
@@ -68,6 +71,16 @@ export async function startKubePeer(programs: string, company: KubeCompany | und
     await processes[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+async function compact(etcd: string): Promise<void> {
+  const ask = async (path: string, body: unknown): Promise<unknown> => {
+    const answer = await fetch(`${etcd}${path}`, { method: 'POST', body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`etcd answered ${answer.status} to ${path}: ${await answer.text()}`);
+    return await answer.json();
+  };
+  const { header } = await ask('/v3/kv/range', { key: Buffer.from('x').toString('base64') }) as { header: { revision: string } };
+  await ask('/v3/kv/compaction', { revision: header.revision, physical: true });
 }
 
 /** A certificate for localhost that signs itself. */

@@ -17,11 +17,11 @@ export const SERVICE_CIDR = '10.96.0.0/16';
 const HEADERS = ['content-type', 'warning', 'location', 'allow', 'retry-after', 'www-authenticate', 'accept-patch'];
 
 /** Plays scenarios on an API server that knows USERS by static tokens. */
-export function kubePlayer(endpoint: TlsEndpoint): Player {
+export function kubePlayer(endpoint: TlsEndpoint, compact: () => Promise<void>): Player {
   const places = new Map<string, string>();
   if (hostname().length > 3) places.set(hostname(), '<hostname>');
   return {
-    endpoint,
+    endpoint, compact,
     headers: () => HEADERS,
     headersOf: (user) => ({ 'User-Agent': 'golden', Accept: 'application/json', ...(user === 'nobody' ? {} : { Authorization: `Bearer ${user}` }) }),
     normaliser: (scenario) => new KubeNormaliser({

@@ -20,6 +20,8 @@ export interface Player {
   /** Headers that every request of this user carries. */
   headersOf(user: string): Readonly<Record<string, string>>;
   normaliser(scenario: Scenario): Normaliser;
+  /** Forgets what was before now: the step `COMPACT /`. */
+  compact?(): Promise<void>;
 }
 
 /** Dockerd looks for a plug-in for 15 s before it says that there is none. */
@@ -32,6 +34,11 @@ export async function* play(scenario: Scenario, player: Player): AsyncGenerator<
   const normaliser = player.normaliser(scenario);
   const saved = new Map<string, unknown>([['start', seconds()]]);
   for (const step of scenario.steps) {
+    if (step.method === 'COMPACT') {
+      await player.compact?.();
+      yield { step, answer: { status: 200, headers: {}, body: { form: 'none' } } };
+      continue;
+    }
     const raw = await send(step, player, saved).catch((error: unknown) => {
       throw new Error(`${scenario.name}, step "${step.title}": ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     });

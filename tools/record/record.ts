@@ -25,10 +25,10 @@ async function record(scenario: Scenario, player: Player, version: string): Prom
   process.stderr.write(`${scenario.name}: ${steps.length} steps\n`);
 }
 
-async function recordKube(scenarios: readonly Scenario[], company: KubeCompany | undefined): Promise<void> {
+async function recordKube(scenarios: readonly Scenario[], company: KubeCompany | undefined, flags: readonly string[]): Promise<void> {
   if (scenarios.length === 0) return;
-  await using peer = await startKubePeer(peerPrograms(), company);
-  const player = kubePlayer(peer.endpoint);
+  await using peer = await startKubePeer(peerPrograms(), company, flags);
+  const player = kubePlayer(peer.endpoint, async () => await peer.compact());
   for (const scenario of scenarios) {
     for (const { target, body } of preparations((scenario.settings.get('namespace') ?? '').split(' ').filter((name) => name !== ''), company === 'controllers')) {
       const answer = await exchange(peer.endpoint, { method: 'POST', target, headers: { Authorization: 'Bearer admin', 'Content-Type': 'application/json' }, body: Buffer.from(JSON.stringify(body)), timeoutMs: 5000 });
@@ -47,5 +47,10 @@ async function recordDocker(scenarios: readonly Scenario[]): Promise<void> {
 }
 
 const kube = (await readScenarios('kube')).filter(isWanted);
-for (const company of [undefined, 'controllers', 'scheduler'] as const) await recordKube(kube.filter((scenario) => scenario.settings.get('with') === company), company);
+// Scenarios that ask for the same company and flags share a peer.
+const groups = Map.groupBy(kube, ({ settings }) => `${settings.get('with') ?? ''} ${settings.get('flags') ?? ''}`);
+for (const group of groups.values()) {
+  const { settings } = group[0]!;
+  await recordKube(group, settings.get('with') as KubeCompany | undefined, settings.get('flags')?.split(' ') ?? []);
+}
 await recordDocker((await readScenarios('docker')).filter(isWanted));

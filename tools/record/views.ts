@@ -91,7 +91,7 @@ function operationOf(verb: string, value: unknown): unknown {
   const { parameters, requestBody, responses, ...rest } = value as Operation & Json;
   return {
     ...withoutProse(rest) as Json,
-    ...(parameters === undefined ? {} : { parameters: Object.fromEntries(parameters.map(({ name, in: place, required }) => [name, `${place}${required === true ? ', required' : ''}`]).sort(([a], [b]) => (a! < b! ? -1 : 1))) }),
+    ...(parameters === undefined ? {} : { parameters: Object.fromEntries(parameters.filter(({ name }) => name !== undefined).map(({ name, in: place, required }) => [name, `${place}${required === true ? ', required' : ''}`]).sort(([a], [b]) => (a! < b! ? -1 : 1))) }),
     ...(requestBody === undefined ? {} : { requestBody: Object.keys(requestBody.content ?? {}).sort() }),
     responses: Object.fromEntries(Object.entries(responses ?? {}).map(([status, response]) => [status, Object.keys(response.content ?? {}).sort()])),
   };
