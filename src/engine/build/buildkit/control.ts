@@ -44,6 +44,9 @@ interface Build {
   returnError(error: GrpcError): void;
 }
 
+/** How long a build that is over can still be asked for, in milliseconds. */
+const FINISHED_MS = 10_000;
+
 /**
  * BuildKit's control API (services moby.buildkit.v1.Control and, for a build that the client directs itself,
  * moby.buildkit.v1.frontend.LLBBridge), for the frontend dockerfile.v0.
@@ -119,7 +122,10 @@ export class ControlServer {
     } finally {
       call.signal.removeEventListener('abort', onAbort);
       build.status.end();
-      this.#builds.delete(build.ref);
+      // A build may be over before its client has asked for its status.
+      this.#parts.clock.after(FINISHED_MS, () => {
+        if (this.#builds.get(build.ref) === build) this.#builds.delete(build.ref);
+      });
     }
   }
 
