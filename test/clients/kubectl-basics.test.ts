@@ -128,8 +128,8 @@ for (const minor of ['1.28', '1.33']) {
       assert.match(failed.stderr, /^err\n/);
       const piped = Buffer.alloc(300_000, 'x\n');
       assert.equal((await k.kubectl(['exec', '-i', pod, '--', 'wc', '-c'], { input: piped })).stdout.trim(), '300000');
-      const terminal = await runClient('script', ['-qefc', `stty rows 31 cols 91; exec ${binary} -n ${namespace} exec -it ${pod} -- sh -c 'stty size; tty; exit 5'`, '/dev/null'], { ...platform.environment, TERM: 'xterm' });
-      assert.match(terminal.stdout, /31 91\r\n\/dev\/pts\/0/);
+      const terminal = await runClient('script', ['-qefc', `stty rows 31 cols 91; exec ${binary} -n ${namespace} exec -it ${pod} -- sh -c 'stty size; tty; exit 5'`, '/dev/null'], { ...platform.environment, TERM: 'xterm' }, { openInput: true });
+      assert.match(terminal.stdout, /31 91\r\n(\^@)?\/dev\/pts\/0/);
       assert.equal(terminal.code, 5);
       const big = Buffer.alloc(2_000_000, '0123456789abcdef');
       await writeFile(join(folder, 'big'), big);

@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly input?: string | Buffer;
   readonly environment?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  /** A terminal's input has no end: it is left open until the program is over. */
+  readonly openInput?: boolean;
 }
 
 export interface Clients {
@@ -73,14 +75,15 @@ export async function eventually<T>(what: string, look: () => T | Promise<T>, ms
   throw new Error(`it never came about: ${what} (at last: ${last instanceof Error ? last.message : JSON.stringify(last)})`);
 }
 
-export function runClient(file: string, args: readonly string[], environment: Readonly<Record<string, string>>, { input, timeoutMs = 60_000, environment: more }: RunOptions = {}): Promise<Ran> {
+export function runClient(file: string, args: readonly string[], environment: Readonly<Record<string, string>>, { input, openInput = false, timeoutMs = 60_000, environment: more }: RunOptions = {}): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env: { ...process.env, ...environment, ...more }, timeout: timeoutMs, killSignal: 'SIGKILL' });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.stdin.on('error', () => undefined); // it ended without reading
-    child.stdin.end(input);
+    if (openInput) child.once('exit', () => child.stdin.end());
+    else child.stdin.end(input);
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code: code ?? 128, stdout, stderr: signal === null ? stderr : `${stderr}\nkilled by ${signal}` }));
   });
