@@ -31,11 +31,16 @@ export async function startEntry(context: Context, entry: Entry, options: { read
   await entry.tidying;
   const { spec } = entry;
   let runtime: RuntimeContainer | undefined;
-  let network: NetworkSetUp | undefined;
+  let network: StartingNetwork | undefined;
   try {
-    // The root's mount and the network's namespace don't depend on each other.
-    const [, found] = await Promise.all([mountRoot(context, entry), prepareNamespace(context, entry)]);
-    network = found;
+    // The root's mount and the network don't depend on each other, and the container is made while its network is.
+    const hostname = spec.namespaces?.uts === 'host' ? '' : (spec.hostname ?? entry.short);
+    const beginning = beginNetwork(context, entry, hostname);
+    const [mounted, begun] = await Promise.allSettled([mountRoot(context, entry), beginning]);
+    if (begun.status === 'fulfilled') network = begun.value;
+    if (mounted.status === 'rejected') throw mounted.reason;
+    if (begun.status === 'rejected') throw begun.reason;
+    const { setUp, files } = begun.value;
     const [user, cwd, mounts, machine, initPath, narrow] = await Promise.all([
       resolveUser(entry.rootfs, spec.process.user, spec.process.additionalGids),
       prepareWorkingDirectory(entry.rootfs, spec.process.cwd),
@@ -44,11 +49,9 @@ export async function startEntry(context: Context, entry: Entry, options: { read
       spec.init === true ? findInit() : undefined,
       narrowOf(context, entry),
     ]);
-    const hostname = spec.namespaces?.uts === 'host' ? '' : (spec.hostname ?? entry.short);
-    const files = await writeEtcFiles(entry, hostname, network);
     const oci = await ociSpec({
       spec, hostname, rootfs: entry.rootfs, user, cwd, mounts, files,
-      netns: network.path,
+      netns: setUp.path,
       namespaces: {
         ipc: namespacePath(context, spec.namespaces?.ipc, 'ipc'),
         pid: namespacePath(context, spec.namespaces?.pid, 'pid'),
@@ -58,28 +61,24 @@ export async function startEntry(context: Context, entry: Entry, options: { read
       initPath, machine, narrow,
       cgroups: context.host.cgroups,
     });
-    // The container is made while its network is; what it finds in its files is written before its program runs.
-    const making = context.runtime.create({
+    runtime = await context.runtime.create({
       id: entry.id, bundle: entry.bundle, spec: oci, terminal: spec.process.terminal, openStdin: spec.openStdin, stdinOnce: spec.stdinOnce,
       ...(spec.logging === 'none' ? {} : { logPath: entry.logPath }),
       ...(spec.runtime === undefined ? {} : { runtime: spec.runtime }),
     });
-    const connecting = connect(context, entry, network);
-    const [made, connected] = await Promise.allSettled([making, connecting]);
-    if (made.status === 'fulfilled') runtime = made.value;
-    if (connected.status === 'rejected') throw connected.reason;
-    if (made.status === 'rejected') throw made.reason;
-    entry.change({ endpoints: connected.value });
-    await finishEtcFiles(entry, hostname, network, connected.value, linkLines(context, entry));
-    await bindPending(entry, made.value);
-    await made.value.start();
+    // What the program finds in its files is written before it runs.
+    entry.change({ endpoints: await begun.value.connected });
+    await bindPending(entry, runtime);
+    await runtime.start();
   } catch (error) {
+    await network?.connected.catch(() => undefined); // it is taken down in a moment, however it went
     await undoStart(context, entry, runtime, error);
     throw error;
   }
-  const running = runtime!;
-  entry.change({ status: 'running', netns: network.path, pid: running.pid, startedMs: context.clock.now(), error: undefined, exit: undefined, ...(options.byPolicy ? {} : { stoppedByUser: false }) });
-  watch(context, entry, running, network.path);
+  const running = runtime;
+  const netns = network?.setUp.path;
+  entry.change({ status: 'running', netns, pid: running.pid, startedMs: context.clock.now(), error: undefined, exit: undefined, ...(options.byPolicy ? {} : { stoppedByUser: false }) });
+  watch(context, entry, running, netns);
   await entry.save();
   context.emit(entry, 'start');
   startHealthChecks(context, entry);
@@ -114,6 +113,25 @@ interface NetworkSetUp {
   readonly hostsPath?: string;
   readonly resolvConfPath?: string;
   readonly hostnamePath?: string;
+}
+
+/** A network on its way: the namespace and the files are there, the rest is being made. */
+interface StartingNetwork {
+  readonly setUp: NetworkSetUp;
+  readonly files: readonly { readonly source: string; readonly target: string }[];
+  /** Settles when it is connected, and /etc/hosts tells of it. */
+  readonly connected: Promise<readonly Endpoint[]>;
+}
+
+async function beginNetwork(context: Context, entry: Entry, hostname: string): Promise<StartingNetwork> {
+  const setUp = await prepareNamespace(context, entry);
+  const files = await writeEtcFiles(entry, hostname, setUp);
+  const connected = connect(context, entry, setUp).then(async (endpoints) => {
+    await finishEtcFiles(entry, hostname, setUp, endpoints, linkLines(context, entry));
+    return endpoints;
+  });
+  connected.catch(() => undefined); // whoever starts the container awaits it
+  return { setUp, files, connected };
 }
 
 async function prepareNamespace(context: Context, entry: Entry): Promise<NetworkSetUp> {

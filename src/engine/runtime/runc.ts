@@ -79,9 +79,8 @@ export class RuncRuntime implements Runtime {
     const runtimePath = await this.#runtimePath(options.runtime ?? this.#options.defaultRuntime ?? 'runc');
     const supervisorPath = await this.#supervisorPath();
     // What an earlier run of this container left: its exit code would be taken for the new one's.
-    const left = await readdir(options.bundle);
+    const [left] = await Promise.all([readdir(options.bundle), writeFile(`${options.bundle}/config.json`, JSON.stringify(options.spec), { mode: 0o600 })]);
     await Promise.all(['attach', 'ctl', 'winsz', 'pid', 'conmon.pid', 'oom', options.id].filter((name) => left.includes(name)).map((name) => rm(`${options.bundle}/${name}`, { force: true })));
-    await writeFile(`${options.bundle}/config.json`, JSON.stringify(options.spec), { mode: 0o600 });
     const supervisor = await Supervisor.start({
       supervisor: supervisorPath,
       runtime: runtimePath,
