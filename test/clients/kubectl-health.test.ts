@@ -8,7 +8,7 @@ let ok: TestPlatform['ok'];
 
 before(async () => {
   platform = await startTestPlatform();
-  ({ ok } = platform);
+  ok = (...args) => platform.ok(...args);
 });
 
 after(() => platform.close());

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Agent, get } from 'node:http';
+import { get, type Agent } from 'node:http';
 import { after, before, test } from 'node:test';
 import { deployment, eventually, startTestPlatform, type TestPlatform } from './platform.ts';
 
@@ -8,7 +8,7 @@ let ok: TestPlatform['ok'];
 
 before(async () => {
   platform = await startTestPlatform({ images: ['node:24'] });
-  ({ ok } = platform);
+  ok = (...args) => platform.ok(...args);
 });
 
 after(() => platform.close());
