@@ -1,5 +1,6 @@
 import type { Row } from '../lib/row.ts';
 import { rows as bigImage } from './big-image.ts';
+import { rows as build } from './build.ts';
 import { rows as create } from './create.ts';
 import { row as dockerExec } from './docker-exec.ts';
 import { row as dockerPs } from './docker-ps.ts';
@@ -17,5 +18,5 @@ import { row as watch } from './watch.ts';
 
 /** In the order in which they run: what needs a quiet, fresh platform comes first. */
 export const ROWS: readonly Row[] = [
-  start, idleMemory, service, dockerRun, dockerRunNoNetwork, dockerPs, dockerExec, ...fiftyContainers, output, ...bigImage, podReady, ...schedule, watch, ...read, ...create,
+  start, idleMemory, service, dockerRun, dockerRunNoNetwork, dockerPs, dockerExec, ...fiftyContainers, output, ...bigImage, ...build, podReady, watch, ...read, ...create, ...schedule,
 ];
