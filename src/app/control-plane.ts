@@ -1,5 +1,5 @@
 import { RESOURCES } from '../types/kubernetes/generated/resources.ts';
-import { clusterRoleBindings, clusterRoles } from '../client/resources.ts';
+import { clusterRoleBindings, clusterRoles, storageClasses } from '../client/resources.ts';
 import type { ResourceRef, Transport } from '../client/transport.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { applyPatch, trackUpdate } from '../control-plane/api/apply/apply.ts';
@@ -7,11 +7,12 @@ import { readSigningRequest } from '../control-plane/api/pki/signing-request.ts'
 import { openRegistry } from '../control-plane/api/registry/open.ts';
 import { kubernetesRules } from '../control-plane/api/rules/rules.ts';
 import { openApiServer, type ApiServer, type ApiServerOptions } from '../control-plane/api/server.ts';
-import { startControllers } from '../control-plane/controllers/index.ts';
+import { STANDARD_CLASS, startControllers } from '../control-plane/controllers/index.ts';
 import { startScheduler } from '../control-plane/scheduler/start.ts';
 import type { Store } from '../control-plane/store/store.ts';
 import { isCode } from '../lib/errors.ts';
 import type { ClusterRole, ClusterRoleBinding } from '../types/kubernetes/generated/rbac-v1.ts';
+import type { StorageClass } from '../types/kubernetes/generated/storage-v1.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
@@ -36,6 +37,10 @@ export interface ControlPlaneOptions {
   readonly api?: Partial<ApiServerOptions>;
   /** Folder beneath which volumes of the class `standard` are made. */
   readonly localPathRoot?: string;
+  /** Deletes such a volume's folder on a node; without it they end as Failed, and say so. */
+  readonly removeLocalPath?: (node: string, path: string) => Promise<void>;
+  /** A node that was not heard of for so long is not ready; 40 s where it is left out. */
+  readonly nodeMonitorGraceMs?: number;
 }
 
 export interface ControlPlane {
@@ -77,6 +82,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
       signCertificate: ({ requestPem, signerName, expirationSeconds }) => Promise.resolve(api.authority.sign(readSigningRequest(requestPem), signerName === 'kubernetes.io/kubelet-serving' ? 'server' : 'client', (expirationSeconds ?? CERTIFICATE_SECONDS) * 1000)),
       loadBalancerIngress: () => [{ ip: config.nodeAddress }],
       ...(options.localPathRoot !== undefined && { localPathRoot: options.localPathRoot }),
+      ...(options.removeLocalPath && { removeLocalPath: options.removeLocalPath }),
+      ...(options.nodeMonitorGraceMs !== undefined && { nodeMonitorGraceMs: options.nodeMonitorGraceMs }),
     },
   });
   const schedulerTransport = transportFor('system:kube-scheduler');
@@ -84,7 +91,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   const scheduler = startScheduler({ transport: schedulerTransport, informers: schedulerInformers, clock, logger: logger.child({ room: 'scheduler' }) });
   schedulerInformers.start();
   await phases.time('controllers', async () => {
-    await Promise.all([controllers.ready, letNodesServe(transportFor('longshore', ['system:masters', AUTHENTICATED]))]);
+    const admin = transportFor('longshore', ['system:masters', AUTHENTICATED]);
+    await Promise.all([controllers.ready, letNodesServe(admin), ...(options.localPathRoot === undefined ? [] : [createUnlessThere(admin, storageClasses, STANDARD_CLASS)])]);
   });
   return {
     api, transportFor,
@@ -118,11 +126,14 @@ async function letNodesServe(transport: Transport): Promise<void> {
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: NODE_SERVICES }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:nodes' }],
     }],
   ];
-  for (const [resource, object] of objects) {
-    try {
-      await transport.create(resource, undefined, object);
-    } catch (error) {
-      if (!isCode(error, 'already-exists')) throw error;
-    }
+  for (const [resource, object] of objects) await createUnlessThere(transport, resource, object);
+}
+
+/** What is there already stays as its owner left it. */
+async function createUnlessThere(transport: Transport, resource: ResourceRef, object: ClusterRole | ClusterRoleBinding | StorageClass): Promise<void> {
+  try {
+    await transport.create(resource, undefined, object);
+  } catch (error) {
+    if (!isCode(error, 'already-exists')) throw error;
   }
 }

@@ -15,6 +15,7 @@ import { openNodeEngine } from './node-engine.ts';
 import { openInstance, usedAddresses, type Home, type InstanceConfig } from './home.ts';
 import { startNode, type RunningNode } from './node.ts';
 import { createPhaseTimer } from './phases.ts';
+import { createVolumeRemover, localPathRoot } from './remove-volume.ts';
 import { VERSION } from './version.ts';
 import { startTicksOf, writeStatus, type DaemonStatus } from './status.ts';
 
@@ -27,6 +28,8 @@ export interface PlatformOptions {
   readonly onPhase?: (name: string, ms: number) => void;
   /** Where the Kubernetes API listens; loopback where it is left out. */
   readonly apiAddress?: string;
+  /** A node that was not heard of for so long is not ready; nodes report each 10 s. 40 s where it is left out. */
+  readonly nodeMonitorGraceMs?: number;
 }
 
 export interface Platform {
@@ -59,7 +62,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const controlPlaneOpening = (async () => {
       const store = await phases.time('store', () => openLogStore({ path: home.store, clock, logger: logger.child({ room: 'store' }) }));
       return openControlPlane({
-        store, pkiFolder: home.pki, config, address: config.listen ?? '127.0.0.1', clock, random, logger, phases, localPathRoot: `${home.root}/volumes`,
+        store, pkiFolder: home.pki, config, address: config.listen ?? '127.0.0.1', clock, random, logger, phases, localPathRoot: localPathRoot(home),
+        removeLocalPath: createVolumeRemover(localPathRoot(home), config.nodeName), ...(options.nodeMonitorGraceMs !== undefined && { nodeMonitorGraceMs: options.nodeMonitorGraceMs }),
         connectNode: (name) => (name === config.nodeName ? connectSocket(nodeSocket) : undefined),
       });
     })();
