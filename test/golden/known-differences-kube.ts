@@ -149,16 +149,10 @@ export const KUBE_DIFFERENCES: readonly KnownDifference[] = [
   {
     why: 'Not right yet: which fields are owned, and the order of managers.',
     at: [
-      'kube/apply | create | body.metadata.managedFields[0].fieldsV1["f:spec"]["f:template"]["f:spec"]["f:containers"]["k:{\\"name\\":\\"c\\"}"]["f:resources"]',
-      'kube/apply | the same again changes nothing | body.metadata.managedFields[0].fieldsV1["f:spec"]["f:template"]["f:spec"]["f:containers"]["k:{\\"name\\":\\"c\\"}"]["f:resources"]',
-      'kube/apply | create | body.metadata.managedFields[0].fieldsV1["f:spec"]["f:strategy"]',
-      'kube/apply | the same again changes nothing | body.metadata.managedFields[0].fieldsV1["f:spec"]["f:strategy"]',
       'kube/apply | * | body.metadata.managedFields',
       'kube/apply | apply takes over what the same value has | body.metadata.managedFields[0].time',
       'kube/apply | to server-side apply, whose fields go as they should | body.metadata.managedFields[0].time',
       'kube/apply | managedFields cleared by an update | status',
-      'kube/apply | a service | body.metadata.managedFields[0].fieldsV1["f:spec"]["f:ports"]["k:{\\"port\\":80,\\"protocol\\":\\"TCP\\"}"]["f:targetPort"]',
-      'kube/apply | a service | body.metadata.managedFields[0].fieldsV1["f:spec"]["f:ports"]["k:{\\"port\\":80,\\"protocol\\":\\"UDP\\"}"]["f:targetPort"]',
     ],
   },
   {
@@ -304,6 +298,15 @@ export const KUBE_DIFFERENCES: readonly KnownDifference[] = [
       'kube/watch | as a streaming list: a bookmark ends what is there | body[1].object.metadata.creationTimestamp',
       'kube/watch | a watch takes no limit\'s continue | status',
       'kube/workloads | a DaemonSet | body.metadata.annotations',
+    ],
+  },
+  {
+    why: 'Not right yet: the rest of the API.',
+    at: [
+      'kube/apply | what another sets | body.status.conditions[0].lastUpdateTime',
+      'kube/apply | stays through an apply that does not speak of it | body.status.conditions[0].lastUpdateTime',
+      'kube/apply | but no elements | body.message',
+      'kube/apply | but no elements | body.reason',
     ],
   },
 ];

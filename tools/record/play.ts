@@ -39,6 +39,7 @@ export async function* play(scenario: Scenario, player: Player): AsyncGenerator<
       yield { step, answer: { status: 200, headers: {}, body: { form: 'none' } } };
       continue;
     }
+    await pause(Number(step.directives.get('after') ?? 0));
     const raw = await send(step, player, saved).catch((error: unknown) => {
       throw new Error(`${scenario.name}, step "${step.title}": ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     });
@@ -52,6 +53,10 @@ export async function* play(scenario: Scenario, player: Player): AsyncGenerator<
     }
     yield { step, answer: { status: raw.status, headers, body: normalised(body, step, normaliser) } };
   }
+}
+
+async function pause(ms: number): Promise<void> {
+  if (ms > 0) await new Promise((resolve) => { setTimeout(resolve, ms); });
 }
 
 async function send(step: Step, player: Player, saved: ReadonlyMap<string, unknown>): Promise<RawAnswer> {
@@ -69,7 +74,7 @@ async function send(step: Step, player: Player, saved: ReadonlyMap<string, unkno
     const body = decode(answer, step);
     const found = until[1] === 'status' ? answer.status : at(body.form === 'json' ? body.value : undefined, until[1]!.split('.'));
     if (String(found) === until[2] || waited >= ASK_AGAIN_FOR_MS) return answer;
-    await new Promise((resolve) => { setTimeout(resolve, ASK_AGAIN_MS); });
+    await pause(ASK_AGAIN_MS);
   }
 }
 

@@ -31,7 +31,7 @@
  * JSON. `@events N` reads a stream of JSON
  * values until N have come or it ends. `@view NAME ARG…` reduces a large
  * answer (see views.ts). `@until PATH == VALUE` asks again until it is so.
- * The step `COMPACT /` makes the server forget what was before.
+ * `@after MS` waits before it asks. The step `COMPACT /` makes the server forget what was before.
  */
 export interface Step {
   readonly title: string;
@@ -59,7 +59,7 @@ export interface Scenario {
   readonly steps: readonly Step[];
 }
 
-const DIRECTIVES = new Set(['as', 'save', 'raw', 'events', 'view', 'until', 'frames']);
+const DIRECTIVES = new Set(['as', 'save', 'raw', 'events', 'view', 'until', 'frames', 'after']);
 
 /**
  * Reads a golden file.

@@ -24,7 +24,11 @@ function walk(shape: Shape, value: unknown, path: string, found: string[]): void
   if (Array.isArray(value)) {
     if (shape.kind !== 'set' && shape.kind !== 'list') return;
     const seen = new Set<string>();
-    for (const item of value as unknown[]) {
+    for (const [at, item] of (value as unknown[]).entries()) {
+      if (item === null) {
+        found.push(`${path}: element ${at}: associative list with${shape.kind === 'list' ? '' : 'out'} keys may not have a null element`);
+        continue;
+      }
       const element = listElement(shape, item);
       const told = pathsOf({ [element]: LEAF })[0]!;
       if (seen.has(element)) found.push(`${path}: duplicate entries for key ${told}`);

@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { WriteOutcome } from '../contract.ts';
 import { badRequest } from '../errors.ts';
+import { jsonCopy } from './equal.ts';
 import { draftOf, type Pipeline } from './pipeline.ts';
 import { checkName, type Scope } from './scope.ts';
 import type { Draft } from './strategy.ts';
@@ -40,14 +41,16 @@ export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, 
 /** As it was sent: without defaults, since what is not in it is not applied. */
 function decodeApplied(pipeline: Pipeline, scope: Scope, body: KubeObject): Draft {
   const unknown: string[] = [];
-  const applied = pipeline.rules.decode(scope.kind.info, body, unknown) as Draft;
+  pipeline.rules.decode(scope.kind.info, body, unknown);
   if (unknown.length > 0) {
     const { group, version, kind } = scope.kind.info;
     const object = `${body.metadata?.namespace ?? ''}/${body.metadata?.name ?? ''}; ${group}/${version}, Kind=${kind}`;
     throw badRequest(`failed to create typed patch object (${object}): ${unknown.map((path) => `.${path}: field not declared in schema`).join(', ')}`);
   }
-  applied.metadata ??= {};
-  applied.apiVersion = scope.kind.apiVersion;
-  applied.kind = scope.kind.kind;
-  return applied;
+  // Decoding writes empty structs out (`strategy: {}`): what was not sent is not applied.
+  const sent = jsonCopy(body) as Draft;
+  sent.metadata ??= {};
+  sent.apiVersion = scope.kind.apiVersion;
+  sent.kind = scope.kind.kind;
+  return sent;
 }
