@@ -21,6 +21,8 @@ export class FileContentStore implements ContentStore {
   readonly #ingest: string;
   readonly #random: Random;
   readonly #onWritten: (digest: string) => void;
+  /** Known to be on the disk. What an earlier process left is not known to be. */
+  readonly #durable = new Set<string>();
 
   /** @param onWritten called before a blob appears: what protects it from collection begins here */
   private constructor(folder: string, random: Random, onWritten: (digest: string) => void) {
@@ -75,12 +77,12 @@ export class FileContentStore implements ContentStore {
 
   async write(
     source: AsyncIterable<Uint8Array> | Uint8Array,
-    expected: { readonly digest?: string; readonly size?: number; readonly maxBytes?: number } = {},
+    expected: { readonly digest?: string; readonly size?: number; readonly maxBytes?: number; readonly sync?: boolean } = {},
     signal?: AbortSignal,
   ): Promise<{ readonly digest: string; readonly size: number }> {
     if (expected.digest !== undefined) checkDigest(expected.digest);
     const limit = expected.size ?? expected.maxBytes ?? Number.MAX_SAFE_INTEGER;
-    const writer = await this.writer();
+    const writer = await this.writer({ sync: expected.sync ?? true });
     try {
       if (source instanceof Uint8Array) await writer.write(source);
       else {
@@ -98,12 +100,10 @@ export class FileContentStore implements ContentStore {
   }
 
   /** A blob in the making, for uploads in several requests. Ends with `commit` or `abort`, or with the process. */
-  async writer(): Promise<BlobWriter> {
+  async writer(options: { readonly sync: boolean } = { sync: true }): Promise<BlobWriter> {
     const path = join(this.#ingest, hexId(this.#random, 12));
-    return new BlobWriter(await open(path, 'wx', 0o600), path, async (digest) => {
-      this.#onWritten(digest);
-      await rename(path, this.path(digest));
-      await syncFolder(this.#blobs);
+    return new BlobWriter(await open(path, 'wx', 0o600), path, options.sync, async (digest) => {
+      await this.#publish(path, digest, options.sync);
     });
   }
 
@@ -112,14 +112,30 @@ export class FileContentStore implements ContentStore {
     return join(this.#ingest, hexId(this.#random, 12));
   }
 
-  /** Takes over a file which its writer has hashed and synced. */
+  /** Takes over a file which its writer has hashed. It is on the disk for sure after a `flush`. */
   async adopt(path: string, digest: string): Promise<void> {
+    await this.#publish(path, digest, false);
+  }
+
+  /** Sees to it that those of these blobs that are here are on the disk: before anything durable refers to them. */
+  async flush(digests: readonly string[]): Promise<void> {
+    const unknown = digests.filter((digest) => !this.#durable.has(digest));
+    if (unknown.length === 0) return;
+    const synced = await Promise.all(unknown.map(async (digest) => ((await syncFile(this.path(digest))) ? [digest] : [])));
+    await syncFolder(this.#blobs);
+    for (const digest of synced.flat()) this.#durable.add(digest);
+  }
+
+  async #publish(path: string, digest: string, synced: boolean): Promise<void> {
     this.#onWritten(digest);
     await rename(path, this.path(digest));
+    if (!synced) return;
     await syncFolder(this.#blobs);
+    this.#durable.add(digest);
   }
 
   async remove(digest: string): Promise<void> {
+    this.#durable.delete(digest);
     await rm(this.path(digest), { force: true });
   }
 
@@ -141,6 +157,7 @@ export class FileContentStore implements ContentStore {
 export class BlobWriter {
   readonly #file: FileHandle;
   readonly #path: string;
+  readonly #sync: boolean;
   readonly #publish: (digest: string) => Promise<void>;
   readonly #hash = createHash('sha256');
   #batch: Uint8Array[] = [];
@@ -150,9 +167,10 @@ export class BlobWriter {
   #size = 0;
   #ended = false;
 
-  constructor(file: FileHandle, path: string, publish: (digest: string) => Promise<void>) {
+  constructor(file: FileHandle, path: string, sync: boolean, publish: (digest: string) => Promise<void>) {
     this.#file = file;
     this.#path = path;
+    this.#sync = sync;
     this.#publish = publish;
   }
 
@@ -182,7 +200,7 @@ export class BlobWriter {
     if (expected.digest !== undefined && expected.digest !== digest) {
       throw new LongshoreError('invalid', `the content's digest is ${digest} instead of the expected ${expected.digest}`, { object: expected.digest });
     }
-    await this.#guard(() => this.#file.datasync());
+    if (this.#sync) await this.#guard(() => this.#file.datasync());
     this.#ended = true;
     await this.#file.close();
     await this.#publish(digest);
@@ -240,6 +258,23 @@ async function writeAll(file: FileHandle, batch: Uint8Array[]): Promise<void> {
     }
     for (let at = skip; at < piece.length; at += bytesWritten) ({ bytesWritten } = await file.write(piece, at, piece.length - at));
     skip = 0;
+  }
+}
+
+/** @returns false where there is no such file: a layer may be here unpacked alone */
+async function syncFile(path: string): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r+');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+  try {
+    await file.datasync();
+    return true;
+  } finally {
+    await file.close();
   }
 }
 

@@ -19,6 +19,7 @@ const COMPACT_BYTES = 1 << 20;
  */
 export class Journal {
   readonly #path: string;
+  readonly #sync: boolean;
   readonly #tables: Map<string, Map<string, unknown>>;
   #file: FileHandle;
   #size: number;
@@ -26,14 +27,19 @@ export class Journal {
   #flushing: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(path: string, file: FileHandle, size: number, tables: Map<string, Map<string, unknown>>) {
+  private constructor(path: string, file: FileHandle, size: number, tables: Map<string, Map<string, unknown>>, sync: boolean) {
     this.#path = path;
+    this.#sync = sync;
     this.#file = file;
     this.#size = size;
     this.#tables = tables;
   }
 
-  static async open(path: string): Promise<Journal> {
+  /**
+   * @param options.sync false: for what may be lost with the machine, such as a cache
+   * @throws `internal` when the file is damaged
+   */
+  static async open(path: string, options: { readonly sync?: boolean } = {}): Promise<Journal> {
     const file = await open(path, 'a+', 0o600);
     try {
       const bytes = await file.readFile();
@@ -54,7 +60,7 @@ export class Journal {
         await file.truncate(good);
         await file.sync();
       }
-      const journal = new Journal(path, file, good, tables);
+      const journal = new Journal(path, file, good, tables, options.sync ?? true);
       if (good > COMPACT_BYTES && good > 2 * journal.#encodeAll().length) await journal.#compact();
       return journal;
     } catch (error) {
@@ -92,7 +98,7 @@ export class Journal {
       const bytes = Buffer.from(batch.map((entry) => entry.line).join(''));
       try {
         await this.#file.appendFile(bytes);
-        await this.#file.datasync();
+        if (this.#sync) await this.#file.datasync();
       } catch (cause) {
         // Half a line must not precede the next one.
         await this.#file.truncate(this.#size).catch(() => {

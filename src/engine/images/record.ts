@@ -6,8 +6,9 @@ import type { Parts } from './parts.ts';
 
 /** Records the image of a manifest that is in the store, with its references. */
 export async function recordImage(parts: Parts, manifestDigest: string, names: { readonly target?: string; readonly references: readonly string[]; readonly repoDigests?: readonly string[] }): Promise<Image> {
-  const { catalog, clock, leases } = parts;
+  const { catalog, clock, content, leases } = parts;
   const { id, document, layers } = await catalog.read(manifestDigest);
+  await content.flush([manifestDigest, id, ...layers.map((layer) => layer.digest)]);
   await catalog.journal.commit(catalog.changesFor(id, manifestDigest, names.target ?? manifestDigest, names.references, names.repoDigests ?? [], clock.now()));
   leases.owned([manifestDigest, id, ...layers.map((layer) => layer.digest), ...chainIds(document.rootfs.diff_ids), ...(names.target === undefined ? [] : [names.target])]);
   return await catalog.image(id);
@@ -30,8 +31,8 @@ export async function writeImage(parts: Parts, document: ImageDocument | Buffer,
     }),
   );
   const manifestDigest = digestOf(manifest);
-  if (!(await content.has(id))) await content.write(config, { digest: id });
-  if (!(await content.has(manifestDigest))) await content.write(manifest, { digest: manifestDigest });
+  if (!(await content.has(id))) await content.write(config, { digest: id, sync: false });
+  if (!(await content.has(manifestDigest))) await content.write(manifest, { digest: manifestDigest, sync: false });
   // Whatever is wrong with the documents comes out here, before anybody refers to them.
   await parts.catalog.read(manifestDigest);
   return { manifestDigest, id };

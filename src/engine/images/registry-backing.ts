@@ -74,6 +74,7 @@ export class RegistryBacking {
         if (!catalog.images.has(image)) changes.push(...catalog.changesFor(image, digest, digest, names, [], clock.now()));
         else if (names.length > 0) changes.push(...catalog.changesFor(image, catalog.images.get(image)!.manifest, digest, names, [], clock.now()));
       }
+      await content.flush([digest, ...needed.map((blob) => blob.digest)]);
       await catalog.journal.commit(changes);
       leases.owned([digest, ...needed.map((blob) => blob.digest)]);
       if (image && !byDigest) this.#parts.emit({ action: 'tag', id: image, name: familiar(`${host}/${repository}:${tagOrDigest}`) });

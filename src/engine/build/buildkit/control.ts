@@ -57,7 +57,7 @@ export class ControlServer {
   readonly #version: string;
   readonly #folders: ContextFolders;
   readonly #builds = new Map<string, Build>();
-  /** Status streams that came before their build. */
+  /** Status streams and calls of the gateway that came before their build. */
   readonly #early = new Map<string, Set<(build: Build) => void>>();
   readonly #connections = new Set<ServerHttp2Session>();
   readonly #handlers: ReadonlyMap<string, GrpcHandler>;
@@ -81,7 +81,7 @@ export class ControlServer {
       [`${GATEWAY}Evaluate`, unary(() => Promise.resolve(Buffer.alloc(0)))],
       [`${GATEWAY}ReadFile`, unary((message, call) => this.#readFile(message, call))],
       [`${GATEWAY}Inputs`, unary(() => Promise.resolve(Buffer.alloc(0)))],
-      [`${GATEWAY}Return`, unary((message, call) => Promise.resolve(this.#return(message, call)))],
+      [`${GATEWAY}Return`, unary((message, call) => this.#return(message, call))],
       [`${GATEWAY}Warn`, unary(() => Promise.resolve(Buffer.alloc(0)))],
     ]);
   }
@@ -165,7 +165,7 @@ export class ControlServer {
   }
 
   async #gatewaySolve(message: Buffer, call: ServerCall): Promise<Uint8Array> {
-    const build = this.#buildOf(call);
+    const build = await this.#buildOf(call);
     const request = GatewaySolveRequest.decode(message);
     try {
       if (request.frontend === '') throw new LongshoreError('not-implemented', 'building a definition in LLB is not supported: only the frontend dockerfile.v0 is');
@@ -179,8 +179,8 @@ export class ControlServer {
     }
   }
 
-  #return(message: Buffer, call: ServerCall): Uint8Array {
-    const build = this.#buildOf(call);
+  async #return(message: Buffer, call: ServerCall): Promise<Uint8Array> {
+    const build = await this.#buildOf(call);
     const { error, result } = ReturnRequest.decode(message);
     // The client may have wrapped it; what we know of it says more.
     if (error && error.code !== GRPC.OK) build.returnError(build.failure ?? new GrpcError(error.code, error.message, RpcStatus.encode(error)));
@@ -189,7 +189,7 @@ export class ControlServer {
   }
 
   async #readFile(message: Buffer, call: ServerCall): Promise<Uint8Array> {
-    const build = this.#buildOf(call);
+    const build = await this.#buildOf(call);
     const { path, ref } = ReadFileRequest.decode(message);
     const result = build.results.get(ref);
     if (!result) throw new LongshoreError('not-found', `there is no result ${ref}`);
@@ -198,11 +198,11 @@ export class ControlServer {
     return ReadFileResponse.encode({ data: Buffer.from(text) });
   }
 
-  #buildOf(call: ServerCall): Build {
+  /** A client begins a build and calls its gateway at the same time: which call comes first is chance. */
+  async #buildOf(call: ServerCall): Promise<Build> {
     const id = call.metadata[BUILD_ID];
-    const build = typeof id === 'string' ? this.#builds.get(id) : undefined;
-    if (!build) throw new LongshoreError('not-found', `no such job ${String(id)}`);
-    return build;
+    if (typeof id !== 'string') throw new LongshoreError('invalid', 'the call does not say to which build it belongs');
+    return this.#builds.get(id) ?? (await this.#expect(id, call.signal));
   }
 
   async #status(call: ServerCall): Promise<void> {
@@ -214,7 +214,7 @@ export class ControlServer {
     }
   }
 
-  /** A client asks for the status of the build that it is about to begin. */
+  /** The build that the client is about to begin. */
   #expect(ref: string, signal: AbortSignal): Promise<Build> {
     return new Promise((resolve, reject) => {
       const waiting = this.#early.get(ref) ?? new Set();

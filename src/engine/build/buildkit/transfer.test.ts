@@ -83,7 +83,7 @@ test('a folder comes whole; the second time only what has changed, and what is g
   ];
   const asked: string[] = [];
   await receiveFiles(await session(t, { [SYNC]: sender(files, asked) }), { name: 'context', into, signal });
-  assert.deepEqual(asked, ['a', 'd/empty', 'd/run']);
+  assert.deepEqual(asked.toSorted(), ['a', 'd/empty', 'd/run']);
   assert.equal(readFileSync(join(into, 'a'), 'utf8'), 'hello world');
   assert.equal(readlinkSync(join(into, 'd/link')), '../../outside');
   assert.deepEqual([statSync(join(into, 'd')).mode & 0o777, statSync(join(into, 'd/run')).mode & 0o7777, statSync(join(into, 'a')).mtimeMs], [0o750, 0o4755, 1_600_000_000_000]);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import type { Clock } from '../../../lib/clock.ts';
 import { isCode } from '../../../lib/errors.ts';
 import type { Undo } from '../../../lib/undo.ts';
@@ -38,6 +39,17 @@ export interface CacheUsage {
 const KEEP_BYTES = 20 * 1024 ** 3;
 const KEEP_RECORDS = 20_000;
 
+/** What is lost with the machine is built again, and a damaged cache begins anew. */
+async function openJournal(path: string): Promise<Journal> {
+  try {
+    return await Journal.open(path, { sync: false });
+  } catch (error) {
+    if (!isCode(error, 'internal')) throw error;
+    await rm(path, { force: true });
+    return await Journal.open(path, { sync: false });
+  }
+}
+
 /** A key of what decides a step's result. */
 export function keyOf(...parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
@@ -60,7 +72,7 @@ export class BuildCache {
   }
 
   static async open(path: string, images: Pick<Images, 'content' | 'snapshots' | 'hold' | 'collect'>, clock: Clock): Promise<BuildCache> {
-    const cache = new BuildCache(await Journal.open(path), images, clock);
+    const cache = new BuildCache(await openJournal(path), images, clock);
     const gone: Change[] = [];
     for (const [key, record] of cache.#records) {
       if (await cache.#isWhole(record)) cache.#hold(key, record);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasyncSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, writeSync, constants } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, writeSync, constants } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { lgetxattr, llistxattr } from '../../../host/fs.ts';
 import { encodeHeader, END_OF_ARCHIVE, padding } from '../../../lib/tar.ts';
@@ -40,7 +40,6 @@ export async function packLayer(job: PackJob, signal: AbortSignal): Promise<Pack
     await packFolder(state, job.folder, '');
     await out.write(END_OF_ARCHIVE);
     const { digest, diffId, size } = await out.end();
-    fdatasyncSync(fd);
     return { digest, diffId, size, bytes: state.bytes };
   } finally {
     closeSync(fd);
