@@ -35,6 +35,11 @@ export class StreamConnector implements Connector {
 
   async connect(request: ApiRequest): Promise<void> {
     const { route, target, exchange } = request;
+    if (route.subresource === 'proxy' && route.rest === '' && (exchange.method === 'GET' || exchange.method === 'HEAD') && upgradeOf(exchange) === undefined) {
+      // Without the slash, what a page refers to would be looked for beside the page.
+      exchange.respond(301, [...request.headers, 'Location', `${target.rawPath}/${target.rawQuery === '' ? '' : `?${target.rawQuery}`}`], '');
+      return;
+    }
     const namespace = route.namespace ?? '';
     const name = route.name ?? '';
     switch (`${route.resourceName}/${route.subresource ?? ''}`) {

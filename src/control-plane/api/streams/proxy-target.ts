@@ -41,7 +41,7 @@ export function podProxyTarget(lookup: Lookup, namespace: string, text: string):
   const host = pod.status?.podIP ?? '';
   if (!isProxyable(host)) throw badRequest('address not allowed');
   const declared = pod.spec?.containers?.flatMap((container) => container.ports ?? []);
-  const number = port === '' ? declared?.[0]?.containerPort : isPort(port) ? Number(port) : declared?.find((one) => one.name === port)?.containerPort;
+  const number = port === '' ? (declared?.[0]?.containerPort ?? (scheme === 'https' ? 443 : 80)) : isPort(port) ? Number(port) : declared?.find((one) => one.name === port)?.containerPort;
   if (number === undefined) throw badRequest(`pod ${name} has no port ${JSON.stringify(port)}`);
   return { tls: scheme === 'https', host, port: number };
 }

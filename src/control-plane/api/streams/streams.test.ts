@@ -196,6 +196,8 @@ describe('nodes elsewhere', () => {
     const { port } = listener.address() as AddressInfo;
     await served.make('/api/v1/nodes', { metadata: { name: 'remote' }, status: {} });
     await served.call('PATCH', '/api/v1/nodes/remote/status', { type: 'application/merge-patch+json', body: { status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }], daemonEndpoints: { kubeletEndpoint: { Port: port } } } } });
+    const moved = await served.call('GET', '/api/v1/nodes/remote/proxy?only=cpu');
+    assert.deepEqual([moved.status, moved.headers.location], [301, '/api/v1/nodes/remote/proxy/?only=cpu']);
     const answer = await served.call('GET', '/api/v1/nodes/remote/proxy/stats/summary?only=cpu');
     assert.deepEqual([answer.text, answer.headers['x-node']], ['node says /stats/summary?only=cpu\n', 'yes']);
     assert.deepEqual({ ...subject as object }, { O: 'system:masters', CN: 'kube-apiserver-kubelet-client' });
