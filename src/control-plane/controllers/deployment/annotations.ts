@@ -9,14 +9,22 @@ const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';
 /** Annotations of a Deployment that are not handed on to its ReplicaSets. */
 const KEPT_BACK = new Set(['kubectl.kubernetes.io/last-applied-configuration', REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, 'deprecated.deployment.rollback.to']);
 
+const MAX_INT64 = 2n ** 63n - 1n;
+
 /** The history of revisions of a ReplicaSet may be so long, in characters. */
 const HISTORY_CHARACTERS = 2000;
 
 type Annotations = Readonly<Record<string, string>>;
 
-/** The revision that a ReplicaSet or Deployment bears; 0 without one, or with one that is no number. */
-export function revisionOf(object: { readonly metadata?: { readonly annotations?: Annotations } }): number {
-  return wholeNumber(object.metadata?.annotations?.[REVISION]) ?? 0;
+/** The revision that a ReplicaSet or Deployment bears: an int64; 0 without one, or with one that is no such number. */
+export function revisionOf(object: { readonly metadata?: { readonly annotations?: Annotations } }): bigint {
+  return revision(object.metadata?.annotations?.[REVISION]);
+}
+
+function revision(text: string | undefined): bigint {
+  if (text === undefined || !/^\d{1,19}$/.test(text)) return 0n;
+  const number = BigInt(text);
+  return number <= MAX_INT64 ? number : 0n;
 }
 
 /** How many replicas the Deployment wanted when it sized this ReplicaSet last. */
@@ -41,15 +49,15 @@ export function replicasAnnotations(deployment: Deployment): Annotations {
 
 /**
  * The annotations that the newest ReplicaSet should have: those of the
- * Deployment, and a revision that is no smaller than `revision`. One that is
+ * Deployment, and a revision that is no smaller than `atLeast`. One that is
  * used again (a rollback) notes the revisions that it had before.
  */
-export function newReplicaSetAnnotations(deployment: Deployment, replicaSet: ReplicaSet, revision: number): Annotations {
+export function newReplicaSetAnnotations(deployment: Deployment, replicaSet: ReplicaSet, atLeast: bigint): Annotations {
   const annotations: Record<string, string> = { ...replicaSet.metadata?.annotations };
   for (const [key, value] of Object.entries(deployment.metadata?.annotations ?? {})) if (!KEPT_BACK.has(key)) annotations[key] = value;
   const before = annotations[REVISION];
-  if ((wholeNumber(before) ?? 0) >= revision) return annotations;
-  annotations[REVISION] = String(revision);
+  if (revision(before) >= atLeast) return annotations;
+  annotations[REVISION] = String(atLeast);
   if (before !== undefined) {
     const history = [...(annotations[REVISION_HISTORY] ?? '').split(',').filter(Boolean), before];
     while (history.join(',').length > HISTORY_CHARACTERS) history.shift();

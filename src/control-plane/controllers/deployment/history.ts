@@ -9,7 +9,7 @@ export async function cleanUpHistory(rollout: Rollout): Promise<void> {
   const limit = rollout.deployment.spec!.revisionHistoryLimit;
   if (limit === undefined || limit === 2 ** 31 - 1) return;
   const alive = rollout.oldSets.filter((set) => set.metadata!.deletionTimestamp === undefined);
-  alive.sort((a, b) => revisionOf(a) - revisionOf(b) || olderFirst(a, b));
+  alive.sort((a, b) => Number(revisionOf(a) - revisionOf(b)) || olderFirst(a, b));
   for (const set of alive.slice(0, Math.max(alive.length - limit, 0))) {
     const { namespace, name, uid, generation = 0 } = set.metadata!;
     if ((set.status?.replicas ?? 0) !== 0 || replicasOf(set) !== 0 || generation > (set.status?.observedGeneration ?? 0)) continue;

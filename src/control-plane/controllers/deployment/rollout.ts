@@ -24,7 +24,7 @@ export class Rollout {
   conditions: readonly DeploymentCondition[];
   collisionCount: number | undefined;
   /** The revision that the Deployment should bear; written with the status. */
-  revision: number | undefined;
+  revision: bigint | undefined;
   readonly context: ControllerContext;
 
   readonly #wrote: (set: ReplicaSet) => void;
@@ -61,7 +61,7 @@ export class Rollout {
    * to date, making the ReplicaSet if need be and `create` says so.
    */
   async syncRevision(create: boolean): Promise<void> {
-    const revision = Math.max(0, ...this.oldSets.map(revisionOf)) + 1;
+    const revision = this.oldSets.map(revisionOf).reduce((most, one) => (one > most ? one : most), 0n) + 1n;
     if (this.newSet === undefined) {
       if (create) await this.#createSet(revision);
       return;
@@ -119,7 +119,7 @@ export class Rollout {
     return updated;
   }
 
-  async #createSet(revision: number): Promise<void> {
+  async #createSet(revision: bigint): Promise<void> {
     const { deployment, context } = this;
     const { namespace, name } = deployment.metadata!;
     const spec = deployment.spec!;
