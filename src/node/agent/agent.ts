@@ -61,7 +61,7 @@ export function startAgent(options: AgentOptions): Agent {
     cri, transport, volumes, events, clock, random, logger,
     images: new ImagePuller({ cri, transport, events, clock }),
     environment: {
-      transport, allocatable,
+      transport, allocatable, nodeAddress: facts.address,
       *services(namespace) {
         yield* serviceInformer.store.inNamespace(namespace);
         if (namespace !== 'default') {

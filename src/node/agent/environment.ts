@@ -11,6 +11,7 @@ export interface EnvironmentSource {
   /** Services that get variables: those of the pod's namespace, and `kubernetes` of default. */
   readonly services: (namespace: string) => Iterable<Service>;
   readonly allocatable: () => { readonly milliCpu: number; readonly memory: number };
+  readonly nodeAddress: string;
 }
 
 /**
@@ -42,9 +43,11 @@ export async function environmentOf(source: EnvironmentSource, pod: Pod, podIp: 
 
 async function fromSource(source: EnvironmentSource, pod: Pod, podIp: string, container: Container, { valueFrom }: EnvVar): Promise<string | undefined> {
   if (valueFrom?.fieldRef) {
-    // The API learns the address only after the container has started.
-    if (podIp && (valueFrom.fieldRef.fieldPath === 'status.podIP' || valueFrom.fieldRef.fieldPath === 'status.podIPs')) return podIp;
-    return podField(pod, valueFrom.fieldRef.fieldPath);
+    const { fieldPath } = valueFrom.fieldRef;
+    // The API learns the addresses only after the container has started.
+    if (podIp && (fieldPath === 'status.podIP' || fieldPath === 'status.podIPs')) return podIp;
+    if (fieldPath === 'status.hostIP' || fieldPath === 'status.hostIPs') return source.nodeAddress;
+    return podField(pod, fieldPath);
   }
   if (valueFrom?.resourceFieldRef) return resourceField(pod, valueFrom.resourceFieldRef.containerName || container.name, valueFrom.resourceFieldRef, source.allocatable());
   if (valueFrom?.configMapKeyRef) {
