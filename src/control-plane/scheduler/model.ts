@@ -1,16 +1,7 @@
 import type { Affinity, Container, Node, Pod, Taint, Toleration, TopologySpreadConstraint } from '../../types/kubernetes/generated/core-v1.ts';
-import { quantityToMilli, quantityToNumber } from '../../types/kubernetes/quantity.ts';
-
-/** Amounts of the resources that a pod asks for, or a node has. */
-export interface Resources {
-  readonly milliCpu: number;
-  /** Bytes. */
-  readonly memory: number;
-  /** Bytes. */
-  readonly ephemeralStorage: number;
-  /** Extended resources and huge pages, in whole units or bytes. */
-  readonly scalar: ReadonlyMap<string, number> | undefined;
-}
+import { hostPortsOf, type HostPort } from '../../types/kubernetes/host-ports.ts';
+import { amount, listToResources, podRequests, type Resources } from '../../types/kubernetes/pod-requests.ts';
+import { quantityToNumber } from '../../types/kubernetes/quantity.ts';
 
 /** What scheduling reads of a pod, computed once. */
 export interface PodInfo {
@@ -39,79 +30,9 @@ export interface PodInfo {
   readonly equivalence: string | undefined;
 }
 
-export interface HostPort {
-  readonly protocol: string;
-  readonly ip: string;
-  readonly port: number;
-}
-
 const DEFAULT_MILLI_CPU = 100;
 const DEFAULT_MEMORY = 200 * 1024 * 1024;
 const NO_LABELS: Readonly<Record<string, string>> = {};
-
-interface Sum { milliCpu: number; memory: number; ephemeralStorage: number; scalar: Map<string, number> | undefined }
-
-/** Parsed amounts, since clusters have few distinct ones. Bounded. */
-const parsed = new Map<string, number>();
-function amount(name: string, quantity: string | number): number {
-  const id = `${name === 'cpu' ? 'm' : 'u'}${quantity}`;
-  let value = parsed.get(id);
-  if (value === undefined) {
-    value = name === 'cpu' ? quantityToMilli(quantity) : quantityToNumber(quantity);
-    if (parsed.size > 4096) parsed.clear();
-    parsed.set(id, value);
-  }
-  return value;
-}
-
-function listToSum(list: Readonly<Record<string, string | number>> | undefined): Sum {
-  const sum: Sum = { milliCpu: 0, memory: 0, ephemeralStorage: 0, scalar: undefined };
-  if (!list) return sum;
-  for (const [name, quantity] of Object.entries(list)) {
-    const value = amount(name, quantity);
-    if (name === 'cpu') sum.milliCpu = value;
-    else if (name === 'memory') sum.memory = value;
-    else if (name === 'ephemeral-storage') sum.ephemeralStorage = value;
-    else if (name !== 'pods') (sum.scalar ??= new Map()).set(name, value);
-  }
-  return sum;
-}
-
-function add(into: Sum, from: Resources): void {
-  into.milliCpu += from.milliCpu;
-  into.memory += from.memory;
-  into.ephemeralStorage += from.ephemeralStorage;
-  for (const [name, value] of from.scalar ?? []) (into.scalar ??= new Map()).set(name, (into.scalar.get(name) ?? 0) + value);
-}
-
-function raise(into: Sum, from: Resources): void {
-  into.milliCpu = Math.max(into.milliCpu, from.milliCpu);
-  into.memory = Math.max(into.memory, from.memory);
-  into.ephemeralStorage = Math.max(into.ephemeralStorage, from.ephemeralStorage);
-  for (const [name, value] of from.scalar ?? []) (into.scalar ??= new Map()).set(name, Math.max(into.scalar.get(name) ?? 0, value));
-}
-
-/** The pod's effective requests: the greater of its init phase and its run, side-cars counted in both, plus overhead (KEP-753). */
-export function podRequests(pod: Pod): Resources {
-  const run = listToSum(undefined);
-  const init = listToSum(undefined);
-  const sidecars = listToSum(undefined);
-  for (const container of pod.spec?.containers ?? []) add(run, listToSum(container.resources?.requests));
-  for (const container of pod.spec?.initContainers ?? []) {
-    const requests = listToSum(container.resources?.requests);
-    if (container.restartPolicy === 'Always') {
-      add(run, requests);
-      add(sidecars, requests);
-      raise(init, sidecars);
-    } else {
-      add(requests, sidecars);
-      raise(init, requests);
-    }
-  }
-  raise(run, init);
-  add(run, listToSum(pod.spec?.overhead));
-  return run;
-}
 
 function nonZeroOf(containers: readonly Container[] | undefined): { milliCpu: number; memory: number } {
   let milliCpu = 0;
@@ -122,16 +43,6 @@ function nonZeroOf(containers: readonly Container[] | undefined): { milliCpu: nu
     memory += requests?.memory === undefined ? DEFAULT_MEMORY : amount('memory', requests.memory);
   }
   return { milliCpu, memory };
-}
-
-function hostPortsOf(pod: Pod): HostPort[] {
-  const ports: HostPort[] = [];
-  for (const container of pod.spec?.containers ?? []) {
-    for (const port of container.ports ?? []) {
-      if (port.hostPort) ports.push({ protocol: port.protocol ?? 'TCP', ip: port.hostIP || '0.0.0.0', port: port.hostPort });
-    }
-  }
-  return ports;
 }
 
 /** Reads a pod for scheduling. */
@@ -185,7 +96,7 @@ export interface NodeInfo {
 /** Reads a node; nothing is placed on it yet. */
 export function nodeInfo(node: Node): NodeInfo {
   const info: NodeInfo = {
-    name: node.metadata?.name ?? '', node, allocatable: { ...listToSum(undefined), pods: 0 }, taints: [], labels: NO_LABELS,
+    name: node.metadata?.name ?? '', node, allocatable: { ...listToResources(undefined), pods: 0 }, taints: [], labels: NO_LABELS,
     requested: { milliCpu: 0, memory: 0, ephemeralStorage: 0, scalar: new Map() }, nonZero: { milliCpu: 0, memory: 0 },
     pods: new Map(), owners: new Map(), images: new Map(), generation: 0,
   };
@@ -197,7 +108,7 @@ export function nodeInfo(node: Node): NodeInfo {
 export function readNode(info: NodeInfo, node: Node): void {
   const allocatable = node.status?.allocatable ?? node.status?.capacity;
   info.node = node;
-  info.allocatable = { ...listToSum(allocatable), pods: allocatable?.pods === undefined ? 0 : quantityToNumber(allocatable.pods) };
+  info.allocatable = { ...listToResources(allocatable), pods: allocatable?.pods === undefined ? 0 : quantityToNumber(allocatable.pods) };
   const taints = node.spec?.taints ?? [];
   info.taints = node.spec?.unschedulable && !taints.some((taint) => taint.key === 'node.kubernetes.io/unschedulable') ? [...taints, { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] : taints;
   info.labels = node.metadata?.labels ?? NO_LABELS;

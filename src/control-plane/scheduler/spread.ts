@@ -1,7 +1,7 @@
 import type { TopologySpreadConstraint } from '../../types/kubernetes/generated/core-v1.ts';
 import type { SchedulingContext } from './filter.ts';
 import type { NodeInfo, PodInfo } from './model.ts';
-import { matchesNodeSelector } from './node-selector.ts';
+import { matchesNodeSelector } from '../../types/kubernetes/node-selector.ts';
 import { selectorMatcher } from './pod-terms.ts';
 import { firstUntolerated } from './tolerations.ts';
 

@@ -11,6 +11,7 @@ import type { Random } from '../../lib/random.ts';
 import type { Node, Pod, Service } from '../../types/kubernetes/generated/core-v1.ts';
 import type { Cri } from '../cri/cri.ts';
 import type { PodVolumes } from '../volumes/volumes.ts';
+import { isTerminal, refusal } from './admission.ts';
 import type { AgentContext } from './context.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { ImagePuller } from './image-puller.ts';
@@ -96,6 +97,10 @@ export function startAgent(options: AgentOptions): Agent {
       return;
     }
     const worker = new PodWorker(context, pod, gone);
+    // What has begun was taken once.
+    const node = nodeInformer.store.get(facts.name);
+    const why = node === undefined || pod.status?.startTime !== undefined || isTerminal(pod) || pod.metadata?.deletionTimestamp !== undefined ? undefined : refusal(pod, [...workers.values()].filter((other) => !other.failed && !isTerminal(other.pod)).map((other) => other.pod), node);
+    if (why) worker.refuse(why);
     workers.set(uid, worker);
     byName.set(nameOf(pod), worker);
     worker.poke();

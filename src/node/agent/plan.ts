@@ -122,6 +122,8 @@ export function planPod(pod: Pod, view: PodView, health: HealthView, backoff: Ba
 
 /** How the pod ended; undefined while something runs or will run. */
 function outcome(pod: Pod, view: PodView, policy: string): PodPlan['finished'] {
+  const known = pod.status?.phase;
+  if (known === 'Succeeded' || known === 'Failed') return known;
   const ended = (name: string): CriContainerStatus | undefined => {
     const latest = view.containers.get(name)?.latest;
     return latest?.state === 'CONTAINER_EXITED' ? latest : undefined;

@@ -1,16 +1,19 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { pods } from '../../client/resources.ts';
+import { rfc3339 } from '../../lib/clock.ts';
 import { isCode, LongshoreError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Container, EphemeralContainer, Pod, PodStatus } from '../../types/kubernetes/generated/core-v1.ts';
 import type { CriContainerStatus } from '../cri/cri.ts';
-import { podFolder, type MountedVolume } from '../volumes/volumes.ts';
+import type { MountedVolume } from '../volumes/volumes.ts';
+import { deadlineMs, isTerminal, OVERDUE, type PodFailure } from './admission.ts';
 import { containerConfig, hostsFile, logFolder, sandboxConfig } from './container-config.ts';
 import type { AgentContext } from './context.ts';
 import { runHook } from './hooks.ts';
 import { ImageError } from './image-puller.ts';
+import { withLastWords } from './last-words.ts';
 import { allContainers, planPod, type ContainerStart, type PodPlan } from './plan.ts';
+import { qosClass } from './resources.ts';
 import { podStatus } from './status.ts';
 import { terminatePod } from './termination.ts';
 import { viewPod, type PodView } from './view.ts';
@@ -49,6 +52,8 @@ export class PodWorker {
   #running = false;
   #again = false;
   #failures = 0;
+  /** Why the pod has failed, where it is not for its containers' exit codes. */
+  #failed: PodFailure | undefined;
   #abort = new AbortController();
   #cancelTimer: (() => void) | undefined;
   #ended = false;
@@ -81,6 +86,17 @@ export class PodWorker {
 
   get sandboxId(): string | undefined {
     return this.#view?.sandbox?.state === 'SANDBOX_READY' ? this.#view.sandbox.id : undefined;
+  }
+
+  /** Its resources are free for others. */
+  get failed(): boolean {
+    return this.#failed !== undefined;
+  }
+
+  /** The node does not take the pod: it fails, and nothing of it is started. */
+  refuse({ reason, message }: PodFailure): void {
+    this.#event('Warning', reason, message);
+    this.#failed = { reason, message: `Pod was rejected: ${message}` };
   }
 
   /** A newer version of the pod from the API. */
@@ -157,6 +173,12 @@ export class PodWorker {
       return;
     }
     for (const id of this.#view.stale) await cri.removeContainer(id);
+    const deadline = this.#deadlineMs();
+    if (!isTerminal(this.#pod) && deadline <= clock.now()) this.#failed ??= OVERDUE;
+    if (this.#failed || (isTerminal(this.#pod) && this.#view.containers.size === 0)) {
+      await this.#fail();
+      return;
+    }
     let plan = this.#plan();
     if (plan.finished) {
       await this.#finish(plan);
@@ -176,7 +198,7 @@ export class PodWorker {
       this.#hookFailures.delete(id);
     }
     this.#waiting = new Map();
-    let retryAtMs = Infinity;
+    let retryAtMs = deadline;
     for (const start of plan.start) {
       const retry = await this.#start(start);
       if (retry !== undefined) retryAtMs = Math.min(retryAtMs, retry);
@@ -322,15 +344,15 @@ export class PodWorker {
     }
   }
 
-  async #publish(plan: Pick<PodPlan, 'finished' | 'initialized'>, extra: { readonly terminating?: boolean } = {}): Promise<void> {
-    await this.#addLastWords();
+  async #publish(plan: Pick<PodPlan, 'finished' | 'initialized'>, extra: { readonly terminating?: boolean; readonly failed?: PodFailure } = {}): Promise<void> {
+    if (this.#view) this.#view = await withLastWords(this.#context.folder, this.#pod, this.#view);
     const status = this.#status(plan, extra);
     // Not awaited while the pod lives: the next look need not wait for the write.
     const written = this.#context.statuses.set(this.#pod, status);
     if (plan.finished || extra.terminating) await written;
   }
 
-  #status(plan: Pick<PodPlan, 'finished' | 'initialized'>, extra: { readonly terminating?: boolean }): PodStatus {
+  #status(plan: Pick<PodPlan, 'finished' | 'initialized'>, extra: { readonly terminating?: boolean; readonly failed?: PodFailure }): PodStatus {
     const { prober, nodeAddress, clock, statuses } = this.#context;
     const last = statuses.get(this.uid);
     return podStatus({
@@ -340,28 +362,6 @@ export class PodWorker {
       ready: (id) => prober.ready(id),
       nodeAddress, nowMs: clock.now(), ...extra,
     });
-  }
-
-  /** A container that ended may have left a message in its file; without one, the policy may ask for the end of its log. */
-  async #addLastWords(): Promise<void> {
-    const view = this.#view;
-    if (!view) return;
-    const containers = new Map(view.containers);
-    for (const container of allContainers(this.#pod)) {
-      const run = containers.get(container.name);
-      if (run?.latest.state !== 'CONTAINER_EXITED' || run.latest.message) continue;
-      const message = await this.#lastWords(container, run.latest);
-      if (message) containers.set(container.name, { ...run, latest: { ...run.latest, message } });
-    }
-    this.#view = { ...view, containers };
-  }
-
-  async #lastWords(container: Container, run: CriContainerStatus): Promise<string> {
-    const text = await readFile(join(podFolder(this.#context.folder, this.uid), 'containers', container.name, 'termination-log'), 'utf8').catch(() => ''); // none was made
-    if (text !== '') return text.slice(0, 4096);
-    if (container.terminationMessagePolicy !== 'FallbackToLogsOnError' || run.exitCode === 0 || run.logPath === '') return '';
-    const log = await readFile(run.logPath, 'utf8').catch(() => ''); // it never wrote a line
-    return log.trimEnd().split('\n').slice(-80).map((line) => line.split(' ').slice(3).join(' ')).join('\n').slice(-2048);
   }
 
   async #finish(plan: PodPlan): Promise<void> {
@@ -374,6 +374,35 @@ export class PodWorker {
       this.#view = await viewPod(cri, this.uid);
     }
     await this.#publish(plan);
+    await volumes.tearDown(this.uid);
+    this.#volumes = undefined;
+  }
+
+  #deadlineMs(): number {
+    return deadlineMs(this.#pod, this.#pod.status?.startTime ?? this.#context.statuses.get(this.uid)?.startTime);
+  }
+
+  /** The pod has failed as a whole, now or in an earlier life of the agent: nothing of it runs on. */
+  async #fail(): Promise<void> {
+    const { cri, clock, prober, statuses, volumes } = this.#context;
+    const view = this.#view!;
+    if (this.#failed && view.sandbox === undefined && !isTerminal(this.#pod)) {
+      // Nothing of it was ever here, and so there is no more to tell.
+      await statuses.set(this.#pod, { phase: 'Failed', ...this.#failed, qosClass: this.#pod.status?.qosClass ?? qosClass(this.#pod), startTime: this.#pod.status?.startTime ?? rfc3339(clock.now()) });
+      return;
+    }
+    for (const [name, { latest }] of view.containers) {
+      prober.unwatch(latest.id);
+      if (latest.state !== 'CONTAINER_RUNNING') continue;
+      this.#event('Normal', 'Killing', `Stopping container ${name}`, name);
+      await cri.stopContainer(latest.id, this.#pod.spec?.terminationGracePeriodSeconds ?? 30);
+    }
+    if (view.sandbox?.state === 'SANDBOX_READY') await cri.stopPodSandbox(view.sandbox.id);
+    this.#waiting = new Map();
+    if (this.#failed) {
+      this.#view = await viewPod(cri, this.uid);
+      await this.#publish({ finished: 'Failed', initialized: true }, { failed: this.#failed });
+    }
     await volumes.tearDown(this.uid);
     this.#volumes = undefined;
   }

@@ -55,6 +55,7 @@ export function podStatus(inputs: StatusInputs): PodStatus {
       condition('PodScheduled', true),
     ],
     ...(inputs.failed && { reason: inputs.failed.reason, message: inputs.failed.message }),
+    ...(!inputs.failed && ended && before?.phase === phase && { ...(before.reason && { reason: before.reason }), ...(before.message && { message: before.message }) }),
     hostIP: nodeAddress,
     hostIPs: [{ ip: nodeAddress }],
     ...(ip ? { podIP: ip, podIPs: [{ ip }] } : {}),

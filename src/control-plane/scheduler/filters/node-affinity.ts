@@ -1,5 +1,5 @@
 import { refuse, type Filter } from '../filter.ts';
-import { matchesNodeSelector } from '../node-selector.ts';
+import { matchesNodeSelector } from '../../../types/kubernetes/node-selector.ts';
 
 const REFUSAL = refuse("node(s) didn't match Pod's node affinity/selector");
 

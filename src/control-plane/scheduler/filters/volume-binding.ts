@@ -1,5 +1,5 @@
 import { refuse, type Filter, type NodeCheck } from '../filter.ts';
-import { matchesNodeSelector } from '../node-selector.ts';
+import { matchesNodeSelector } from '../../../types/kubernetes/node-selector.ts';
 
 const CONFLICT = refuse("node(s) didn't match PersistentVolume's node affinity");
 

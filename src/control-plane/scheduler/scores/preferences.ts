@@ -1,4 +1,4 @@
-import { matchesTerm } from '../node-selector.ts';
+import { matchesTerm } from '../../../types/kubernetes/node-selector.ts';
 import { termMatcher } from '../pod-terms.ts';
 import { MAX_SCORE, type Score } from '../score.ts';
 import { countSpread } from '../spread.ts';

@@ -1,5 +1,10 @@
-import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '../../types/kubernetes/generated/core-v1.ts';
-import type { NodeInfo } from './model.ts';
+import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from './generated/core-v1.ts';
+
+/** What selectors look at. */
+export interface SelectableNode {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
 
 function holds(requirement: NodeSelectorRequirement, value: string | undefined): boolean {
   const values = requirement.values ?? [];
@@ -19,7 +24,7 @@ function isInteger(value: string | undefined): value is string {
 }
 
 /** A term holds when all its expressions and fields do; an empty term holds for no node. */
-export function matchesTerm(term: NodeSelectorTerm, node: NodeInfo): boolean {
+export function matchesTerm(term: NodeSelectorTerm, node: SelectableNode): boolean {
   const expressions = term.matchExpressions ?? [];
   const fields = term.matchFields ?? [];
   if (expressions.length + fields.length === 0) return false;
@@ -28,6 +33,6 @@ export function matchesTerm(term: NodeSelectorTerm, node: NodeInfo): boolean {
 }
 
 /** A selector holds when one of its terms does. */
-export function matchesNodeSelector(selector: NodeSelector, node: NodeInfo): boolean {
+export function matchesNodeSelector(selector: NodeSelector, node: SelectableNode): boolean {
   return (selector.nodeSelectorTerms ?? []).some((term) => matchesTerm(term, node));
 }
