@@ -75,12 +75,12 @@ function phaseOf({ plan, view, pod, terminating }: StatusInputs, apps: readonly 
   return inits.length === 0 && apps.length > 0 && pod.status?.phase === 'Running' ? 'Running' : 'Pending';
 }
 
-function containerStatus({ view, waiting, started, ready, plan }: StatusInputs, container: Container, init: boolean): ContainerStatus {
+function containerStatus({ pod, view, waiting, started, ready }: StatusInputs, container: Container, init: boolean): ContainerStatus {
   const run = view.containers.get(container.name);
   const wait = waiting.get(container.name);
   const base = { name: container.name, image: run?.latest.image || container.image || '', imageID: run?.latest.imageRef ?? '', restartCount: run?.latest.metadata.attempt ?? 0 };
   if (!run) {
-    const state: ContainerState = { waiting: wait ?? { reason: !init && !plan.initialized ? 'PodInitializing' : 'ContainerCreating' } };
+    const state: ContainerState = { waiting: wait ?? { reason: (pod.spec?.initContainers ?? []).length > 0 ? 'PodInitializing' : 'ContainerCreating' } };
     return { ...base, state, lastState: {}, ready: false, started: false };
   }
   const { latest } = run;

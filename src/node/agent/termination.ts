@@ -28,7 +28,8 @@ export async function terminatePod(
     const seconds = removed ? SHORTEST_GRACE_S : pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30;
     return Math.max(SHORTEST_GRACE_S, seconds) * 1000;
   };
-  const leftMs = (): number => Math.max(0, begun + graceMs() - clock.monotonic());
+  /** Whole milliseconds, as timers want them. */
+  const leftMs = (): number => Math.max(0, Math.ceil(begun + graceMs() - clock.monotonic()));
   const running = (container: Container): string | undefined => {
     const latest = view.containers.get(container.name)?.latest;
     return latest?.state === 'CONTAINER_RUNNING' ? latest.id : undefined;
