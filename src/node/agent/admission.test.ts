@@ -36,6 +36,14 @@ test('selectors hold for pods that name their node themselves, too', () => {
   assert.equal(refusal(pod({}, required(['b'])), [], node)?.reason, 'NodeAffinity');
 });
 
+test('kernel parameters that reach beyond the pod are not set', () => {
+  const setting = (name: string, spec: Partial<PodSpec> = {}): string | undefined => refusal(pod({}, { securityContext: { sysctls: [{ name, value: '1' }] }, ...spec }), [], node)?.message;
+  assert.equal(setting('kernel.shm_rmid_forced'), undefined);
+  assert.equal(setting('net/ipv4/tcp_syncookies'), undefined);
+  assert.equal(setting('kernel.msgmax'), 'forbidden sysctl: "kernel.msgmax" not allowlisted');
+  assert.equal(setting('net.ipv4.tcp_syncookies', { hostNetwork: true }), 'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled');
+});
+
 test('a deadline counts from when the node began with the pod', () => {
   assert.equal(deadlineMs(pod({}, { activeDeadlineSeconds: 5 }), '2030-01-01T00:00:00Z'), Date.parse('2030-01-01T00:00:05Z'));
   assert.equal(deadlineMs(pod({}, { activeDeadlineSeconds: 5 }), undefined), Infinity);

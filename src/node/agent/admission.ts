@@ -21,7 +21,7 @@ export function isTerminal(pod: Pod): boolean {
  * @returns why the pod can't run here, with the reasons and messages that a kubelet gives
  */
 export function refusal(pod: Pod, others: readonly Pod[], node: Node): PodFailure | undefined {
-  return refusalByResources(pod, others, node) ?? refusalBySelector(pod, node) ?? refusalByPorts(pod, others);
+  return refusalByResources(pod, others, node) ?? refusalBySelector(pod, node) ?? refusalByPorts(pod, others) ?? refusalBySysctls(pod);
 }
 
 function refusalByResources(pod: Pod, others: readonly Pod[], node: Node): PodFailure | undefined {
@@ -57,6 +57,21 @@ function refusalByPorts(pod: Pod, others: readonly Pod[]): PodFailure | undefine
   const wanted = hostPortsOf(pod);
   if (wanted.length === 0 || !others.some((other) => hostPortsOf(other).some((theirs) => wanted.some((ours) => portsClash(ours, theirs))))) return undefined;
   return { reason: 'NodePorts', message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports" };
+}
+
+/** Kernel parameters of a namespace that can't harm other pods. */
+const SAFE_SYSCTLS = new Set([
+  'kernel.shm_rmid_forced',
+  ...['ip_local_port_range', 'tcp_syncookies', 'ping_group_range', 'ip_unprivileged_port_start', 'ip_local_reserved_ports', 'tcp_keepalive_time', 'tcp_fin_timeout', 'tcp_keepalive_intvl', 'tcp_keepalive_probes', 'tcp_rmem', 'tcp_wmem'].map((name) => `net.ipv4.${name}`),
+]);
+
+function refusalBySysctls({ spec }: Pod): PodFailure | undefined {
+  for (const sysctl of spec?.securityContext?.sysctls ?? []) {
+    const name = sysctl.name.replaceAll('/', '.');
+    const why = !SAFE_SYSCTLS.has(name) ? 'not allowlisted' : name.startsWith('net.') && spec?.hostNetwork ? 'not allowed with host net enabled' : name.startsWith('kernel.') && spec?.hostIPC ? 'not allowed with host ipc enabled' : undefined;
+    if (why !== undefined) return { reason: 'SysctlForbidden', message: `forbidden sysctl: "${sysctl.name}" ${why}` };
+  }
+  return undefined;
 }
 
 /** When the pod's `activeDeadlineSeconds` are over, in milliseconds since the epoch; Infinity without a deadline, or before the node has begun with it. */
