@@ -23,7 +23,7 @@ export interface NodeOptions {
   readonly host: Host;
   readonly cri: Cri;
   readonly folder: string;
-  readonly config: Pick<InstanceConfig, 'id' | 'nodeName' | 'nodeAddress' | 'nodePort' | 'clusterCidr' | 'dnsAddress'>;
+  readonly config: Pick<InstanceConfig, 'id' | 'nodeName' | 'nodeAddress' | 'nodePort' | 'clusterCidr' | 'serviceCidr' | 'dnsAddress'>;
   /** As `system:node:<name>`. */
   readonly transport: Transport;
   /** For the proxy and the name server: reads Services, EndpointSlices, pods and nodes. */
@@ -53,7 +53,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const agent = startAgent({ transport: options.transport, cri, volumes, clock, random, logger: logger.child({ room: 'agent' }), facts, clusterDns: [config.dnsAddress] });
 
   const informers = new InformerFactory({ transport: options.readTransport, clock, random, logger });
-  const proxy = startProxy({ informers, nft: host.nft, clock, logger: logger.child({ room: 'proxy' }), table: `longshore-${config.id}-services`, nodeName: config.nodeName, clusterCidr: config.clusterCidr });
+  const proxy = startProxy({ informers, nft: host.nft, clock, logger: logger.child({ room: 'proxy' }), table: `longshore-${config.id}-services`, nodeName: config.nodeName, clusterCidr: config.clusterCidr, serviceCidr: config.serviceCidr });
   const routes = startRoutes({ informers, links: host.links, logger: logger.child({ room: 'routes' }), nodeName: config.nodeName });
   const zone = new ClusterZone(informers);
   informers.start();

@@ -34,9 +34,9 @@ export async function serveAgent(home: Home, options: ServeAgentOptions): Promis
   await mkdir(home.node, { recursive: true, mode: 0o711 });
   const engine = await openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock: systemClock, random: systemRandom, logger, dockerSocket: home.dockerSocket });
 
-  const { dnsAddress, clusterCidr } = await clusterRanges(transport);
+  const ranges = await clusterRanges(transport);
   const node = await startNode({
-    host, cri: engine.cri, folder: home.node, config: { ...config, nodeName: options.nodeName, nodeAddress: address, dnsAddress, clusterCidr }, transport, readTransport: transport, labels: {},
+    host, cri: engine.cri, folder: home.node, config: { ...config, nodeName: options.nodeName, nodeAddress: address, ...ranges }, transport, readTransport: transport, labels: {},
     clock: systemClock, random: systemRandom, logger,
   });
   // The node shows the certificate that it joined with, and lets in nobody but the API server.
@@ -64,8 +64,8 @@ export async function serveAgent(home: Home, options: ServeAgentOptions): Promis
 }
 
 /** The cluster's ranges, as this version lays them out: the name server has the tenth address of the Services' range, and pods' addresses lie one range before. */
-async function clusterRanges(transport: HttpTransport): Promise<{ readonly dnsAddress: string; readonly clusterCidr: string }> {
+async function clusterRanges(transport: HttpTransport): Promise<{ readonly dnsAddress: string; readonly clusterCidr: string; readonly serviceCidr: string }> {
   const kubernetes = await transport.get<Service>(services, 'default', 'kubernetes');
   const [a, b] = (kubernetes.spec?.clusterIP ?? '').split('.').map(Number);
-  return { dnsAddress: `${a}.${b}.0.10`, clusterCidr: `${a}.${(b ?? 1) - 1}.0.0/16` };
+  return { dnsAddress: `${a}.${b}.0.10`, clusterCidr: `${a}.${(b ?? 1) - 1}.0.0/16`, serviceCidr: `${a}.${b}.0.0/16` };
 }

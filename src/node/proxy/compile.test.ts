@@ -58,7 +58,7 @@ test('the kernel takes the whole table, each step of a change, and its end', () 
     compile([view({ nodePort: 30080 })], '10.42.0.0/16'),
     EMPTY_RULESET,
   ];
-  const script = steps.slice(1).reduce((text, step, at) => text + difference('ip t', steps[at]!, step), skeleton('ip t', '10.42.0.0/16'));
+  const script = steps.slice(1).reduce((text, step, at) => text + difference('ip t', steps[at]!, step), skeleton('ip t', '10.42.0.0/16', '10.43.0.0/16'));
   const result = spawnSync('unshare', ['-n', 'nft', '-f', '-'], { input: script, encoding: 'utf8' });
   assert.equal(result.stderr, '');
   assert.equal(result.status, 0);

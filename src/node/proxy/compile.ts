@@ -7,9 +7,9 @@ export const MASQUERADE_MARK = '0x4000';
 
 /**
  * The fixed part of the table: sets, maps and the chains that hook into the
- * kernel. `localnetLinks` are bridges that 127.0.0.1 may be translated to.
+ * kernel. What no Service took stays here: an address of theirs means nothing to the networks beyond.
  */
-export function skeleton(table: string, clusterCidr: string): string {
+export function skeleton(table: string, clusterCidr: string, serviceCidr: string): string {
   return `
 add table ${table}
 delete table ${table}
@@ -34,6 +34,7 @@ add rule ${table} postrouting ct status dnat ip saddr 127.0.0.0/8 ip daddr ${clu
 add chain ${table} refuse
 add rule ${table} refuse ip daddr . meta l4proto . th dport @empty-ips reject
 add rule ${table} refuse fib daddr type local meta l4proto . th dport @empty-ports reject
+add rule ${table} refuse ip daddr ${serviceCidr} fib daddr type != local reject
 add chain ${table} refuse-forward { type filter hook forward priority -1 ; policy accept ; }
 add rule ${table} refuse-forward ct state new jump refuse
 add chain ${table} refuse-output { type filter hook output priority -1 ; policy accept ; }

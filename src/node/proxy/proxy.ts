@@ -19,6 +19,7 @@ export interface ProxyOptions {
   readonly table: string;
   readonly nodeName: string;
   readonly clusterCidr: string;
+  readonly serviceCidr: string;
 }
 
 export interface Proxy {
@@ -34,7 +35,7 @@ const SLICE_INDEX = 'service';
 const RETRY_MS = 1000;
 
 /** Keeps the kernel's nft table in line with Services and EndpointSlices. */
-export function startProxy({ informers, nft, clock, logger, table: name, nodeName, clusterCidr }: ProxyOptions): Proxy {
+export function startProxy({ informers, nft, clock, logger, table: name, nodeName, clusterCidr, serviceCidr }: ProxyOptions): Proxy {
   const table = `ip ${name}`;
   const serviceInformer = informers.for<Service>(services);
   const sliceInformer = informers.for<EndpointSlice>(endpointSlices);
@@ -73,7 +74,7 @@ export function startProxy({ informers, nft, clock, logger, table: name, nodeNam
       else views.delete(key);
     }
     const wanted = compile([...views.values()].flat(), clusterCidr);
-    const script = applied ? difference(table, applied, wanted) : skeleton(table, clusterCidr) + affinitySets(table, EMPTY_RULESET, wanted) + difference(table, EMPTY_RULESET, wanted);
+    const script = applied ? difference(table, applied, wanted) : skeleton(table, clusterCidr, serviceCidr) + affinitySets(table, EMPTY_RULESET, wanted) + difference(table, EMPTY_RULESET, wanted);
     const sets = applied ? affinitySets(table, applied, wanted) : '';
     if (script === '') return;
     try {
