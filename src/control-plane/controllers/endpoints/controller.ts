@@ -1,6 +1,6 @@
 import { Controller } from '../../../client/controller.ts';
 import type { Informer } from '../../../client/informer.ts';
-import { splitKey } from '../../../client/object-key.ts';
+import { objectKey, splitKey } from '../../../client/object-key.ts';
 import { endpoints, pods, services } from '../../../client/resources.ts';
 import { isCode } from '../../../lib/errors.ts';
 import type { EndpointAddress, EndpointPort, Endpoints, EndpointSubset, Pod, Service } from '../../../types/kubernetes/generated/core-v1.ts';
@@ -25,6 +25,8 @@ export class EndpointsController implements RunningController {
   readonly #endpoints: Informer<Endpoints>;
   readonly #selection: ServiceSelection;
   readonly #controller: Controller;
+  /** Their Service was seen to go. */
+  readonly #bereft = new Set<string>();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -38,6 +40,7 @@ export class EndpointsController implements RunningController {
         for (const key of this.#services.store.keys()) this.#controller.enqueue(key);
       },
     });
+    this.#services.on({ delete: (service) => this.#bereft.add(objectKey(service)) });
     this.#controller.watch(this.#services);
     this.#controller.watch(this.#endpoints);
     podInformer.on({ add: (pod) => this.#wake(pod), update: (old, pod) => this.#podUpdated(old, pod), delete: (pod) => this.#wake(pod) });
@@ -69,14 +72,18 @@ export class EndpointsController implements RunningController {
     const service = this.#services.store.get(key);
     const present = this.#endpoints.store.get(key);
     if (service === undefined) {
-      if (present === undefined || present.metadata?.annotations?.[LEADER] !== undefined) return;
-      try {
-        await transport.delete(endpoints, namespace, name, { preconditions: { uid: present.metadata!.uid! } });
-      } catch (error) {
-        if (!isCode(error, 'not-found') && !isCode(error, 'conflict')) throw error;
+      // Endpoints that somebody wrote by hand need no Service; with a Service they go with it.
+      if (present !== undefined && present.metadata?.annotations?.[LEADER] === undefined && (this.#bereft.has(key) || present.metadata?.labels?.[MANAGED_BY] === MANAGER)) {
+        try {
+          await transport.delete(endpoints, namespace, name, { preconditions: { uid: present.metadata!.uid! } });
+        } catch (error) {
+          if (!isCode(error, 'not-found') && !isCode(error, 'conflict')) throw error;
+        }
       }
+      this.#bereft.delete(key);
       return;
     }
+    this.#bereft.delete(key);
     if (service.spec?.type === 'ExternalName' || !service.spec?.selector || service.metadata!.deletionTimestamp !== undefined) return;
     const { subsets, truncated } = subsetsOf(service, this.#selection.podsOf(service));
     const { [HEADLESS]: _a, ...serviceLabels } = service.metadata!.labels ?? {};

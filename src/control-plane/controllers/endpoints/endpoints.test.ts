@@ -126,6 +126,23 @@ test('services without a selector are left alone, and their hand-written Endpoin
   await harness.stop();
 });
 
+test('Endpoints that were written by hand need no service, and go with the one that they had', async () => {
+  const harness = new Harness();
+  await harness.start(...all);
+  const byHand: Endpoints = { metadata: { name: 'web' }, subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 99 }] }] };
+  await harness.api.create<Endpoints>(endpoints, 'default', byHand);
+  await settle(20);
+  assert.ok(object(harness), 'nobody had a service for it');
+  const { selector: _, ...spec } = service().spec!;
+  await harness.api.create<Service>(services, 'default', { ...service(), spec });
+  await settle(20);
+  assert.ok(object(harness));
+  await harness.api.delete(services, 'default', 'web');
+  await settle(20);
+  assert.equal(object(harness), undefined);
+  await harness.stop();
+});
+
 test('the Endpoints of a service go with it', async () => {
   const harness = new Harness();
   await harness.start(...all);
