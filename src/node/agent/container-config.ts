@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LongshoreError } from '../../lib/errors.ts';
 import type { Container, Pod } from '../../types/kubernetes/generated/core-v1.ts';
@@ -159,7 +159,9 @@ export async function terminationMessageFile(context: Pick<AgentContext, 'folder
   const folder = join(podFolder(context.folder, pod.metadata?.uid ?? ''), 'containers', container.name);
   await mkdir(folder, { recursive: true, mode: 0o750 });
   const path = join(folder, 'termination-log');
-  await writeFile(path, '', { mode: 0o666 });
+  await writeFile(path, '');
+  // For whatever user the container runs as; our umask would have taken that away.
+  await chmod(path, 0o666);
   return path;
 }
 
