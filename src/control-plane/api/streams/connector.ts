@@ -62,7 +62,7 @@ export class StreamConnector implements Connector {
         const { name: node } = splitName(name);
         const connection = await this.#nodes.connect(node);
         if (upgradeOf(exchange) !== undefined) return relayUpgrade(request, connection, exchange.method, this.#rest(request), node);
-        return forward(request, connection, { method: exchange.method, path: this.#rest(request), host: node, strict: false });
+        return forward(request, connection, { method: exchange.method, path: this.#rest(request), host: node, strict: false, prefix: prefixOf(request) });
       }
       case 'pods/proxy': return this.#proxy(request, podProxyTarget(this.#lookup, namespace, name));
       case 'services/proxy': return this.#proxy(request, serviceProxyTarget(this.#lookup, this.#random, namespace, name));
@@ -76,7 +76,7 @@ export class StreamConnector implements Connector {
     const host = `${to.host.includes(':') ? `[${to.host}]` : to.host}:${to.port}`;
     const connection = await dial(to, this.#clock);
     if (upgradeOf(exchange) !== undefined) return relayUpgrade(request, connection, exchange.method, path, host);
-    return forward(request, connection, { method: exchange.method, path, host, strict: false });
+    return forward(request, connection, { method: exchange.method, path, host, strict: false, prefix: prefixOf(request) });
   }
 
   /** The path beyond `proxy`, as it came, with the query. Dots that climb are refused: authorisation looked at the path before them. */
@@ -86,6 +86,11 @@ export class StreamConnector implements Connector {
     if (rest.split('/').flatMap((part) => safeDecode(part).split(/[/\\]/)).some((part) => part === '.' || part === '..')) throw noSuchResource();
     return target.rawQuery === '' ? rest : `${rest}?${target.rawQuery}`;
   }
+}
+
+/** The path down to `proxy`, without the slash behind it. */
+function prefixOf({ route, target }: ApiRequest): string {
+  return target.rawPath.slice(0, target.rawPath.length - (route.rest?.length ?? 0));
 }
 
 function safeDecode(part: string): string {

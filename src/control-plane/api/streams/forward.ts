@@ -4,6 +4,7 @@ import { StatusError } from '../../../types/kubernetes/status.ts';
 import { badRequest, failure } from '../errors.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { dialError } from './node-connection.ts';
+import { PageRewriter } from './page-rewriter.ts';
 import { relayedHeaders } from './relay-headers.ts';
 
 const MAX_PENDING_BYTES = 1 << 20;
@@ -18,6 +19,8 @@ export interface Forward {
   readonly host: string;
   /** Failures of a node are told as a Status, and its redirects are errors; those of a proxied application pass as they are. */
   readonly strict: boolean;
+  /** The path through which the client sees the root of the other side. Addresses of pages and redirects are led through it. */
+  readonly prefix?: string;
 }
 
 /** Sends a request on over `target` and streams the answer back, no faster than the client takes it. */
@@ -30,12 +33,14 @@ export async function forward(request: ApiRequest, target: Duplex, to: Forward):
     target.destroy();
     throw failureOf(status, text);
   }
-  const headers = [...request.headers.slice(0, 2), ...relayed(answer)];
+  const headers = [...request.headers.slice(0, 2), ...relayed(answer, to.prefix)];
+  const isPage = /^text\/html\b/i.test(answer.headers['content-type'] ?? '') && answer.headers['content-encoding'] === undefined;
+  const page = to.prefix !== undefined && isPage ? new PageRewriter(to.prefix) : undefined;
   const body = exchange.stream(status, headers);
   let ended = false;
   exchange.onClose(() => target.destroy());
   answer.on('data', (chunk: Buffer) => {
-    body.write(chunk);
+    body.write(page ? page.push(chunk) : chunk);
     if (body.pending > MAX_PENDING_BYTES) {
       answer.pause();
       body.onDrain(() => answer.resume());
@@ -44,6 +49,8 @@ export async function forward(request: ApiRequest, target: Duplex, to: Forward):
   await new Promise<void>((resolve) => {
     answer.on('end', () => {
       ended = true;
+      const rest = page?.end();
+      if (rest?.length) body.write(rest);
       body.end();
       resolve();
     });
@@ -79,9 +86,15 @@ function ask(request: ApiRequest, target: Duplex, to: Forward): Promise<Incoming
   });
 }
 
-function relayed(answer: IncomingMessage): string[] {
+function relayed(answer: IncomingMessage, prefix: string | undefined): string[] {
   const out: string[] = [];
-  for (let at = 0; at < answer.rawHeaders.length; at += 2) if (!HOP.has(answer.rawHeaders[at]!.toLowerCase())) out.push(answer.rawHeaders[at]!, answer.rawHeaders[at + 1]!);
+  for (let at = 0; at < answer.rawHeaders.length; at += 2) {
+    const name = answer.rawHeaders[at]!;
+    const value = answer.rawHeaders[at + 1]!;
+    if (HOP.has(name.toLowerCase())) continue;
+    const rooted = prefix !== undefined && name.toLowerCase() === 'location' && /^\/(?!\/)/.test(value);
+    out.push(name, rooted ? prefix + value : value);
+  }
   return out;
 }
 
