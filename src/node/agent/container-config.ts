@@ -81,7 +81,7 @@ export async function hostsFile(context: AgentContext, pod: Pod, address: string
   const fqdn = pod.spec?.subdomain ? `${own}.${pod.spec.subdomain}.${pod.metadata?.namespace}.svc.${context.clusterDomain}\t` : '';
   const aliases = (pod.spec?.hostAliases ?? []).map(({ ip, hostnames }) => `${ip}\t${(hostnames ?? []).join('\t')}\n`).join('');
   const path = join(folder, 'etc-hosts');
-  await writeFile(path, `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n${address}\t${fqdn}${own}\n${aliases}`);
+  await writeFile(path, `# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n${address}\t${fqdn}${own}\n${aliases}`);
   return path;
 }
 
