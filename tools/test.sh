@@ -13,6 +13,7 @@ export PATH="$root/node_modules/.bin:$PATH"
 tools/with-node.sh tsc --noEmit
 tools/with-node.sh oxlint --type-aware --quiet
 tools/clients.sh
+PATH="$PATH:${LONGSHORE_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/longshore/clients}/bin"
 if [ $# -gt 0 ]; then files=("$@"); else mapfile -t files < <(find src test tools bench -name '*.test.ts' -not -path '*/node_modules/*' | sort); fi
 # Two files at once: the machine that this must pass on has two cores.
 exec tools/with-node.sh node --test --test-concurrency="${LONGSHORE_TEST_CONCURRENCY:-2}" --test-timeout=600000 --test-reporter=spec "${files[@]}"
