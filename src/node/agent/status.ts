@@ -34,24 +34,24 @@ export function podStatus(inputs: StatusInputs): PodStatus {
   const ip = pod.spec?.hostNetwork ? nodeAddress : view.sandbox?.state === 'SANDBOX_READY' || inputs.terminating ? view.sandbox?.network.ip || before?.podIP : undefined;
   const ended = phase === 'Succeeded' || phase === 'Failed';
   const unready = apps.filter((status) => !status.ready).map(({ name }) => name);
-  const notReady = ended ? { reason: 'PodCompleted' } : { reason: 'ContainersNotReady', message: `containers with unready status: [${unready.join(' ')}]` };
+  const notReady = ended ? { reason: phase === 'Failed' ? 'PodFailed' : 'PodCompleted' } : { reason: 'ContainersNotReady', message: `containers with unready status: [${unready.join(' ')}]` };
   const waitingInits = inits.filter((status, at) => (isSidecar(pod.spec!.initContainers![at]!) ? !status.started : status.state?.terminated?.exitCode !== 0)).map(({ name }) => name);
-  const initialized = plan.initialized || (ended && phase === 'Succeeded');
+  const initialized = phase === 'Succeeded' || (ended ? waitingInits.length === 0 : plan.initialized);
   const gates = (pod.spec?.readinessGates ?? []).every(({ conditionType }) => before?.conditions?.find(({ type }) => type === conditionType)?.status === 'True');
   const condition = (type: string, holds: boolean, detail: { reason?: string; message?: string } = {}): PodCondition => {
     const old = before?.conditions?.find((each) => each.type === type);
     const status = holds ? 'True' : 'False';
     const generation = pod.metadata?.generation;
-    return { type, status, lastProbeTime: null as unknown as string, lastTransitionTime: old?.status === status && old.lastTransitionTime ? old.lastTransitionTime : rfc3339(nowMs), ...(holds ? {} : detail), ...(generation !== undefined && { observedGeneration: generation }) };
+    return { type, status, lastProbeTime: null as unknown as string, lastTransitionTime: old?.status === status && old.lastTransitionTime ? old.lastTransitionTime : rfc3339(nowMs), ...detail, ...(generation !== undefined && { observedGeneration: generation }) };
   };
   return {
     ...(pod.metadata?.generation !== undefined && { observedGeneration: pod.metadata.generation }),
     phase,
     conditions: [
       condition('PodReadyToStartContainers', view.sandbox?.state === 'SANDBOX_READY' && !ended),
-      condition('Initialized', initialized, ended ? { reason: 'PodCompleted' } : { reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${waitingInits.join(' ')}]` }),
-      condition('Ready', ready && gates && !ended && !inputs.failed, ready && !ended ? { reason: 'ReadinessGatesNotReady', message: 'a readiness gate does not hold' } : notReady),
-      condition('ContainersReady', ready && !ended && !inputs.failed, notReady),
+      condition('Initialized', initialized, initialized ? (phase === 'Succeeded' ? { reason: 'PodCompleted' } : {}) : { reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${waitingInits.join(' ')}]` }),
+      condition('Ready', ready && gates && !ended, ready && gates && !ended ? {} : ready && !ended ? { reason: 'ReadinessGatesNotReady', message: 'a readiness gate does not hold' } : notReady),
+      condition('ContainersReady', ready && !ended, ready && !ended ? {} : notReady),
       condition('PodScheduled', true),
     ],
     ...(inputs.failed && { reason: inputs.failed.reason, message: inputs.failed.message }),
