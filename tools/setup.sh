@@ -25,7 +25,7 @@ node_dependencies() {
 # name of a program (or /path of a file) : Debian package that brings it
 declare -A package_of=(
   [runc]=runc [conmon]=conmon [nft]=nftables [ip]=iproute2 [busybox]=busybox-static [debootstrap]=debootstrap
-  [strace]=strace [tmux]=tmux [wrk]=wrk [h2load]=nghttp2-client [openssl]=openssl
+  [strace]=strace [tmux]=tmux [wrk]=wrk [h2load]=nghttp2-client [openssl]=openssl [ps]=procps [git]=git
 )
 
 os_packages() {

@@ -8,7 +8,7 @@ if [ "$(id -u)" != 0 ]; then
   echo "longshore: the tests start real containers and need root. Run them as root (sudo npm test)." >&2
   exit 1
 fi
-tools/setup.sh runc conmon nft ip busybox debootstrap strace tmux
+tools/setup.sh runc conmon nft ip busybox debootstrap strace tmux ps git
 export PATH="$root/node_modules/.bin:$PATH"
 tools/with-node.sh tsc --noEmit
 tools/with-node.sh oxlint --type-aware --quiet
