@@ -83,7 +83,7 @@ test('a Deployment spreads over both; pods and Services answer across, names res
   const names = pods.map(({ name }) => name);
   for (const client of [here, there]) {
     assert.ok(names.includes(await fetchFrom(client.name, clusterIp, 80)), `the Service answers ${client.name}`);
-    assert.ok((await server.ok('exec', client.name, '--', 'nslookup', 'web.default.svc.cluster.local')).includes(clusterIp), `the name resolves in ${client.name}`);
+    await eventually(`the name resolves in ${client.name}`, async () => (await server.kubectl(['exec', client.name, '--', 'nslookup', 'web.default.svc.cluster.local'])).stdout.includes(clusterIp));
     assert.equal(await server.ok('logs', client.name), 'serving');
     assert.equal(await server.ok('exec', client.name, '--', 'hostname'), client.name);
   }
