@@ -4,11 +4,12 @@ import { mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promis
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { isErrno, LongshoreError, messageOf } from '../../lib/errors.ts';
+import { isErrno, LongshoreError } from '../../lib/errors.ts';
 import type { Random } from '../../lib/random.ts';
 import { hexId } from '../../lib/random.ts';
 import { checkDigest, hexOf } from './digest.ts';
 import type { ContentStore } from './images.ts';
+import { writeFailure } from './write-failure.ts';
 
 /** Manifests and configs; a bigger blob is streamed. */
 const READ_BYTES = 8 << 20;
@@ -112,9 +113,14 @@ export class FileContentStore implements ContentStore {
     return join(this.#ingest, hexId(this.#random, 12));
   }
 
-  /** Takes over a file which its writer has hashed. It is on the disk for sure after a `flush`. */
-  async adopt(path: string, digest: string): Promise<void> {
-    await this.#publish(path, digest, false);
+  /** Takes over a file which its writer has hashed. Unless it was synced, it is on the disk for sure after a `flush`. */
+  async adopt(path: string, digest: string, options: { readonly synced: boolean } = { synced: false }): Promise<void> {
+    await this.#publish(path, digest, options.synced);
+  }
+
+  /** Removes a file among the unfinished. Nothing there is success. */
+  async discard(path: string): Promise<void> {
+    await rm(path, { force: true });
   }
 
   /** Sees to it that those of these blobs that are here are on the disk: before anything durable refers to them. */
@@ -240,7 +246,7 @@ export class BlobWriter {
     try {
       await task();
     } catch (cause) {
-      throw new LongshoreError(isErrno(cause, 'ENOSPC') || isErrno(cause, 'EDQUOT') ? 'exhausted' : 'internal', `can't write an image's content: ${messageOf(cause)}`, { remedy: 'Free some disk space (docker system prune, longshore prune).', cause });
+      throw writeFailure(cause);
     }
   }
 }

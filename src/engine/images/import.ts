@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import { Readable as NodeReadable } from 'node:stream';
 import { shortId } from './digest.ts';
+import { takeLayer } from './intake.ts';
+import type { PreparedLayer } from './layers/layer-store.ts';
 import type { Image, ImageConfig, TransferProgress } from './images.ts';
 import { compressionOf, decompress, peek } from './layers/compression.ts';
 import { OCI_LAYER } from './media-types.ts';
@@ -20,13 +22,15 @@ export interface ImportOptions {
 export async function importImage(parts: Parts, tar: Readable, options: ImportOptions): Promise<Image> {
   const reference = options.reference === undefined || options.reference === '' ? undefined : fullName(parseTagged(options.reference));
   const lease = parts.leases.open();
+  let prepared: PreparedLayer | undefined;
   try {
     const { start, whole } = await peek(tar);
     const plain = decompress(NodeReadable.from(whole, { objectMode: false }), compressionOf(start));
-    const layer = await parts.content.write(plain, {}, options.signal);
+    const layer = await takeLayer(parts, plain, {}, { unpack: true, signal: options.signal });
+    prepared = layer.prepared;
     lease.add(layer.digest);
     const path = parts.content.path(layer.digest);
-    await parts.layers.ensure([{ diffId: layer.digest, path: () => Promise.resolve(path), progress: (current) => options.progress?.({ id: shortId(layer.digest), status: 'Extracting', current, total: layer.size }) }], options.signal);
+    await parts.layers.ensure([{ diffId: layer.digest, path: () => Promise.resolve(path), prepared: () => layer.prepared, progress: (current) => options.progress?.({ id: shortId(layer.digest), status: 'Extracting', current, total: layer.size }) }], options.signal);
     const created = new Date(parts.clock.now()).toISOString();
     const { manifestDigest } = await writeImage(
       parts,
@@ -44,5 +48,6 @@ export async function importImage(parts: Parts, tar: Readable, options: ImportOp
     return image;
   } finally {
     await lease.end();
+    if (prepared) await parts.layers.discard(prepared);
   }
 }

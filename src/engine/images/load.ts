@@ -1,14 +1,11 @@
 import type { Readable } from 'node:stream';
-import { Readable as NodeReadable } from 'node:stream';
 import { open } from 'node:fs/promises';
-import { posix } from 'node:path';
 import { LongshoreError } from '../../lib/errors.ts';
-import { readTar, TarError } from '../../lib/tar.ts';
-import { isDigest, shortId } from './digest.ts';
+import { TarError } from '../../lib/tar.ts';
+import { shortId } from './digest.ts';
 import type { Descriptor, Image, TransferOptions } from './images.ts';
-import { compressionOf, decompress, MAGIC_BYTES, peek } from './layers/compression.ts';
-import { cleanName } from './layers/entry-name.ts';
-import type { Lease } from './leases.ts';
+import { compressionOf, MAGIC_BYTES } from './layers/compression.ts';
+import { LoadedArchive } from './load-archive.ts';
 import { choosePlatform, parseImageDocument, parseManifest } from './manifest.ts';
 import type { Index } from './manifest.ts';
 import { isIndexType, isManifestType, OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from './media-types.ts';
@@ -21,15 +18,7 @@ export interface LoadedImage {
   readonly references: readonly string[];
 }
 
-const MAX_ENTRIES = 100_000;
 const MAX_IMAGES = 1000;
-
-/** What an archive holds, by name. */
-interface Archive {
-  readonly files: ReadonlyMap<string, Descriptor>;
-  /** Links to other entries. */
-  readonly links: ReadonlyMap<string, string>;
-}
 
 interface Found {
   readonly manifestDigest: string;
@@ -45,10 +34,9 @@ interface Found {
 export async function loadImages(parts: Parts, tar: Readable, options: TransferOptions = {}): Promise<LoadedImage[]> {
   const lease = parts.leases.open();
   parts.workers.warm();
-  const before = new Set<string>();
-  let archive: Archive | undefined;
+  const archive = new LoadedArchive(parts, lease);
   try {
-    archive = await readArchive(parts, tar, lease, before, options.signal);
+    await archive.read(tar, options.signal);
     const found = await imagesOf(parts, archive, options);
     if (found.length === 0) throw new LongshoreError('invalid', 'the archive has no image in it: neither manifest.json nor index.json names one', { remedy: 'For the tar of a root file system, use docker import.' });
     const out: LoadedImage[] = [];
@@ -62,6 +50,7 @@ export async function loadImages(parts: Parts, tar: Readable, options: TransferO
           return {
             diffId,
             path: () => Promise.resolve(parts.content.path(digest)),
+            prepared: () => archive.takePrepared(digest),
             progress: (current: number) => options.progress?.({ id, status: 'Loading layer', current, total: size }),
           };
         }),
@@ -76,43 +65,13 @@ export async function loadImages(parts: Parts, tar: Readable, options: TransferO
     throw error instanceof TarError ? new LongshoreError('invalid', error.message, { cause: error }) : error;
   } finally {
     await lease.end();
-    await forget(parts, archive, before);
+    await archive.tidy();
   }
 }
 
-/** Puts every file of the archive into the content store, under its digest. */
-async function readArchive(parts: Parts, tar: Readable, lease: Lease, before: Set<string>, signal: AbortSignal | undefined): Promise<Archive> {
-  const { start, whole } = await peek(tar);
-  if (start.length === 0) throw new LongshoreError('invalid', 'the archive is empty');
-  const plain = decompress(NodeReadable.from(whole, { objectMode: false }), compressionOf(start));
-  const files = new Map<string, Descriptor>();
-  const links = new Map<string, string>();
-  for await (const { header, body } of readTar(plain, { maxEntries: MAX_ENTRIES })) {
-    const name = cleanName(header.name);
-    if (header.type === 'symlink') links.set(name, posix.join(posix.dirname(name), header.linkname ?? ''));
-    else if (header.type === 'link') links.set(name, cleanName(header.linkname ?? ''));
-    if (header.type !== 'file') continue;
-    const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(name)?.[1];
-    const digest = hex === undefined ? undefined : `sha256:${hex}`;
-    if (digest !== undefined) {
-      lease.add(digest);
-      if ((await parts.content.size(digest)) === header.size) {
-        // It is here, and was verified when it came.
-        before.add(digest);
-        files.set(name, { mediaType: '', digest, size: header.size });
-        continue;
-      }
-    }
-    const blob = await parts.content.write(body, { size: header.size, ...(digest === undefined ? {} : { digest }) }, signal);
-    lease.add(blob.digest);
-    files.set(name, { mediaType: '', ...blob });
-  }
-  return { files, links };
-}
-
-async function imagesOf(parts: Parts, archive: Archive, options: TransferOptions): Promise<Found[]> {
-  const manifests = find(archive, 'manifest.json');
-  const index = find(archive, 'index.json');
+async function imagesOf(parts: Parts, archive: LoadedArchive, options: TransferOptions): Promise<Found[]> {
+  const manifests = archive.find('manifest.json');
+  const index = archive.find('index.json');
   if (!manifests) return index ? await fromLayout(parts, index, options) : [];
   // An archive may be both; then a manifest that is there already keeps its digest.
   const known = new Map<string, string>();
@@ -121,7 +80,7 @@ async function imagesOf(parts: Parts, archive: Archive, options: TransferOptions
   const out: Found[] = [];
   for (const entry of entries) {
     const references = entry.tags.map((tag) => fullName(parseTagged(tag)));
-    const config = mustFind(archive, entry.config);
+    const config = archive.get(entry.config);
     const same = known.get(config.digest);
     if (same !== undefined) {
       out.push({ manifestDigest: same, references });
@@ -132,7 +91,7 @@ async function imagesOf(parts: Parts, archive: Archive, options: TransferOptions
     if (document.rootfs.diff_ids.length !== entry.layers.length) throw new LongshoreError('invalid', `the archive's image ${entry.config} has ${entry.layers.length} layers, but its configuration names ${document.rootfs.diff_ids.length}`);
     const layers: Descriptor[] = [];
     for (const name of entry.layers) {
-      const { digest, size } = mustFind(archive, name);
+      const { digest, size } = archive.get(name);
       layers.push({ mediaType: await layerType(parts, digest), digest, size });
     }
     out.push({ manifestDigest: (await writeImage(parts, bytes, layers)).manifestDigest, references });
@@ -178,24 +137,6 @@ function parseEntries(bytes: Buffer): { readonly config: string; readonly tags: 
   });
 }
 
-function find(archive: Archive, name: string): Descriptor | undefined {
-  let at = name;
-  for (let depth = 0; depth < 8; depth++) {
-    const file = archive.files.get(at);
-    if (file) return file;
-    const link = archive.links.get(at);
-    if (link === undefined) return undefined;
-    at = link;
-  }
-  return undefined;
-}
-
-function mustFind(archive: Archive, name: string): Descriptor {
-  const file = find(archive, cleanName(name));
-  if (!file) throw new LongshoreError('invalid', `the archive's manifest.json names ${JSON.stringify(name)}, which is not in it`);
-  return file;
-}
-
 async function layerType(parts: Parts, digest: string): Promise<string> {
   const file = await open(parts.content.path(digest), 'r');
   try {
@@ -204,21 +145,5 @@ async function layerType(parts: Parts, digest: string): Promise<string> {
     return { none: OCI_LAYER, gzip: OCI_LAYER_GZIP, zstd: OCI_LAYER_ZSTD }[compressionOf(start.subarray(0, bytesRead))];
   } finally {
     await file.close();
-  }
-}
-
-/** Takes out again what no image needs: manifest.json and its like, or all of it after a failure. */
-async function forget(parts: Parts, archive: Archive | undefined, before: ReadonlySet<string>): Promise<void> {
-  if (!archive) return;
-  const needed = new Set<string>();
-  for (const [id, record] of parts.catalog.images) {
-    needed.add(id).add(record.manifest);
-    for (const layer of (await parts.catalog.read(record.manifest)).layers) needed.add(layer.digest);
-  }
-  for (const { digest } of archive.files.values()) {
-    if (needed.has(digest) || before.has(digest) || !isDigest(digest)) continue;
-    // No longer kept for its own sake; somebody else's lease on the same bytes still counts.
-    parts.leases.owned([digest]);
-    if (!parts.leases.holds(digest)) await parts.content.remove(digest);
   }
 }

@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream';
 import { isCode, LongshoreError } from '../../../lib/errors.ts';
-import { digestOf, isDigest, shortId } from '../digest.ts';
+import { chainIds, digestOf, isDigest, shortId } from '../digest.ts';
 import type { Descriptor, Image, Platform, TransferOptions, TransferProgress } from '../images.ts';
+import { takeLayer } from '../intake.ts';
+import type { TakenLayer } from '../intake.ts';
 import type { Lease } from '../leases.ts';
 import { choosePlatform, parseImageDocument, parseManifest, platformName } from '../manifest.ts';
 import { isManifestType } from '../media-types.ts';
@@ -26,7 +28,7 @@ export interface PullParts extends Parts {
 }
 
 /**
- * `docker pull`: fetches layers side by side, and unpacks each as soon as it is verified.
+ * `docker pull`: fetches layers side by side, and unpacks each as it comes; what is not verified is never seen.
  * @throws `not-found`, `unauthorized`, `unavailable`, `invalid` (what came is not what was promised), `exhausted`, `canceled`
  */
 export async function pullImage(parts: PullParts, name: string, options: TransferOptions): Promise<Image> {
@@ -90,7 +92,8 @@ async function resolveManifest(parts: PullParts, client: RegistryClient, top: { 
   if (!manifest) throw new LongshoreError('invalid', `${client.name} is an index within an index`, { object: `image ${client.name}` });
   if (manifest.config.size > CONFIG_BYTES) throw new LongshoreError('invalid', `the image's configuration has ${manifest.config.size} bytes`);
   await store(parts, at.bytes, lease);
-  await fetchBlob(parts, client, manifest.config, lease, () => {}, undefined);
+  const { config } = manifest;
+  await fetchBlob(parts, client, config, lease, () => {}, undefined, (bytes) => parts.content.write(bytes, { digest: config.digest, size: config.size }));
   const document = parseImageDocument(await parts.content.read(manifest.config.digest));
   if (document.rootfs.diff_ids.length !== manifest.layers.length) throw new LongshoreError('invalid', `${client.name} is not a container image: it has ${manifest.layers.length} layers, and its configuration names ${document.rootfs.diff_ids.length}`, { object: `image ${client.name}` });
   return { manifestDigest: at.digest, documents: { layers: manifest.layers, diffIds: document.rootfs.diff_ids } };
@@ -111,11 +114,17 @@ async function fetchLayers(parts: PullParts, client: RegistryClient, layers: rea
   const both = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
   const gate = new Slots(WIDTH);
   const fetched = new Set<string>();
-  const fetches = layers.map((layer) => {
+  const chains = chainIds(diffIds);
+  const taken = new Map<number, TakenLayer>();
+  const fetches = layers.map((layer, at) => {
     progress({ id: shortId(layer.digest), status: 'Pulling fs layer' });
     return gate
       .run(async () => {
-        if (await fetchBlob(parts, client, layer, lease, progress, both)) fetched.add(layer.digest);
+        const came = await fetchBlob(parts, client, layer, lease, progress, both, async (bytes) => {
+          const unpack = parts.layers.get(chains[at]!) === undefined;
+          taken.set(at, await takeLayer(parts, bytes, layer, { unpack, signal: both }));
+        });
+        if (came) fetched.add(layer.digest);
       })
       .catch((error: unknown) => {
         failed.abort(error);
@@ -135,6 +144,7 @@ async function fetchLayers(parts: PullParts, client: RegistryClient, layers: rea
             await fetches[at];
             return parts.content.path(layer.digest);
           },
+          prepared: () => taken.get(at)?.prepared,
           progress: (current: number) => progress({ id, status: 'Extracting', current, total: layer.size }),
           done: () => progress({ id, status: fetched.has(layer.digest) ? 'Pull complete' : 'Already exists' }),
         };
@@ -146,12 +156,14 @@ async function fetchLayers(parts: PullParts, client: RegistryClient, layers: rea
     throw signal?.aborted ? signal.reason : failed.signal.reason;
   } finally {
     await Promise.allSettled(fetches);
+    // What a layer was not made of: it was there in the meantime, or another failed.
+    for (const { prepared } of taken.values()) if (prepared) await parts.layers.discard(prepared);
   }
   await Promise.all(fetches);
 }
 
-/** @returns false when it was there */
-async function fetchBlob(parts: PullParts, client: RegistryClient, blob: Descriptor, lease: Lease, progress: (event: TransferProgress) => void, signal: AbortSignal | undefined): Promise<boolean> {
+/** @param take puts the bytes into the content store, verified. @returns false when it was there */
+async function fetchBlob(parts: PullParts, client: RegistryClient, blob: Descriptor, lease: Lease, progress: (event: TransferProgress) => void, signal: AbortSignal | undefined, take: (bytes: AsyncIterable<Buffer>) => Promise<unknown>): Promise<boolean> {
   if (!isDigest(blob.digest)) throw new LongshoreError('invalid', `unsupported digest ${blob.digest}`);
   lease.add(blob.digest);
   for (;;) {
@@ -168,7 +180,7 @@ async function fetchBlob(parts: PullParts, client: RegistryClient, blob: Descrip
     }
   }
   const running = (async () => {
-    await parts.content.write(download(parts, client, blob, progress, signal), { digest: blob.digest, size: blob.size }, signal);
+    await take(download(parts, client, blob, progress, signal));
   })().finally(() => parts.fetching.delete(blob.digest));
   parts.fetching.set(blob.digest, running);
   await running;

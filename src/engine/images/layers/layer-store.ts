@@ -7,6 +7,8 @@ import { hexId } from '../../../lib/random.ts';
 import type { Random } from '../../../lib/random.ts';
 import { chainIds, chainOf, hexOf } from '../digest.ts';
 import type { Trash } from './trash.ts';
+import type { UnpackTarget } from './ingest-job.ts';
+import type { Unpacked } from './unpack-job.ts';
 import type { LayerWorkers } from './workers.ts';
 
 /** An unpacked layer, on top of a chain. */
@@ -26,9 +28,18 @@ export interface LayerSource {
   readonly diffId: string;
   /** Resolves with the layer's file once it is there. */
   path(): Promise<string>;
+  /** What was unpacked of it while it came; undefined when it has to be unpacked from its file. Asked once `path` is resolved. */
+  prepared?(): PreparedLayer | undefined;
   progress?(readBytes: number): void;
   /** It is unpacked, or was before. */
   done?(): void;
+}
+
+/** A layer that was unpacked before it has its place. */
+export interface PreparedLayer {
+  /** Its folder among the unfinished; `fs` in it holds the files. */
+  readonly folder: string;
+  readonly unpacked: Unpacked;
 }
 
 export interface LayerStoreOptions {
@@ -173,6 +184,27 @@ export class LayerStore {
     }
   }
 
+  /** A folder to unpack a layer into whose place is not known yet; `discard` is safe after a source has offered it as prepared. */
+  async prepare(): Promise<{ readonly folder: string; readonly target: UnpackTarget; readonly discard: () => Promise<void> }> {
+    const folder = this.#temporary();
+    return { folder, target: await this.#target(folder), discard: () => this.#options.trash.put(folder) };
+  }
+
+  /** Throws away a layer that was prepared. One that was taken stays. */
+  async discard(prepared: PreparedLayer): Promise<void> {
+    await this.#options.trash.put(prepared.folder);
+  }
+
+  #temporary(): string {
+    return join(this.#options.folder, 'tmp', hexId(this.#options.random, 8));
+  }
+
+  async #target(folder: string, redirects: UnpackTarget['options']['redirects'] = []): Promise<UnpackTarget> {
+    const into = join(folder, 'fs');
+    await mkdir(into, { recursive: true, mode: 0o755 });
+    return { into, options: { whiteouts: 'overlay', maxBytes: await this.#room(), redirects }, maxEntries: this.#options.maxLayerEntries ?? 5_000_000 };
+  }
+
   /** Unpacks one layer on top of a chain that is there. @returns the new chain's id */
   async extend(parent: string | undefined, source: LayerSource, signal?: AbortSignal): Promise<string> {
     const chains = [...(parent === undefined ? [] : [parent]), chainOf(parent, source.diffId)];
@@ -204,19 +236,23 @@ export class LayerStore {
   }
 
   async #unpack(source: LayerSource, chains: readonly string[], at: number, below: Promise<Layer> | undefined, signal: AbortSignal | undefined): Promise<Layer> {
-    const temporary = join(this.#options.folder, 'tmp', hexId(this.#options.random, 8));
     // If the layer below fails, this one is of no use; it must not stay unheard until then.
     below?.catch(() => {});
+    let temporary = this.#temporary();
     try {
       const path = await source.path();
+      let prepared = source.prepared?.();
+      if (prepared) temporary = prepared.folder;
+      const folder = join(temporary, 'fs');
       const redirects: { path: string; target: string }[] = [];
       for (;;) {
-        await mkdir(join(temporary, 'fs'), { recursive: true, mode: 0o755 });
-        const folder = join(temporary, 'fs');
-        const unpacked = await this.#options.workers.run(
-          { kind: 'unpack', path, into: folder, options: { whiteouts: 'overlay', maxBytes: await this.#room(), redirects }, maxEntries: this.#options.maxLayerEntries ?? 5_000_000 },
-          { ...(signal ? { signal } : {}), progress: (bytes) => source.progress?.(bytes) },
-        );
+        const unpacked =
+          prepared?.unpacked ??
+          (await this.#options.workers.run(
+            { kind: 'unpack', path, ...(await this.#target(temporary, redirects)) },
+            { ...(signal ? { signal } : {}), progress: (bytes) => source.progress?.(bytes) },
+          ));
+        prepared = undefined;
         if (unpacked.diffId !== source.diffId) {
           throw new LongshoreError('invalid', `the layer's uncompressed content has the digest ${unpacked.diffId}, but the image's configuration says ${source.diffId}`, { object: source.diffId });
         }

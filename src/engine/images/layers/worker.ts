@@ -7,6 +7,9 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { LongshoreError, messageOf } from '../../../lib/errors.ts';
 import type { ErrorCode } from '../../../lib/errors.ts';
 import { rmSync } from 'node:fs';
+import { Ingest } from './ingest-job.ts';
+import type { Ingested } from './ingest-job.ts';
+import type { ToIngest } from './ingest.ts';
 import { packLayer } from './pack-job.ts';
 import type { PackJob, Packed } from './pack-job.ts';
 import { settleLayer } from './settle-job.ts';
@@ -42,9 +45,11 @@ export interface Jobs {
 
 export type Job = Jobs[keyof Jobs]['job'];
 
-export type ToWorker = { readonly id: number; readonly job: Job } | { readonly id: number; readonly abort: true };
+export type ToWorker = { readonly id: number; readonly job: Job } | { readonly id: number; readonly abort: true } | ({ readonly id: number } & ToIngest);
 export type FromWorker =
   | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly freed: number }
+  | { readonly id: number; readonly ingested: Ingested | undefined }
   | { readonly id: number; readonly progress: number }
   | { readonly id: number; readonly error: { readonly message: string; readonly code?: string; readonly longshore?: ErrorCode; readonly object?: string; readonly remedy?: string } };
 
@@ -54,11 +59,16 @@ export function startLayerWorker(): Worker {
   return new Worker(new URL(import.meta.url), { workerData: ROLE, name: 'layers', trackUnmanagedFds: false, resourceLimits: { maxOldGenerationSizeMb: 256 } });
 }
 
-/** Takes one job at a time; the next waits in the port. */
+/** Takes one job at a time; the next waits in the port. Blobs that come in pieces are taken beside it: their sender may be slow. */
 function serve(): void {
   const running = new Map<number, AbortController>();
+  const ingests = new Map<number, Ingest>();
   let queue = Promise.resolve();
   parentPort!.on('message', (message: ToWorker) => {
+    if (!('abort' in message) && !('job' in message)) {
+      takePiece(ingests, message);
+      return;
+    }
     if ('abort' in message) {
       running.get(message.id)?.abort(new LongshoreError('canceled', 'the operation was cancelled'));
       return;
@@ -72,6 +82,34 @@ function serve(): void {
       parentPort!.postMessage(reply, []);
     });
   });
+}
+
+function takePiece(ingests: Map<number, Ingest>, message: { readonly id: number } & ToIngest): void {
+  const { id } = message;
+  const fail = (error: unknown): void => {
+    ingests.delete(id);
+    parentPort!.postMessage({ id, error: describe(error) } satisfies FromWorker, []);
+  };
+  if ('ingest' in message) {
+    try {
+      ingests.set(id, new Ingest(message.ingest, (freed) => parentPort!.postMessage({ id, freed } satisfies FromWorker, []), fail));
+    } catch (error) {
+      fail(error);
+    }
+    return;
+  }
+  const ingest = ingests.get(id);
+  if (!ingest) return; // it failed, which was said
+  if ('slot' in message) {
+    ingest.take(message.slot, message.length);
+    return;
+  }
+  const done = (ingested: Ingested | undefined): void => {
+    ingests.delete(id);
+    parentPort!.postMessage({ id, ingested } satisfies FromWorker, []);
+  };
+  if ('give' in message) ingest.abort().then(() => done(undefined), fail);
+  else ingest.end().then((ingested) => ingested && done(ingested), fail);
 }
 
 async function perform(id: number, job: Job, signal: AbortSignal): Promise<FromWorker> {
@@ -104,12 +142,16 @@ async function perform(id: number, job: Job, signal: AbortSignal): Promise<FromW
         throw new Error('unknown job');
     }
   } catch (error) {
-    if (error instanceof LongshoreError) {
-      return { id, error: { message: error.message, longshore: error.code, ...(error.object === undefined ? {} : { object: error.object }), ...(error.remedy === undefined ? {} : { remedy: error.remedy }) } };
-    }
-    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-    return { id, error: { message: messageOf(error), ...(typeof code === 'string' ? { code } : {}) } };
+    return { id, error: describe(error) };
   }
+}
+
+function describe(error: unknown): Extract<FromWorker, { error: unknown }>['error'] {
+  if (error instanceof LongshoreError) {
+    return { message: error.message, longshore: error.code, ...(error.object === undefined ? {} : { object: error.object }), ...(error.remedy === undefined ? {} : { remedy: error.remedy }) };
+  }
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return { message: messageOf(error), ...(typeof code === 'string' ? { code } : {}) };
 }
 
 if (!isMainThread && workerData === ROLE) serve();
