@@ -3,6 +3,8 @@
  * of them and are rarely read again. What is written is on the disk without a second copy in memory.
  */
 import { closeSync, constants, fdatasync, ftruncate, openSync, write } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { isErrno } from '../lib/errors.ts';
 import { kernel } from './syscall/kernel.ts';
@@ -25,6 +27,14 @@ export function alignedMemory(length: number): AlignedMemory {
   const memory = new SharedArrayBuffer(length + DIRECT_ALIGNMENT);
   const over = Number(kernel().address(Buffer.from(memory)) % BigInt(DIRECT_ALIGNMENT));
   return { memory, offset: (DIRECT_ALIGNMENT - over) % DIRECT_ALIGNMENT, length };
+}
+
+/** Memory of this thread's own that can be read into. */
+export function alignedBuffer(length: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(length + DIRECT_ALIGNMENT);
+  const over = Number(kernel().address(buffer) % BigInt(DIRECT_ALIGNMENT));
+  const start = (DIRECT_ALIGNMENT - over) % DIRECT_ALIGNMENT;
+  return buffer.subarray(start, start + length);
 }
 
 /** A new file, written from aligned memory from its beginning to its end. Blocks its thread where it opens: for workers. */
@@ -88,5 +98,49 @@ export class DirectFile {
     this.#retired.push(this.#fd);
     this.#fd = openSync(this.#path, constants.O_WRONLY);
     return true;
+  }
+}
+
+/** A file read in order into an `alignedBuffer`: past the page cache, or through it. */
+export class DirectReader {
+  readonly #path: string;
+  #file: FileHandle;
+  #direct: boolean;
+
+  private constructor(path: string, file: FileHandle, direct: boolean) {
+    this.#path = path;
+    this.#file = file;
+    this.#direct = direct;
+  }
+
+  /** @throws system errors */
+  static async open(path: string, options: { readonly direct: boolean }): Promise<DirectReader> {
+    try {
+      return new DirectReader(path, await open(path, options.direct ? constants.O_RDONLY | constants.O_DIRECT : constants.O_RDONLY), options.direct);
+    } catch (error) {
+      if (!options.direct || !isErrno(error, 'EINVAL')) throw error;
+      return new DirectReader(path, await open(path, constants.O_RDONLY), false);
+    }
+  }
+
+  /** Fills `room` from `position`, a multiple of DIRECT_ALIGNMENT. @returns how many bytes there were: less than its length at the file's end alone. @throws system errors */
+  async read(room: Buffer, position: number): Promise<number> {
+    for (let at = 0; ; ) {
+      try {
+        const { bytesRead } = await this.#file.read(room, at, room.length - at, position + at);
+        at += bytesRead;
+        // What is not aligned any more is the end, behind which a direct read is none.
+        if (bytesRead === 0 || at === room.length || (this.#direct && at % DIRECT_ALIGNMENT !== 0)) return at;
+      } catch (error) {
+        if (!this.#direct || !isErrno(error, 'EINVAL')) throw error;
+        this.#direct = false;
+        await this.#file.close();
+        this.#file = await open(this.#path, constants.O_RDONLY);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
   }
 }

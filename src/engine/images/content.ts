@@ -4,6 +4,7 @@ import { mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promis
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { alignedBuffer, DirectReader } from '../../host/direct.ts';
 import { isErrno, LongshoreError } from '../../lib/errors.ts';
 import type { Random } from '../../lib/random.ts';
 import { hexId } from '../../lib/random.ts';
@@ -13,6 +14,8 @@ import { writeFailure } from './write-failure.ts';
 
 /** Manifests and configs; a bigger blob is streamed. */
 const READ_BYTES = 8 << 20;
+/** Of a blob that is sent; a multiple of DIRECT_ALIGNMENT. */
+const SEND_BYTES = 512 * 1024;
 /** Pieces are gathered to this size for each write: a hop to the thread pool costs more than a copy. */
 const BATCH_BYTES = 512 * 1024;
 
@@ -24,6 +27,8 @@ export class FileContentStore implements ContentStore {
   readonly #onWritten: (digest: string) => void;
   /** Known to be on the disk. What an earlier process left is not known to be. */
   readonly #durable = new Set<string>();
+  /** Written around the page cache by this process. */
+  readonly #uncached = new Set<string>();
 
   /** @param onWritten called before a blob appears: what protects it from collection begins here */
   private constructor(folder: string, random: Random, onWritten: (digest: string) => void) {
@@ -63,13 +68,32 @@ export class FileContentStore implements ContentStore {
   }
 
   async stream(digest: string, range?: { readonly start: number; readonly end?: number }): Promise<Readable> {
-    let file: FileHandle;
-    try {
-      file = await open(this.path(digest), 'r');
-    } catch (error) {
-      throw isErrno(error, 'ENOENT') ? missing(digest) : error;
-    }
+    const file = await this.#found(digest, () => open(this.path(digest), 'r'));
     return createReadStream('', { fd: file, highWaterMark: 256 * 1024, autoClose: true, ...(range ? { start: range.start, ...(range.end === undefined ? {} : { end: range.end }) } : {}) });
+  }
+
+  /**
+   * Hands over a blob's bytes in order, in two pieces of memory by turns: `write` resolves when its piece may change.
+   * What lies only on the disk is read past the page cache.
+   * @throws `not-found`; what `write` throws
+   */
+  async send(digest: string, write: (piece: Buffer) => Promise<void>): Promise<void> {
+    const reader = await this.#found(digest, () => DirectReader.open(this.path(digest), { direct: this.#uncached.has(digest) }));
+    let writing = Promise.resolve();
+    try {
+      const rooms = [alignedBuffer(SEND_BYTES), alignedBuffer(SEND_BYTES)] as const;
+      for (let at = 0, turn = 0, bytes = SEND_BYTES; bytes === SEND_BYTES; at += bytes, turn = 1 - turn) {
+        bytes = await reader.read(rooms[turn]!, at);
+        await writing;
+        if (bytes > 0) writing = write(rooms[turn]!.subarray(0, bytes));
+        writing.catch(() => {
+          // Thrown in its turn.
+        });
+      }
+      await writing;
+    } finally {
+      await reader.close();
+    }
   }
 
   path(digest: string): string {
@@ -113,8 +137,9 @@ export class FileContentStore implements ContentStore {
     return join(this.#ingest, hexId(this.#random, 12));
   }
 
-  /** Takes over a file which its writer has hashed. Unless it was synced, it is on the disk for sure after a `flush`. */
+  /** Takes over a file which its writer has hashed; `synced` when that wrote around the page cache and synced it. Else it is on the disk for sure after a `flush`. */
   async adopt(path: string, digest: string, options: { readonly synced: boolean } = { synced: false }): Promise<void> {
+    if (options.synced) this.#uncached.add(digest);
     await this.#publish(path, digest, options.synced);
   }
 
@@ -132,6 +157,14 @@ export class FileContentStore implements ContentStore {
     for (const digest of synced.flat()) this.#durable.add(digest);
   }
 
+  async #found<T>(digest: string, find: () => Promise<T>): Promise<T> {
+    try {
+      return await find();
+    } catch (error) {
+      throw isErrno(error, 'ENOENT') ? missing(digest) : error;
+    }
+  }
+
   async #publish(path: string, digest: string, synced: boolean): Promise<void> {
     this.#onWritten(digest);
     await rename(path, this.path(digest));
@@ -142,6 +175,7 @@ export class FileContentStore implements ContentStore {
 
   async remove(digest: string): Promise<void> {
     this.#durable.delete(digest);
+    this.#uncached.delete(digest);
     await rm(this.path(digest), { force: true });
   }
 

@@ -8,7 +8,7 @@ import { ACCEPT_MANIFESTS } from '../media-types.ts';
 import { DEFAULT_DOMAIN, familiar, isLoopbackDomain } from '../reference.ts';
 import { Authenticator } from './auth.ts';
 import { readBody, readError, unreachable } from './http.ts';
-import type { HttpClient, HttpResponse } from './http.ts';
+import type { BodyWriter, HttpClient, HttpResponse } from './http.ts';
 
 export interface RegistryClientOptions {
   readonly http: HttpClient;
@@ -102,7 +102,7 @@ export class RegistryClient {
   }
 
   /** The whole blob in one request. */
-  async upload(location: URL, digest: string, size: number, body: Readable | Uint8Array): Promise<void> {
+  async upload(location: URL, digest: string, size: number, body: Readable | Uint8Array | BodyWriter): Promise<void> {
     const url = withDigest(location, digest);
     const response = await this.#request('PUT', url, { 'Content-Type': 'application/octet-stream', 'Content-Length': size }, body);
     if (response.status !== 201) throw await this.#failure(response, digest);
@@ -163,7 +163,7 @@ export class RegistryClient {
   }
 
   /** To the registry itself, with what it wants as authorization. */
-  async #request(method: string, url: URL, headers: OutgoingHttpHeaders, body?: Readable | Uint8Array): Promise<HttpResponse> {
+  async #request(method: string, url: URL, headers: OutgoingHttpHeaders, body?: Readable | Uint8Array | BodyWriter): Promise<HttpResponse> {
     const { signal } = this.#options;
     // An upload's location may be on another host, which gets nothing of ours.
     const own = url.origin === this.#base.origin;
@@ -179,7 +179,7 @@ export class RegistryClient {
     return await this.#send({ method, url, headers: { ...headers, Authorization: answer }, ...(body === undefined ? {} : { body }) });
   }
 
-  async #send(request: { method: string; url: URL; headers: OutgoingHttpHeaders; body?: Readable | Uint8Array }): Promise<HttpResponse> {
+  async #send(request: { method: string; url: URL; headers: OutgoingHttpHeaders; body?: Readable | Uint8Array | BodyWriter }): Promise<HttpResponse> {
     const { http, signal } = this.#options;
     const full = { ...request, ...(signal ? { signal } : {}) };
     try {

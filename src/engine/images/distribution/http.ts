@@ -1,5 +1,5 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, rootCertificates } from 'node:tls';
@@ -9,11 +9,14 @@ import { pipeline } from 'node:stream/promises';
 import { LongshoreError, messageOf } from '../../../lib/errors.ts';
 import { isLoopbackDomain } from '../reference.ts';
 
+/** Hands over a body, piece by piece; a piece may change when its promise is resolved, which rejects when the connection is gone. */
+export type BodyWriter = (write: (piece: Uint8Array) => Promise<void>) => Promise<void>;
+
 export interface HttpRequest {
   readonly method: string;
   readonly url: URL;
   readonly headers?: OutgoingHttpHeaders;
-  readonly body?: Uint8Array | Readable;
+  readonly body?: Uint8Array | Readable | BodyWriter;
   readonly signal?: AbortSignal;
 }
 
@@ -68,6 +71,7 @@ export class HttpClient {
       outgoing.on('error', (error) => reject(request.signal?.aborted ? (request.signal.reason as Error) : error));
       if (request.body === undefined) outgoing.end();
       else if (request.body instanceof Uint8Array) outgoing.end(request.body);
+      else if (typeof request.body === 'function') writeBody(request.body, outgoing).catch(reject);
       else {
         // An answer may come before the body is through (a refusal): then the answer counts.
         pipeline(request.body, outgoing).catch((error: unknown) => reject(error));
@@ -106,6 +110,21 @@ export class HttpClient {
     }
     return undefined;
   }
+}
+
+/** An answer may come before the body is through, as in a refusal: then the answer counts, and the rest fails unheard. */
+async function writeBody(body: BodyWriter, outgoing: ClientRequest): Promise<void> {
+  const gone = Promise.withResolvers<never>();
+  // Whoever writes hears of it.
+  gone.promise.catch(() => {});
+  outgoing.once('close', () => gone.reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })));
+  try {
+    await body((piece) => Promise.race([new Promise<void>((resolve, reject) => void outgoing.write(piece, (error) => (error ? reject(error) : resolve()))), gone.promise]));
+  } catch (error) {
+    outgoing.destroy(error instanceof Error ? error : new Error(String(error)));
+    throw error;
+  }
+  outgoing.end();
 }
 
 /** The whole body, at most `maxBytes`. @throws `too-large` */

@@ -12,7 +12,8 @@ import type { GzipResult } from './parallel-gzip.ts';
 import { Slots } from './pull.ts';
 import type { PullParts } from './pull.ts';
 
-const WIDTH = 3;
+/** Layers that are sent at a time, as Docker does. */
+const WIDTH = 5;
 const PROGRESS_BYTES = 1 << 20;
 
 /** The compressed form of a layer that is kept plain: journal table `compressed`, by diff id. */
@@ -115,13 +116,20 @@ async function pushLayer(parts: PullParts, client: RegistryClient, layer: Descri
     if (location) break;
   }
   location ??= (await client.startUpload()).location!;
-  const source = await parts.content.stream(layer.digest);
-  const counted = count(source, (current) => progress({ id, status: 'Pushing', current, total: layer.size }), signal);
+  const report = (current: number): void => progress({ id, status: 'Pushing', current, total: layer.size });
   if (!toCompress) {
-    await client.upload(location, layer.digest, layer.size, Readable.from(counted, { objectMode: false }));
+    let sent = 0;
+    await client.upload(location, layer.digest, layer.size, (write) =>
+      parts.content.send(layer.digest, async (piece) => {
+        signal?.throwIfAborted();
+        await write(piece);
+        report((sent += piece.length));
+      }),
+    );
     progress({ id, status: 'Pushed' });
     return layer;
   }
+  const counted = count(await parts.content.stream(layer.digest), report, signal);
   const result: GzipResult = { digest: '', size: 0, plainBytes: 0 };
   await client.uploadStream(location, Readable.from(parallelGzip(counted, result), { objectMode: false, highWaterMark: 1 << 20 }), () => result.digest);
   await parts.catalog.journal.commit([{ table: 'compressed', key: diffId, value: { digest: result.digest, size: result.size } satisfies CompressedRecord }]);
