@@ -19,7 +19,7 @@ import { entryOf, explain, replay, review } from './replay.ts';
 /** How often one thing has to differ until the list names what holds it (a list, for its elements), or any step. */
 const OFTEN = 3;
 /** What is never named for any step: it differs for another reason each time. */
-const PARTICULAR = /^(status$|headers|body$|body\.(message|details|code|reason))/;
+const PARTICULAR = /^(status$|headers|body$|body\.(message|details|code|reason))|managedFields|items|rows|resourceVersion|generation|conditions$/;
 const listOf = (peer: string): string => join(import.meta.dirname, `known-differences-${peer}.ts`);
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { prune: { type: 'boolean', default: false }, add: { type: 'string' }, match: { type: 'string', default: '' } } });
 

@@ -127,7 +127,7 @@ export class KubeNormaliser implements Normaliser {
     const out: Json = {};
     for (const [inner, held] of Object.entries(value)) {
       if (inner === 'managedFields' && key === 'metadata') {
-        if (this.#facts.managedFields) out[inner] = this.#write(held, inner);
+        if (this.#facts.managedFields) out[inner] = this.#write(byManager(held), inner);
       } else if (inner === 'description' && key === 'columnDefinitions') continue; // prose of theirs
       else if (inner === 'resourceVersion' && key === 'metadata') out[inner] = this.#version(value);
       else if (inner === 'resourceVersion' && key === 'involvedObject') out[inner] = '<rv>';
@@ -171,4 +171,11 @@ export class KubeNormaliser implements Normaliser {
 /** A table's cell without how long ago something was. */
 function age(cell: string): string {
   return cell.replace(/^\d+(m\d*)?s$/, '<age>').replace(/\b\d+y(\d+d)?\b/, '<years>');
+}
+
+/** Managers by name, operation and subresource: their own order is that of seconds, so of chance. */
+function byManager(entries: unknown): unknown {
+  if (!Array.isArray(entries)) return entries;
+  const name = ({ manager = '', operation = '', subresource = '' }: Readonly<Record<string, string>>): string => [manager, operation, subresource].join(' ');
+  return (entries as Readonly<Record<string, string>>[]).toSorted((a, b) => (name(a) < name(b) ? -1 : 1));
 }
