@@ -57,7 +57,7 @@ export function rolloutStatus(rollout: Rollout): DeploymentStatus {
       // lastUpdateTime moves with each step, also where status and reason stay.
       const condition = progressing('True', 'ReplicaSetUpdated', `${what} is progressing.`);
       const since = written?.status === 'True' ? written.lastTransitionTime : undefined;
-      conditions = [...withoutCondition(conditions, 'Progressing'), { ...condition, ...(since !== undefined && { lastTransitionTime: since }) }];
+      conditions = [...withoutCondition(conditions, 'Progressing'), { ...condition, ...(since && { lastTransitionTime: since }) }];
     } else if (hasTimedOut(conditions, deadlineMs, nowMs)) conditions = withCondition(conditions, progressing('False', 'ProgressDeadlineExceeded', `${what} has timed out progressing.`));
   }
   const failure = replicaFailure(rollout);
@@ -81,7 +81,7 @@ function hasTimedOut(conditions: readonly DeploymentCondition[], deadlineMs: num
 function replicaFailure({ newSet, oldSets }: Rollout): DeploymentCondition | undefined {
   for (const set of [newSet, ...oldSets]) {
     const failure = conditionOf(set?.status?.conditions, 'ReplicaFailure');
-    if (failure) return { ...failure, ...(failure.lastTransitionTime !== undefined && { lastUpdateTime: failure.lastTransitionTime }) };
+    if (failure) return { ...failure, ...(failure.lastTransitionTime && { lastUpdateTime: failure.lastTransitionTime }) };
   }
   return undefined;
 }

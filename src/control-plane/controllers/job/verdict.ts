@@ -19,7 +19,7 @@ export function isFinished(job: Job): boolean {
 /** When it finished, in milliseconds. */
 export function finishTime(job: Job): number | undefined {
   const condition = job.status?.conditions?.find(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True');
-  return condition?.lastTransitionTime === undefined ? undefined : Date.parse(condition.lastTransitionTime);
+  return condition?.lastTransitionTime ? Date.parse(condition.lastTransitionTime) : undefined;
 }
 
 export interface Progress {

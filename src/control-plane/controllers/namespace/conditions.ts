@@ -32,7 +32,7 @@ export function deletionConditions(before: readonly NamespaceCondition[] | undef
     const [reason, message] = problem ?? [fineReason, fineMessage];
     const status = problem ? 'True' : 'False';
     const present = conditionOf(before, type);
-    const lastTransitionTime = present?.status === status && present.lastTransitionTime !== undefined ? present.lastTransitionTime : rfc3339(nowMs);
+    const lastTransitionTime = present?.status === status && present.lastTransitionTime ? present.lastTransitionTime : rfc3339(nowMs);
     return { type, status, lastTransitionTime, reason, message };
   })];
 }

@@ -11,7 +11,7 @@ import { MISFIT } from './scalars.ts';
 export type DecodedKind = Pick<ResourceInfo, 'group' | 'version' | 'kind' | 'schema'>;
 
 /**
- * Checks a parsed body against the kind's schema, and returns a clean copy: no nulls, canonical quantities and times, values that are
+ * Checks a parsed body against the kind's schema, and returns a clean copy: no nulls but for times that are not set, canonical quantities and times, values that are
  * always written filled in, apiVersion and kind set. Never looks at a prototype; keys such as `__proto__` are data.
  * @param unknown collects the paths of fields that the schema does not know (at most 100)
  * @throws StatusError 400, worded as the API server does

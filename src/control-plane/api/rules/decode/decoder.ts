@@ -57,7 +57,7 @@ function compileStruct(schema: TypeSchema): Decoder {
   return decode;
 }
 
-/** What an absent field is written as; undefined when it stays absent. Lists, maps and times stay absent (Go would write null). */
+/** What an absent field is written as; undefined when it stays absent. Lists and maps stay absent (Go would write null). */
 function zeroOf(field: FieldSchema): (() => unknown) | undefined {
   if (field.pointer) return undefined;
   const { type } = field;
@@ -72,6 +72,8 @@ function zeroOf(field: FieldSchema): (() => unknown) | undefined {
     case 'bool': return field.omitEmpty ? undefined : () => false;
     case 'int32': case 'int64': case 'float64': return field.omitEmpty ? undefined : () => 0;
     case 'Duration': return () => '0s';
+    // A time is a struct, which omitempty does not leave out; this one field says omitzero.
+    case 'Time': case 'MicroTime': return field.name === 'creationTimestamp' ? undefined : () => null;
     default: return undefined;
   }
 }

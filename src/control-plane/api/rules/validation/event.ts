@@ -9,7 +9,8 @@ import { rulesOf } from './kind.ts';
 interface Told {
   readonly namespace: string;
   readonly about: { readonly namespace?: string } | undefined;
-  readonly eventTime: string | undefined;
+  /** null, like undefined: not set. */
+  readonly eventTime: string | null | undefined;
   readonly controller: string;
   readonly instance: string;
   readonly action: string;
@@ -20,7 +21,7 @@ interface Told {
 function validate(event: Told, controllerField: string, errors: Errors): void {
   const about = event.about?.namespace ?? '';
   const at = new Path('involvedObject').child('namespace');
-  if (event.eventTime === undefined) {
+  if (!event.eventTime) {
     const fits = about === '' ? event.namespace === '' || event.namespace === 'default' : event.namespace === about;
     if (!fits) errors.invalid(at, about, 'does not match event.namespace');
   } else {
@@ -48,7 +49,7 @@ export const CORE_EVENT = rulesOf<CoreEvent>({ name: pathSegment, create: valida
 function validateSeries(event: Event, errors: Errors): void {
   if (event.series === undefined) return;
   if (event.series.count < 2) errors.invalid(new Path('series.count'), '', 'should be at least 2');
-  if (event.series.lastObservedTime === undefined) errors.required(new Path('series.lastObservedTime'));
+  if (!event.series.lastObservedTime) errors.required(new Path('series.lastObservedTime'));
 }
 
 function validateNew(event: Event, errors: Errors): void {
@@ -62,10 +63,10 @@ export const EVENT = rulesOf<Event>({
   create: (event, errors) => {
     validateNew(event, errors);
     validateSeries(event, errors);
-    if (event.eventTime === undefined) errors.required(new Path('eventTime'));
+    if (!event.eventTime) errors.required(new Path('eventTime'));
     if (event.type !== 'Normal' && event.type !== 'Warning') errors.invalid(new Path('type'), '', `has invalid value: ${event.type ?? ''}`);
-    if (event.deprecatedFirstTimestamp !== undefined) errors.invalid(new Path('firstTimestamp'), '', 'needs to be unset');
-    if (event.deprecatedLastTimestamp !== undefined) errors.invalid(new Path('lastTimestamp'), '', 'needs to be unset');
+    if (event.deprecatedFirstTimestamp) errors.invalid(new Path('firstTimestamp'), '', 'needs to be unset');
+    if (event.deprecatedLastTimestamp) errors.invalid(new Path('lastTimestamp'), '', 'needs to be unset');
     if ((event.deprecatedCount ?? 0) !== 0) errors.invalid(new Path('count'), '', 'needs to be unset');
     if ((event.deprecatedSource?.component ?? '') !== '' || (event.deprecatedSource?.host ?? '') !== '') errors.invalid(new Path('source'), '', 'needs to be unset');
   },
