@@ -1,12 +1,23 @@
-/** What a field selector wants a field to equal, where it says so plainly; undefined else. */
+import { isCode } from '../../lib/errors.ts';
+import { parseFieldSelector, type FieldRequirement } from '../../types/kubernetes/selectors.ts';
+
+/**
+ * What a field selector wants a field to equal, where it says so plainly; undefined else. Read by the same parser that selects the
+ * objects afterwards: authorisation hangs on it, and a comma that is escaped ends no term.
+ */
 export function fieldTerm(selector: string | undefined, field: string): string | undefined {
-  for (const term of selector?.split(',') ?? []) {
-    const text = term.trim();
-    if (!text.startsWith(field)) continue;
-    const match = /^==?([^=].*)$/.exec(text.slice(field.length));
-    if (match !== null && !match[1]!.includes('\\')) return match[1];
+  if (selector === undefined || !selector.includes(field)) return undefined;
+  return terms(selector).find((term) => term.field === field && term.operator === '=' && term.value !== '')?.value;
+}
+
+/** None for a selector that can't be read: it pins nothing, and whoever selects by it refuses it. */
+function terms(selector: string): readonly FieldRequirement[] {
+  try {
+    return parseFieldSelector(selector);
+  } catch (error) {
+    if (isCode(error, 'invalid')) return [];
+    throw error;
   }
-  return undefined;
 }
 
 /** `metadata.name=x`, alone or among others: the object that a list or watch is about. */

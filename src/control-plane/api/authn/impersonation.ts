@@ -18,6 +18,7 @@ export function impersonate(user: UserInfo, headers: readonly (readonly [string,
   const groups = all('impersonate-group');
   const [uid = ''] = all('impersonate-uid');
   const extra = extras(headers);
+  if (name === '' && groups.length === 0 && uid === '' && Object.keys(extra).length === 0) return user; // Empty headers, or one of a name that says nothing.
   if (name === '') throw badRequest(`requested [${[...groups.map((group) => `groups/${group}`), ...Object.keys(extra)].join(' ')}] without impersonating a user`);
   const account = parseServiceAccount(name);
   if (account !== undefined) may(access, user, '', 'serviceaccounts', '', account.namespace, account.name);

@@ -38,6 +38,8 @@ export interface Exchange {
   readonly target: string;
   readonly connection: ConnectionFacts;
   header(name: string): string | undefined;
+  /** Whether there is a header whose name begins so. */
+  hasHeaderOf(prefix: string): boolean;
   /** Every value of a header that may come more than once. */
   headers(name: string): readonly string[];
   /** All header pairs, lower case names, for relaying. */

@@ -81,7 +81,8 @@ export class RequestHandler {
     const user = this.#parts.authenticator.authenticate({
       clientCertificate: exchange.connection.clientCertificate, badCertificate: exchange.connection.badCertificate, authorization: exchange.header('authorization'),
     });
-    if (exchange.header('impersonate-user') === undefined && exchange.header('impersonate-group') === undefined && exchange.header('impersonate-uid') === undefined) return user;
+    // Whatever part of an identity is asked for, the request is not the user's own any more.
+    if (!exchange.hasHeaderOf('impersonate-')) return user;
     return impersonate(user, exchange.allHeaders(), this.#parts.door.access);
   }
 
@@ -112,7 +113,7 @@ export class RequestHandler {
   #serve(exchange: Exchange, target: Target, route: ResourceRoute, user: UserInfo, headers: readonly string[], verb: string, connecting: boolean): void | Promise<void> {
     const started = this.#parts.door.clock.monotonic();
     try {
-      this.#authorize(user, verb, route, target, connecting);
+      this.#authorize(user, verb, route, target, connecting && connectsByUpgrade(exchange, route));
       const request = this.#request(exchange, target, route, user, headers, verb);
       const result = connecting ? this.#parts.connector.connect(request) : VERBS[verb]!(this.#parts.door, request);
       if (result === undefined) {
@@ -126,14 +127,15 @@ export class RequestHandler {
     }
   }
 
-  #authorize(user: UserInfo, verb: string, route: ResourceRoute, target: Target, connecting: boolean): void {
+  /** @param upgrading what the request opens carries bytes both ways: whatever its method, it is a write, and authorised as one too */
+  #authorize(user: UserInfo, verb: string, route: ResourceRoute, target: Target, upgrading: boolean): void {
     const { access } = this.#parts.door;
     const fieldSelector = route.name === undefined && verb !== 'create' ? target.query.get('fieldSelector') : undefined;
     // A namespace is authorised as an object within itself, so that its own roles can reach it.
     const namespace = route.namespace ?? (route.group === '' && route.resourceName === 'namespaces' ? route.name : undefined);
     const named = { group: route.group, resource: route.resourceName };
     access.check(user, verb, named, route.subresource, namespace, route.name, fieldSelector);
-    if (connecting && verb === 'get' && route.resourceName === 'pods' && NEEDS_CREATE.has(route.subresource!)) access.check(user, 'create', named, route.subresource, namespace, route.name);
+    if (upgrading && verb !== 'create') access.check(user, 'create', named, route.subresource, namespace, route.name);
   }
 
   /** @throws StatusError 404 or 405 when nothing like that is served */
@@ -141,7 +143,8 @@ export class RequestHandler {
     const { resource, subresource, subresourceInfo } = route;
     if (resource === undefined || (subresource !== undefined && subresourceInfo === undefined)) throw this.#parts.resources.versions(route.group).length > 0 ? noSuchResource() : new NoSuchPath();
     const verbs = subresourceInfo?.verbs ?? resource.verbs;
-    if (!verbs.includes(verb) && !this.#parts.connector.handles(route)) throw methodNotAllowed();
+    if (route.watchPrefix && subresource !== undefined) throw noSuchResource();
+    if (!verbs.includes(verb) || (route.watchPrefix && verb !== 'watch')) throw methodNotAllowed();
     // A name belongs to all verbs but those of collections.
     if (!route.watchPrefix && (route.name === undefined) !== (COLLECTION_VERBS.has(verb) || (verb === 'create' && subresource === undefined))) throw methodNotAllowed();
     if (route.namespace === undefined && resource.namespaced && (verb === 'create' || verb === 'deletecollection')) throw methodNotAllowed();
@@ -173,6 +176,11 @@ export class RequestHandler {
 
 /** A path beneath no group that is served: answered in plain text, as by any web server. */
 class NoSuchPath extends Error {}
+
+/** Commands and forwarded ports always are; through a node's proxy they hide behind an upgrade. What pods and services serve is an application's own affair. */
+function connectsByUpgrade(exchange: Exchange, { resourceName, subresource }: ResourceRoute): boolean {
+  return resourceName === 'pods' ? NEEDS_CREATE.has(subresource!) : resourceName === 'nodes' && exchange.header('upgrade') !== undefined;
+}
 
 /** The platform's own components do not wait behind users. */
 function isExempt(user: UserInfo): boolean {

@@ -46,6 +46,15 @@ export class Http1Exchange implements Exchange {
     return undefined;
   }
 
+  hasHeaderOf(prefix: string): boolean {
+    const raw = this.#request.rawHeaders;
+    for (let at = 0; at < raw.length; at += 2) {
+      const key = raw[at]!;
+      if (key.length >= prefix.length && key.slice(0, prefix.length).toLowerCase() === prefix) return true;
+    }
+    return false;
+  }
+
   headers(name: string): readonly string[] {
     return this.allHeaders().filter(([key]) => key === name).map(([, value]) => value);
   }

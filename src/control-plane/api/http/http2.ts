@@ -30,6 +30,11 @@ export class Http2Exchange implements Exchange {
     return Array.isArray(value) ? value[0] : value;
   }
 
+  hasHeaderOf(prefix: string): boolean {
+    for (let at = 0; at < this.#raw.length; at += 2) if (this.#raw[at]!.startsWith(prefix)) return true;
+    return false;
+  }
+
   headers(name: string): readonly string[] {
     return this.allHeaders().filter(([key]) => key === name).map(([, value]) => value);
   }

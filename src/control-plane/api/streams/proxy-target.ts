@@ -1,4 +1,4 @@
-import { connect, isIPv4, type Socket } from 'node:net';
+import { BlockList, connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../lib/clock.ts';
@@ -68,11 +68,16 @@ export function serviceProxyTarget(lookup: Lookup, random: Random, namespace: st
   return candidates[randomInt(random, candidates.length)]!;
 }
 
+/** Compared as numbers, however an address is written; IPv4 within IPv6 included. */
+const OUR_OWN = { ipv4: new BlockList(), ipv6: new BlockList() };
+for (const [net, bits] of [['0.0.0.0', 8], ['127.0.0.0', 8], ['169.254.0.0', 16], ['224.0.0.0', 3]] as const) OUR_OWN.ipv4.addSubnet(net, bits, 'ipv4');
+for (const [net, bits] of [['::', 127], ['::ffff:0:0', 96], ['64:ff9b::', 96], ['fe80::', 10], ['ff00::', 8]] as const) OUR_OWN.ipv6.addSubnet(net, bits, 'ipv6');
+
 /** Addresses that a user may have us connect to: never ourselves, never a cloud's metadata. */
 export function isProxyable(address: string): boolean {
-  if (isIPv4(address)) return !/^(0|127|22[4-9]|23\d|24\d|25[0-5])\./.test(address) && !address.startsWith('169.254.');
-  const text = address.toLowerCase();
-  return text.includes(':') && text !== '::' && text !== '::1' && !/^fe[89ab]/.test(text) && !text.startsWith('ff') && !text.startsWith('::ffff:');
+  if (isIP(address) === 0 || address.includes('%')) return false;
+  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+  return !OUR_OWN[family].check(address, family);
 }
 
 /** Connects to a pod. Its certificate, if it speaks TLS, is its own affair: nobody here knows its authority. @throws StatusError 500 */

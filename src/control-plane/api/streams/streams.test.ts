@@ -221,7 +221,7 @@ describe('nodes elsewhere', () => {
 
 describe('proxies to pods and services', () => {
   test('never to ourselves or to what a cloud hides', () => {
-    for (const address of ['127.0.0.1', '127.9.9.9', '0.0.0.0', '169.254.169.254', '224.0.0.1', '255.255.255.255', '::1', '::', 'fe80::1', 'ff02::1', '::ffff:127.0.0.1', '', 'localhost']) assert.equal(isProxyable(address), false, address);
+    for (const address of ['127.0.0.1', '127.9.9.9', '0.0.0.0', '169.254.169.254', '224.0.0.1', '255.255.255.255', '::1', '::', 'fe80::1', 'ff02::1', '::ffff:127.0.0.1', '0:0:0:0:0:0:0:1', '0:0::ffff:7f00:1', '0:0:0:0:0:ffff:127.0.0.1', 'fe80::1%lo', '', 'localhost']) assert.equal(isProxyable(address), false, address);
     for (const address of ['10.0.0.1', '192.168.1.1', '2001:db8::1', 'fd00::1']) assert.equal(isProxyable(address), true, address);
   });
 
