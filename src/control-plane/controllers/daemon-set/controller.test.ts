@@ -42,6 +42,8 @@ test('one pod on each node that suits, pinned there, tolerating what befalls nod
   assert.deepEqual(placed(harness), ['a', 'b', 'cordoned']);
   const pod = harness.pods()[0]!;
   const [revision] = harness.api.all<ControllerRevision>(controllerRevisions);
+  const text = JSON.stringify(revision!.data);
+  assert.match(text, /^\{"spec":\{"template":\{"\$patch":"replace","metadata":/, 'keys stand in order: kubectl compares bytes');
   assert.equal(pod.metadata!.labels!['controller-revision-hash'], revision!.metadata!.labels!['controller-revision-hash']);
   assert.deepEqual(pod.spec!.tolerations!.map(({ key, effect }) => `${key?.split('/')[1]}:${effect}`), ['not-ready:NoExecute', 'unreachable:NoExecute', 'disk-pressure:NoSchedule', 'memory-pressure:NoSchedule', 'pid-pressure:NoSchedule', 'unschedulable:NoSchedule']);
   assert.deepEqual(pod.spec!.affinity!.nodeAffinity!.requiredDuringSchedulingIgnoredDuringExecution!.nodeSelectorTerms, [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }] }]);

@@ -10,7 +10,14 @@ import { hashOf } from './template-hash.ts';
 
 /** What of an owner a revision records: the strategic merge patch that `kubectl rollout undo` applies. */
 export function revisionData(template: PodTemplateSpec): unknown {
-  return { spec: { template: { ...template, $patch: 'replace' } } };
+  return inOrder({ spec: { template: { ...template, $patch: 'replace' } } });
+}
+
+/** With the keys of all objects in order: clients compare the bytes of a revision with those that they make of the owner. */
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, one]) => [key, inOrder(one)]));
 }
 
 /** The template that a revision stands for; undefined when it holds none. */
