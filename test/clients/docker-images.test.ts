@@ -45,6 +45,9 @@ test('save, remove, load', async () => {
   await engine.ok('rmi', 'busybox');
   assert.equal(await engine.ok('images', '-q'), '');
   assert.equal(await engine.ok('load', '-i', path), 'Loaded image: busybox:latest');
+  // Refused at its first byte, and far longer than what the connection holds: the reason gets through all the same.
+  await writeFile(path, Buffer.alloc(30_000_000, 'no archive'));
+  assert.match((await engine.docker('load', '-i', path)).stderr, /^Error response from daemon: .*checksum/);
   assert.equal(await engine.ok('images', '-q', '--no-trunc', 'busybox'), id);
   assert.equal(await engine.ok('run', '--rm', 'busybox', 'echo', 'alive'), 'alive');
 });

@@ -113,6 +113,8 @@ export interface TransferOptions {
   readonly platform?: Platform;
   readonly progress?: (event: TransferProgress) => void;
   readonly signal?: AbortSignal;
+  /** Of a source that comes with it: nobody else sees its pieces, so their memory is given back as soon as they are taken. */
+  readonly ownsPieces?: boolean;
 }
 
 export interface ImageEvent { readonly action: 'pull' | 'push' | 'tag' | 'untag' | 'delete' | 'load' | 'import' | 'save'; readonly id: string; readonly name?: string }

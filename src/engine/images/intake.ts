@@ -1,4 +1,5 @@
 import { LongshoreError } from '../../lib/errors.ts';
+import { free } from './free.ts';
 import type { PreparedLayer } from './layers/layer-store.ts';
 import type { LayerIngest } from './layers/ingest.ts';
 import type { Parts } from './parts.ts';
@@ -75,8 +76,8 @@ export class LayerIntake {
   }
 }
 
-/** Takes in the whole of a source. @throws `invalid` for more than the expected size; as LayerIntake does; what the source throws */
-export async function takeLayer(parts: IntakeParts, source: AsyncIterable<Uint8Array>, expected: { readonly digest?: string; readonly size?: number }, options: { readonly unpack: boolean; readonly signal?: AbortSignal | undefined }): Promise<TakenLayer> {
+/** Takes in the whole of a source, whose pieces are freed when they are nobody else's. @throws `invalid` for more than the expected size; as LayerIntake does; what the source throws */
+export async function takeLayer(parts: IntakeParts, source: AsyncIterable<Uint8Array>, expected: { readonly digest?: string; readonly size?: number }, options: { readonly unpack: boolean; readonly signal?: AbortSignal | undefined; readonly ownsPieces?: boolean }): Promise<TakenLayer> {
   const intake = await LayerIntake.begin(parts, options);
   try {
     let size = 0;
@@ -86,6 +87,7 @@ export async function takeLayer(parts: IntakeParts, source: AsyncIterable<Uint8A
       if (expected.size !== undefined && size > expected.size) throw new LongshoreError('invalid', `${expected.digest ?? 'the blob'} is larger than the ${expected.size} bytes expected`, { object: expected.digest });
       const full = intake.write(piece);
       if (full) await full;
+      if (options.ownsPieces) free(piece);
     }
     options.signal?.throwIfAborted();
     return await intake.finish(expected);

@@ -4,7 +4,8 @@ import { posix } from 'node:path';
 import { LongshoreError } from '../../lib/errors.ts';
 import { readTar } from '../../lib/tar.ts';
 import type { TarEntry } from '../../lib/tar.ts';
-import type { Descriptor } from './images.ts';
+import { freeing, piecesOf } from './free.ts';
+import type { Descriptor, TransferOptions } from './images.ts';
 import { LayerIntake } from './intake.ts';
 import { compressionOf, decompress, peek } from './layers/compression.ts';
 import { cleanName } from './layers/entry-name.ts';
@@ -43,11 +44,11 @@ export class LoadedArchive {
    * documents that tell what it is come last as a rule; it is finished while the next file is read.
    * @throws `invalid`, `exhausted`, TarError
    */
-  async read(tar: Readable, signal: AbortSignal | undefined): Promise<void> {
-    const { start, whole } = await peek(tar);
+  async read(tar: Readable, { signal, ownsPieces }: Pick<TransferOptions, 'signal' | 'ownsPieces'>): Promise<void> {
+    const { start, whole } = await peek(ownsPieces ? piecesOf(tar) : tar);
     if (start.length === 0) throw new LongshoreError('invalid', 'the archive is empty');
     const compression = compressionOf(start);
-    const plain = compression === 'none' ? whole : decompress(NodeReadable.from(whole, { objectMode: false }), compression);
+    const plain = compression === 'none' ? (ownsPieces ? freeing(whole) : whole) : decompress(NodeReadable.from(whole, { objectMode: false }), compression);
     try {
       for await (const entry of readTar(plain, { maxEntries: MAX_ENTRIES })) {
         await this.#entry(entry, signal);
@@ -120,19 +121,20 @@ export class LoadedArchive {
       }
     }
     const expected = { size: header.size, ...(digest === undefined ? {} : { digest }) };
-    const { start, whole } = await peek(body, MAGIC_BYTES);
+    const { start, rest } = await split(body);
     if (looksLikeLayer(start)) {
-      await this.#layer(name, whole, expected, signal);
+      await this.#layer(name, start, rest, expected, signal);
       return;
     }
-    const blob = await content.write(whole, expected, signal);
+    const blob = await content.write(copies(start, rest), expected, signal);
     this.#add(name, blob.digest, blob.size);
   }
 
-  async #layer(name: string, body: AsyncIterable<Uint8Array>, expected: { readonly size: number; readonly digest?: string }, signal: AbortSignal | undefined): Promise<void> {
+  async #layer(name: string, start: Buffer, rest: AsyncIterable<Uint8Array>, expected: { readonly size: number; readonly digest?: string }, signal: AbortSignal | undefined): Promise<void> {
     const intake = await LayerIntake.begin(this.#parts, { unpack: true });
     try {
-      for await (const piece of body) {
+      await intake.write(start);
+      for await (const piece of rest) {
         signal?.throwIfAborted();
         const full = intake.write(piece);
         if (full) await full;
@@ -161,6 +163,24 @@ export class LoadedArchive {
     this.#lease.add(digest);
     this.#files.set(name, { mediaType: '', digest, size });
   }
+}
+
+/** A copy of the beginning of a body, enough to see what it is, and what follows. */
+async function split(body: AsyncIterable<Buffer>): Promise<{ readonly start: Buffer; readonly rest: AsyncIterable<Buffer> }> {
+  const iterator = body[Symbol.asyncIterator]();
+  let start: Buffer = Buffer.alloc(0);
+  while (start.length < MAGIC_BYTES) {
+    const piece = await iterator.next();
+    if (piece.done) break;
+    start = Buffer.concat([start, piece.value]);
+  }
+  return { start, rest: { [Symbol.asyncIterator]: () => iterator } };
+}
+
+/** For who keeps pieces for a while: the source's may be freed. */
+async function* copies(start: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  yield start;
+  for await (const piece of rest) yield Buffer.from(piece);
 }
 
 /** A tar with a POSIX or GNU header, or something compressed. Other layers are unpacked from their file. */

@@ -36,7 +36,7 @@ export async function loadImages(parts: Parts, tar: Readable, options: TransferO
   parts.workers.warm();
   const archive = new LoadedArchive(parts, lease);
   try {
-    await archive.read(tar, options.signal);
+    await archive.read(tar, options);
     const found = await imagesOf(parts, archive, options);
     if (found.length === 0) throw new LongshoreError('invalid', 'the archive has no image in it: neither manifest.json nor index.json names one', { remedy: 'For the tar of a root file system, use docker import.' });
     const out: LoadedImage[] = [];

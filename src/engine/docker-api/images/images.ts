@@ -113,7 +113,7 @@ export async function loadImages(deps: Deps, request: ApiRequest, response: Serv
   const lines = new JsonLines(response);
   const quiet = request.flag('quiet');
   try {
-    const loaded = await deps.images.load(request.raw, { ...(quiet ? {} : { progress: throttled(deps, (event) => lines.send(progressLine(event))) }), signal: request.signal });
+    const loaded = await deps.images.load(request.raw, { ...(quiet ? {} : { progress: throttled(deps, (event) => lines.send(progressLine(event))) }), signal: request.signal, ownsPieces: true });
     for (const { image, references } of loaded) {
       if (references.length === 0) await lines.send({ stream: `Loaded image ID: ${image.id}\n` });
       for (const reference of references) await lines.send({ stream: `Loaded image: ${familiar(reference)}\n` });

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { isCode, LongshoreError } from '../../../lib/errors.ts';
 import { chainIds, digestOf, isDigest, shortId } from '../digest.ts';
 import type { Descriptor, Image, Platform, TransferOptions, TransferProgress } from '../images.ts';
+import { piecesOf } from '../free.ts';
 import { takeLayer } from '../intake.ts';
 import type { TakenLayer } from '../intake.ts';
 import type { Lease } from '../leases.ts';
@@ -122,7 +123,7 @@ async function fetchLayers(parts: PullParts, client: RegistryClient, layers: rea
       .run(async () => {
         const came = await fetchBlob(parts, client, layer, lease, progress, both, async (bytes) => {
           const unpack = parts.layers.get(chains[at]!) === undefined;
-          taken.set(at, await takeLayer(parts, bytes, layer, { unpack, signal: both }));
+          taken.set(at, await takeLayer(parts, bytes, layer, { unpack, signal: both, ownsPieces: true }));
         });
         if (came) fetched.add(layer.digest);
       })
@@ -199,7 +200,7 @@ async function* download(parts: PullParts, client: RegistryClient, blob: Descrip
       const answer = await client.blob(blob, got);
       body = answer.body;
       let skip = got - answer.from;
-      for await (let piece of body as AsyncIterable<Buffer>) {
+      for await (let piece of piecesOf(body)) {
         signal?.throwIfAborted();
         if (skip > 0) {
           const drop = Math.min(skip, piece.length);

@@ -61,12 +61,12 @@ export async function openCompressed(path: string): Promise<{ readonly source: R
   }
 }
 
-/** The beginning of a stream (at most `bytes`), and the stream with it back in place. */
-export async function peek(source: AsyncIterable<Uint8Array>, bytes = MAGIC_BYTES): Promise<{ readonly start: Buffer; readonly whole: AsyncIterable<Uint8Array> }> {
+/** The beginning of a stream, and the stream with it back in place. */
+export async function peek(source: AsyncIterable<Uint8Array>): Promise<{ readonly start: Buffer; readonly whole: AsyncIterable<Uint8Array> }> {
   const iterator = source[Symbol.asyncIterator]();
   const held: Uint8Array[] = [];
   let length = 0;
-  while (length < bytes) {
+  while (length < MAGIC_BYTES) {
     const piece = await iterator.next();
     if (piece.done) break;
     held.push(piece.value);
@@ -80,5 +80,5 @@ export async function peek(source: AsyncIterable<Uint8Array>, bytes = MAGIC_BYTE
       await iterator.return?.();
     }
   })();
-  return { start: Buffer.concat(held).subarray(0, bytes), whole };
+  return { start: Buffer.concat(held).subarray(0, MAGIC_BYTES), whole };
 }
