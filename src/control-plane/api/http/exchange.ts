@@ -49,8 +49,6 @@ export interface Exchange {
   /** The body as it comes, without a limit: for relaying. */
   bodyStream(): Readable;
   respond(status: number, headers: HeaderList, body: Buffer | string): void;
-  /** Several buffers as one body, sent without being joined. */
-  respondParts(status: number, headers: HeaderList, parts: readonly Buffer[], length: number): void;
   stream(status: number, headers: HeaderList): BodyStream;
   readonly answered: boolean;
   /** True once the client has gone, or the answer is out. */

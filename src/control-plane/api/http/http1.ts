@@ -3,6 +3,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { badRequest, failure } from '../errors.ts';
 import { StatusError } from '../../../types/kubernetes/status.ts';
 import type { BodyStream, ConnectionFacts, Exchange, HeaderList } from './exchange.ts';
+import { endInSlices, SLICE } from './slices.ts';
 
 export function tooLarge(limit: number): StatusError {
   return new StatusError(failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`));
@@ -14,9 +15,6 @@ export const BODY_MS = 60_000;
 export function bodyTimeout(): StatusError {
   return new StatusError(failure(408, 'Timeout', 'the body of the request did not come in time'));
 }
-
-/** Parts smaller than this are joined: a write costs more than a copy. */
-const JOIN_BELOW = 1 << 20;
 
 /** An exchange over HTTP/1.1, on Node's strict parser. */
 export class Http1Exchange implements Exchange {
@@ -106,17 +104,8 @@ export class Http1Exchange implements Exchange {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     this.#response.writeHead(status, [...headers, 'Content-Length', String(length)] as string[]);
     if (this.method === 'HEAD') this.#response.end();
-    else this.#response.end(body);
-  }
-
-  respondParts(status: number, headers: HeaderList, parts: readonly Buffer[], length: number): void {
-    if (length < JOIN_BELOW || this.method === 'HEAD') {
-      this.respond(status, headers, Buffer.concat(parts, length));
-      return;
-    }
-    if (this.answered) return;
-    this.#response.writeHead(status, [...headers, 'Content-Length', String(length)] as string[]);
-    this.#response.end(Buffer.concat(parts, length));
+    else if (length < SLICE || typeof body === 'string') this.#response.end(body);
+    else endInSlices(this.#response, body);
   }
 
   stream(status: number, headers: HeaderList): BodyStream {

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { badRequest } from '../errors.ts';
 import type { BodyStream, ConnectionFacts, Exchange, HeaderList } from './exchange.ts';
 import { BODY_MS, bodyTimeout, tooLarge } from './http1.ts';
+import { endInSlices, SLICE } from './slices.ts';
 
 /** An exchange over one stream of an HTTP/2 connection. */
 export class Http2Exchange implements Exchange {
@@ -84,13 +85,10 @@ export class Http2Exchange implements Exchange {
     if (length === 0 || this.method === 'HEAD') stream.respond(fields(status, headers, length), { endStream: true });
     else {
       stream.respond(fields(status, headers, length));
-      stream.end(body);
+      if (length < SLICE || typeof body === 'string') stream.end(body);
+      else endInSlices(stream, body);
     }
     this.#dropRest();
-  }
-
-  respondParts(status: number, headers: HeaderList, parts: readonly Buffer[], length: number): void {
-    this.respond(status, headers, Buffer.concat(parts, length));
   }
 
   stream(status: number, headers: HeaderList): BodyStream {
