@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { deployment, eventually, pod, runClient, startTestDaemon, type TestDaemon } from './platform.ts';
+
+const COUNT = 'i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done';
+const SERVE = ['sh', '-c', 'mkdir /www; hostname > /www/name; exec httpd -f -p 8080 -h /www'];
+
+let daemon: TestDaemon;
+
+before(async () => {
+  daemon = await startTestDaemon();
+});
+
+// Leaves nothing: the close fails when something is left.
+after(() => daemon.close());
+
+async function docker(...args: string[]): Promise<string> {
+  const ran = await runClient('docker', args, daemon.environment);
+  assert.equal(ran.code, 0, `docker ${args.join(' ')}: ${ran.stderr}${ran.stdout}`);
+  return ran.stdout.replace(/\n$/, '');
+}
+
+const field = (name: string, path: string): Promise<string> => daemon.ok('get', 'pod', name, '-o', `jsonpath=${path}`);
+
+/** Numbers from 0 on, each once and in order. */
+function assertUnbroken(text: string, atLeast: number): void {
+  const numbers = text.trim().split('\n').map(Number);
+  assert.deepEqual(numbers, numbers.map((_, n) => n));
+  assert.ok(numbers.length >= atLeast, `${numbers.length} lines`);
+}
+
+test('kill -9 of the daemon: pods and containers go on serving, and after the restart all is whole', async () => {
+  await daemon.apply(
+    deployment('web', { command: SERVE, ports: [{ containerPort: 8080 }] }, { replicas: 2 }),
+    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] } },
+    pod('counter', { command: ['sh', '-c', COUNT] }),
+    pod('ends', { command: ['sh', '-c', 'sleep 3; exit 7'] }, { restartPolicy: 'Never' }),
+    pod('restarted', { command: ['sh', '-c', 'if [ -e /marks/once ]; then exec sleep 1000; fi; touch /marks/once; exit 1'], volumeMounts: [{ name: 'marks', mountPath: '/marks' }] }, { volumes: [{ name: 'marks', emptyDir: {} }] }),
+  );
+  await daemon.ok('rollout', 'status', 'deploy/web', '--timeout=60s');
+  await eventually('a pod has been restarted', async () => (await field('restarted', '{.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}')) === '1 true');
+  await docker('run', '-d', '--name', 'published', '-p', '127.0.0.1:0:80', 'busybox', 'sh', '-c', 'echo alive > /root/index.html; exec httpd -f -p 80 -h /root');
+  await docker('run', '-d', '--name', 'lines', 'busybox', 'sh', '-c', COUNT);
+  await docker('run', '-d', '--name', 'seven', 'busybox', 'sh', '-c', 'sleep 1; exit 7');
+  const nodePort = await daemon.ok('get', 'service', 'web', '-o', 'jsonpath={.spec.ports[0].nodePort}');
+  const published = (await docker('port', 'published', '80')).split(':').at(-1)!;
+  const service = async (): Promise<string> => (await fetch(`http://127.0.0.1:${nodePort}/name`, { headers: { connection: 'close' } })).text();
+  const container = async (): Promise<string> => (await fetch(`http://127.0.0.1:${published}/`, { headers: { connection: 'close' } })).text();
+  const seen = async (): Promise<unknown> => ({
+    pods: (await daemon.ok('get', 'pods', '-o', 'jsonpath={range .items[?(@.metadata.name!="ends")]}{.metadata.name} {.status.podIP} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}{"\\n"}{end}')).split('\n').sort(),
+    container: await docker('inspect', '-f', '{{.Id}} {{.State.Pid}} {{.State.StartedAt}}', 'published'),
+  });
+  const before = await seen();
+
+  await daemon.kill();
+  for (let n = 0; n < 20; n++) {
+    assert.match(await service(), /^web-/);
+    assert.equal(await container(), 'alive\n');
+    await sleep(100);
+  }
+  await sleep(1500); // Both that end have ended, with nobody there to see it.
+  await daemon.restart();
+
+  assert.match(await service(), /^web-/);
+  assert.equal(await container(), 'alive\n');
+  assert.equal(await docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'seven'), 'exited 7');
+  await eventually("the pod's end is told", async () => (await field('ends', '{.status.phase} {.status.containerStatuses[0].state.terminated.exitCode} {.status.containerStatuses[0].restartCount}')) === 'Failed 7 0');
+  await eventually('the node is ready', async () => (await daemon.ok('get', 'nodes', '-o', 'jsonpath={.items[0].status.conditions[?(@.type=="Ready")].status}')) === 'True');
+  assert.deepEqual(await seen(), before, 'no container was replaced or restarted, and no address has changed');
+  assertUnbroken(await daemon.ok('logs', 'counter'), 200);
+  assertUnbroken(await docker('logs', 'lines'), 200);
+  assert.equal(await daemon.ok('exec', 'counter', '--', 'echo', 'here'), 'here');
+
+  // What is asked of it from now on works as before.
+  await daemon.ok('scale', 'deploy/web', '--replicas=3');
+  await daemon.ok('rollout', 'status', 'deploy/web', '--timeout=60s');
+  await daemon.ok('delete', 'pod', 'counter', 'restarted', 'ends', '--now');
+  await docker('rm', '-f', 'published', 'lines', 'seven');
+});
+
+test('kill -9 while pods are started and taken down: all ends as it should', async () => {
+  for (let round = 0; round < 3; round++) {
+    const wanted = round % 2 === 0 ? 5 : 1;
+    await daemon.ok('scale', 'deploy/web', `--replicas=${wanted}`);
+    await sleep(100 + 150 * round);
+    await daemon.kill();
+    await daemon.restart();
+    await eventually(`${wanted} pods are there, and all are ready`, async () => {
+      const pods = (await daemon.ok('get', 'pods', '-l', 'app=web', '-o', 'jsonpath={range .items[*]}{.status.containerStatuses[0].ready} {.status.containerStatuses[0].restartCount}{"\\n"}{end}')).split('\n');
+      return pods.length === wanted && pods.every((text) => text === 'true 0');
+    });
+  }
+  const running = (await docker('ps', '-q', '--filter', 'label=io.kubernetes.container.name=web')).split('\n');
+  assert.equal(running.length, 5, 'no container of a pod that is gone runs on');
+  await daemon.ok('delete', 'deployment,service', 'web', '--wait=true');
+});
+
+test('kill -9 in the middle of a build: the next one builds', async () => {
+  const context = ['FROM busybox', 'RUN echo one > /one', 'RUN sleep 1; echo two > /two', 'CMD ["cat", "/one", "/two"]'].join('\n');
+  const building = runClient('docker', ['build', '-q', '-t', 'made', '-'], { ...daemon.environment, DOCKER_BUILDKIT: '0' }, { input: context });
+  await sleep(500);
+  await daemon.kill();
+  assert.notEqual((await building).code, 0);
+  await daemon.restart();
+  assert.equal((await runClient('docker', ['build', '-q', '-t', 'made', '-'], { ...daemon.environment, DOCKER_BUILDKIT: '0' }, { input: context })).code, 0);
+  assert.equal(await docker('run', '--rm', 'made'), 'one\ntwo');
+  assert.equal(await docker('ps', '-aq'), '');
+});
