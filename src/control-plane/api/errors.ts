@@ -21,6 +21,11 @@ export function badRequest(message: string): StatusError {
   return new StatusError(failure(400, 'BadRequest', message));
 }
 
+/** 500 for what the API server finds wrong without calling it anything: no reason, no details. */
+export function unexpected(message: string): StatusError {
+  return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 });
+}
+
 export function unauthorized(message = 'Unauthorized'): StatusError {
   return new StatusError(failure(401, 'Unauthorized', message));
 }

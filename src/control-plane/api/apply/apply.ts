@@ -87,12 +87,11 @@ function finish(request: ApplyRequest, base: KubeObject, next: KubeObject, befor
   return { object: { ...object, metadata: { ...object.metadata, ...(entries !== undefined && { managedFields: entries }) } }, changed };
 }
 
-/** An apply that changes nothing of the object keeps the time of its last change; one that changes no ownership either is no change at all. */
+/** An apply that changes nothing of the object keeps the time of its last change, or has none; one that changes no ownership either is no change at all. */
 function quiet(before: Managers, managers: Managers, identity: string): Managers {
   if (sameManagers(before, managers)) return before;
   const manager = managers.get(identity);
-  const time = before.get(identity)?.time;
-  return manager === undefined || time === undefined ? managers : new Map(managers).set(identity, { ...manager, time });
+  return manager === undefined ? managers : new Map(managers).set(identity, { ...manager, time: before.get(identity)?.time });
 }
 
 function comparable(object: KubeObject): unknown {

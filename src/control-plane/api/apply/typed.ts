@@ -1,7 +1,6 @@
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
-import { failure } from '../errors.ts';
-import { StatusError } from '../../../types/kubernetes/status.ts';
+import { unexpected } from '../errors.ts';
 import { listElement } from './elements.ts';
 import { pathsOf, LEAF } from './field-set.ts';
 import type { Shape } from './shape.ts';
@@ -14,9 +13,14 @@ export function refuseDuplicates(shape: Shape, resource: ResourceInfo, applied: 
   const found: string[] = [];
   walk(shape, applied, '', found);
   if (found.length === 0) return;
+  throw untypable(resource, applied, found);
+}
+
+/** 500, as the API server answers to a configuration that does not fit the kind. @param faults each with its path; one at least */
+export function untypable(resource: ResourceInfo, applied: KubeObject, faults: readonly string[]): Error {
   const { name = '', namespace = '' } = applied.metadata ?? {};
-  const told = found.length === 1 ? found[0]! : ['errors:', ...found.map((line) => `  ${line}`)].join('\n');
-  throw new StatusError(failure(500, 'InternalError', `failed to create typed patch object (${namespace}/${name}; ${resource.group}/${resource.version}, Kind=${resource.kind}): ${told}`));
+  const told = faults.length === 1 ? faults[0]! : ['errors:', ...faults.map((line) => `  ${line}`)].join('\n');
+  return unexpected(`failed to create typed patch object (${namespace}/${name}; ${resource.group}/${resource.version}, Kind=${resource.kind}): ${told}`);
 }
 
 function walk(shape: Shape, value: unknown, path: string, found: string[]): void {

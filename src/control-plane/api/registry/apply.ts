@@ -1,5 +1,8 @@
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { WriteOutcome } from '../contract.ts';
+import { isReason } from '../../../types/kubernetes/status.ts';
+import { faultsOf } from '../apply/faults.ts';
+import { untypable } from '../apply/typed.ts';
 import { badRequest } from '../errors.ts';
 import { jsonCopy } from './equal.ts';
 import { draftOf, type Pipeline } from './pipeline.ts';
@@ -16,7 +19,8 @@ export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, 
   const { kind, options } = scope;
   if (options.fieldManager === undefined || options.fieldManager === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
   const applied = decodeApplied(pipeline, scope, body);
-  checkName(scope, applied, name);
+  // On a copy: what was sent says no more than it says.
+  checkName(scope, { ...applied, metadata: { ...applied.metadata } }, name);
   const time = pipeline.now();
   return change(pipeline, scope, name, {
     allowCreate: options.subresource === undefined,
@@ -38,19 +42,23 @@ export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, 
   });
 }
 
-/** As it was sent: without defaults, since what is not in it is not applied. */
+/** As it was sent: without defaults, since what is not in it is not applied. @throws StatusError 400 for another kind; 500, as the API server answers, for what does not fit it */
 function decodeApplied(pipeline: Pipeline, scope: Scope, body: KubeObject): Draft {
-  const unknown: string[] = [];
-  pipeline.rules.decode(scope.kind.info, body, unknown);
-  if (unknown.length > 0) {
-    const { group, version, kind } = scope.kind.info;
-    const object = `${body.metadata?.namespace ?? ''}/${body.metadata?.name ?? ''}; ${group}/${version}, Kind=${kind}`;
-    throw badRequest(`failed to create typed patch object (${object}): ${unknown.map((path) => `.${path}: field not declared in schema`).join(', ')}`);
+  const { info, apiVersion, kind } = scope.kind;
+  if (body.apiVersion !== apiVersion || body.kind !== kind) {
+    const [version, group] = (body.apiVersion ?? '').split('/').reverse();
+    throw badRequest(`invalid object type: ${group ?? ''}/${version ?? ''}, Kind=${body.kind ?? ''}`);
   }
+  const unknown: string[] = [];
+  try {
+    pipeline.rules.decode(info, body, unknown);
+  } catch (error) {
+    const faults = isReason(error, 'BadRequest') ? faultsOf(info, body) : [];
+    throw faults.length === 0 ? error : untypable(info, body, faults);
+  }
+  if (unknown.length > 0) throw untypable(info, body, faultsOf(info, body));
   // Decoding writes empty structs out (`strategy: {}`): what was not sent is not applied.
   const sent = jsonCopy(body) as Draft;
   sent.metadata ??= {};
-  sent.apiVersion = scope.kind.apiVersion;
-  sent.kind = scope.kind.kind;
   return sent;
 }

@@ -58,6 +58,8 @@ async function createNamed(pipeline: Pipeline, scope: Scope, draft: Draft, gener
 export function prepareCreate(pipeline: Pipeline, scope: Scope, draft: Draft, tracked = false): Draft {
   const { strategy } = scope.kind;
   const { metadata } = draft;
+  // Before admission: what the server itself sets is nobody's.
+  if (!tracked) pipeline.track(scope, draft, undefined);
   metadata.uid = uuid(pipeline.random);
   metadata.creationTimestamp = pipeline.now();
   delete metadata.resourceVersion;
@@ -71,6 +73,5 @@ export function prepareCreate(pipeline: Pipeline, scope: Scope, draft: Draft, tr
   if (strategy.generation) object.metadata.generation = 1;
   pipeline.validate(scope, object, undefined);
   pipeline.admit(scope, 'CREATE', metadata.name, object, undefined);
-  if (!tracked) pipeline.track(scope, object, undefined);
   return object;
 }

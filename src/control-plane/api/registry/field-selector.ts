@@ -2,6 +2,9 @@ import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import { parseFieldSelector as parse, type FieldRequirement } from '../../../types/kubernetes/selectors.ts';
 import { badRequest } from '../errors.ts';
 
+/** What a list or a watch asks of every object; far more than anybody means. */
+const MAX_TERMS = 256;
+
 /** Reads one selectable field; absent is ''. */
 export type FieldReader = (object: KubeObject) => string;
 
@@ -44,7 +47,9 @@ export class FieldSelector {
  */
 export function parseFieldSelector(text: string | undefined, fields: SelectableFields): FieldSelector | undefined {
   if (text === undefined || text === '') return undefined;
-  const terms = parse(text).map((term) => {
+  const requirements = parse(text);
+  if (requirements.length > MAX_TERMS) throw badRequest(`invalid field selector: it has more than ${MAX_TERMS} terms`);
+  const terms = requirements.map((term) => {
     const field = term.field === 'spec.host' ? 'spec.nodeName' : term.field;
     const read = fields.readers.get(field);
     if (read === undefined) throw badRequest(fields.refusal(term.field));

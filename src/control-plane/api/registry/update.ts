@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { WriteOutcome } from '../contract.ts';
 import type { Write } from './commit.ts';
-import { conflict, invalid, notFound } from '../errors.ts';
+import { badRequest, conflict, invalid, notFound, unexpected } from '../errors.ts';
 import { prepareCreate } from './create.ts';
 import { OPTIMISTIC_LOCK } from './errors.ts';
 import { sameState, type Decision, type Pipeline } from './pipeline.ts';
@@ -14,6 +14,7 @@ import type { Draft } from './strategy.ts';
  */
 export async function update(pipeline: Pipeline, scope: Scope, name: string, body: unknown): Promise<WriteOutcome> {
   const decoded = decodeBody(pipeline.rules, scope, body);
+  if (!decoded.metadata.name) throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
   checkName(scope, decoded, name);
   let used = false;
   return change(pipeline, scope, name, {
@@ -81,12 +82,14 @@ function checkPreconditions(scope: Scope, name: string, draft: Draft, old: KubeO
     if (derived || strategy.unconditionalUpdate) return;
     throw invalid({ group: info.group, kind: info.resource }, name, [{ reason: 'FieldValueInvalid', message: 'Invalid value: 0: must be specified for an update', field: 'metadata.resourceVersion' }]);
   }
+  if (!/^\d+$/.test(resourceVersion)) throw unexpected(`strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`);
   if (resourceVersion !== String(revision)) throw conflict(info, name, OPTIMISTIC_LOCK);
 }
 
 /** Everything that happens to a changed object before it is written. */
 function prepareUpdate(pipeline: Pipeline, scope: Scope, name: string, draft: Draft, old: KubeObject, tracked: boolean): { object: Draft; more: readonly Write[] } {
   const { strategy } = scope.kind;
+  if (!tracked) pipeline.track(scope, draft, old);
   const object = pipeline.mutate(scope, 'UPDATE', name, draft, old);
   keepSystemFields(object, old);
   strategy.prepareForUpdate(object, old, scope.options.subresource);
@@ -95,7 +98,6 @@ function prepareUpdate(pipeline: Pipeline, scope: Scope, name: string, draft: Dr
   const more = pipeline.companions(scope, object, old);
   pipeline.validate(scope, object, old);
   pipeline.admit(scope, 'UPDATE', name, object, old);
-  if (!tracked) pipeline.track(scope, object, old);
   return { object, more };
 }
 

@@ -17,7 +17,6 @@ const SPECIAL: Readonly<Record<string, (general: Strategy) => Strategy>> = {
   'core/namespaces': namespaceStrategy,
   'core/persistentvolumes': (general) => withInitialStatus(general, (object) => ({ phase: 'Pending', lastPhaseTransitionTime: object.metadata.creationTimestamp })),
   'core/persistentvolumeclaims': (general) => withInitialStatus(general, () => ({ phase: 'Pending' })),
-  'core/secrets': secretStrategy,
   'core/services': serviceStrategy,
   'apps/deployments': deploymentStrategy,
   'batch/jobs': jobStrategy,
@@ -40,18 +39,6 @@ function withInitialStatus(general: Strategy, status: (object: Draft) => Members
       object.status = status(object);
     },
   };
-}
-
-/** stringData is a way to write data, and never kept. */
-function secretStrategy(general: Strategy): Strategy {
-  const merge = (object: Draft): void => {
-    const { stringData } = object as { stringData?: Readonly<Record<string, string>> };
-    delete object.stringData;
-    if (stringData === undefined) return;
-    const encoded = Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString('base64')] as const);
-    object.data = { ...(object.data as Members | undefined), ...Object.fromEntries(encoded) };
-  };
-  return { ...general, prepareForCreate: merge, prepareForUpdate: merge };
 }
 
 const NAME_LABEL = 'kubernetes.io/metadata.name';

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../../types/kubernetes/meta.ts';
 import type { WriteOutcome } from '../../contract.ts';
-import { conflict, invalid, notFound } from '../../errors.ts';
+import { conflict, invalid, notFound, unexpected } from '../../errors.ts';
 import { OPTIMISTIC_LOCK } from '../errors.ts';
 import type { Decision, Pipeline } from '../pipeline.ts';
 import type { Scope } from '../scope.ts';
@@ -17,7 +17,7 @@ interface Binding extends KubeObject {
 /**
  * Binds a pod to a node, once. The scheduler's hot path: copies what changes
  * and no more.
- * @throws StatusError 404, 409 (bound already, being deleted, gated), 422
+ * @throws StatusError 404, 409 (bound already, being deleted, gated), 422, 500 (no node is named)
  */
 export async function bind(pipeline: Pipeline, scope: Scope, name: string, body: unknown): Promise<WriteOutcome> {
   const binding = decodeAs(pipeline.rules, scope, BINDING, body, name) as Binding;
@@ -25,7 +25,7 @@ export async function bind(pipeline: Pipeline, scope: Scope, name: string, body:
   if (target?.kind !== undefined && target.kind !== '' && target.kind !== 'Node') {
     throw invalid(BINDING, name, [{ reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(target.kind)}: supported values: "Node", "<empty>"`, field: 'target.kind' }]);
   }
-  if (!target?.name) throw invalid(BINDING, name, [{ reason: 'FieldValueRequired', message: 'Required value', field: 'target.name' }]);
+  if (!target?.name) throw unexpected('target.name: Required value');
   const node = target.name;
   pipeline.admit(scope, 'CREATE', name, binding, undefined);
   const { stored } = await pipeline.write(scope, scope.kind.key(scope.namespace, name), (current): Decision => {

@@ -26,7 +26,7 @@ interface Budget extends KubeObject {
   readonly spec?: { readonly selector?: Parameters<typeof labelSelectorMatcher>[0]; readonly unhealthyPodEvictionPolicy?: string };
   readonly status?: {
     readonly observedGeneration?: number; readonly disruptionsAllowed?: number; readonly currentHealthy?: number; readonly desiredHealthy?: number;
-    readonly disruptedPods?: Readonly<Record<string, string>>; readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }[];
+    readonly disruptedPods?: Readonly<Record<string, string>>; readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string; readonly lastTransitionTime?: string | null }[];
   };
 }
 
@@ -91,10 +91,18 @@ export class Evictor {
       ...budget,
       status: {
         ...status, disruptionsAllowed: allowed - 1, disruptedPods: { ...status.disruptedPods, [pod.metadata!.name!]: this.#pipeline.now() },
-        ...(allowed === 1 && { conditions: status.conditions?.map((condition) => (condition.type === 'DisruptionAllowed' && condition.status === 'True' ? { ...condition, status: 'False', reason: 'InsufficientPods', lastTransitionTime: this.#pipeline.now() } : condition)) }),
+        ...(allowed === 1 && { conditions: this.#spent(status) }),
       },
     };
     return { cache: this.#budgets(), key, expected: stored.revision, object };
+  }
+
+  /** The conditions of a budget that allows no more. */
+  #spent({ conditions = [], observedGeneration }: NonNullable<Budget['status']>): NonNullable<Budget['status']>['conditions'] {
+    const before = conditions.find(({ type }) => type === 'DisruptionAllowed');
+    const lastTransitionTime = before?.status === 'False' ? before.lastTransitionTime : this.#pipeline.now();
+    const spent = { type: 'DisruptionAllowed', status: 'False', ...(observedGeneration !== undefined && { observedGeneration }), lastTransitionTime, reason: 'InsufficientPods', message: '' };
+    return before === undefined ? [...conditions, spent] : conditions.map((condition) => (condition === before ? spent : condition));
   }
 
   #budgetsOf(pod: PodLike): { key: string; stored: Stored }[] {

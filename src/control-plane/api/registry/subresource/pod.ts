@@ -24,7 +24,7 @@ export interface PodLike extends KubeObject {
 export function withCondition<T extends PodStatusLike>(status: T, condition: PodCondition, now: string): T {
   const conditions = status.conditions ?? [];
   const before = conditions.find((other) => other.type === condition.type);
-  const next = { ...condition, lastTransitionTime: before?.status === condition.status ? before.lastTransitionTime ?? now : now };
+  const next = { ...condition, lastProbeTime: null, lastTransitionTime: before?.status === condition.status ? before.lastTransitionTime ?? now : now };
   return { ...status, conditions: before === undefined ? [...conditions, next] : conditions.map((other) => (other === before ? next : other)) };
 }
 

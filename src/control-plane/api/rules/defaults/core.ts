@@ -193,6 +193,17 @@ export const CORE_DEFAULTS: Readonly<Record<string, Defaulter>> = {
     labels['kubernetes.io/metadata.name'] = metadata.name;
   },
   'core.v1.NamespaceStatus': (status) => { status.phase ??= 'Active'; },
+  'core.v1.NodeSpec': (spec) => {
+    const ranges = [...((spec.podCIDRs as string[] | undefined) ?? [])];
+    // One field says the first of the other; the older one wins where they differ.
+    if (!missing(spec.podCIDR) && ranges[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR];
+    else if (missing(spec.podCIDR) && ranges.length > 0) spec.podCIDR = ranges[0];
+  },
+  'core.v1.PodStatus': (status) => {
+    const first = list(status.podIPs)[0]?.ip;
+    if (!missing(status.podIP) && first !== status.podIP) status.podIPs = [{ ip: status.podIP }];
+    else if (missing(status.podIP) && !missing(first)) status.podIP = first;
+  },
   'core.v1.NodeStatus': (status) => { if (status.capacity !== undefined) status.allocatable ??= { ...(status.capacity as Draft) }; },
   'core.v1.LimitRangeItem': limitRangeItem,
   'core.v1.PodLogOptions': (options) => { options.stream ??= 'All'; },

@@ -117,7 +117,10 @@ function status(pod: Pod, old: Pod, errors: Errors): void {
     if (!SYSTEM_CONDITIONS.has(condition.type)) validQualifiedName(condition.type, errors, STATUS.child('conditions').index(n).child('Type'));
   });
   const nominated = now.nominatedNodeName ?? '';
-  if (nominated !== '' && nominated !== (before.nominatedNodeName ?? '')) checked(nominated, dnsSubdomain, errors, STATUS.child('nominatedNodeName'));
+  if (nominated !== '' && nominated !== (before.nominatedNodeName ?? '')) {
+    checked(nominated, dnsSubdomain, errors, STATUS.child('nominatedNodeName'));
+    if (old.spec?.nodeName) errors.forbidden(STATUS.child('nominatedNodeName'), 'may not be set on pods that are already bound to a node');
+  }
   if ((now.qosClass ?? '') !== (before.qosClass ?? '')) errors.invalid(STATUS.child('qosClass'), now.qosClass ?? '', 'field is immutable');
   validateTransitions(pod, old, errors);
   each(now.podIPs).forEach(({ ip }, n) => validIP(ip, errors, STATUS.child('podIPs').index(n), each(before.podIPs).map((known) => known.ip)));
