@@ -1,4 +1,4 @@
-import { cp, rm } from 'node:fs/promises';
+import { cp, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { command } from './command.ts';
 
@@ -10,7 +10,7 @@ const copy = join(root, `node_modules/.longshore-bench-${process.pid}`);
 export async function program(): Promise<string> {
   built ??= (async () => {
     await command(join(root, 'longshore'), ['version']);
-    await cp(join(root, 'dist'), copy, { recursive: true });
+    await cp(await realpath(join(root, 'dist/current')), copy, { recursive: true });
     return join(copy, 'longshore.mjs');
   })();
   return await built;
