@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isErrno, LongshoreError } from '../lib/errors.ts';
 import type { Home } from './home.ts';
+import { launchOf } from './launch.ts';
 import { readStatus, startTicksOf, type DaemonStatus } from './status.ts';
 
 /** What a starting or stopping daemon tells whoever waits for it, one JSON object a line. */
@@ -21,14 +22,6 @@ const DOWN_MS = 120_000;
 /** The descriptor on which a daemon that was started in the background reports. */
 export const NOTIFY_FD = 3;
 
-/**
- * Settings of glibc's malloc for the daemon: what threads of the pool and workers of unpacking free goes back to the
- * system. Together about 10 MiB of a platform that idles; they can be set before a process starts alone.
- */
-const MALLOC = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072' };
-/** MiB of each half of V8's young generation: what bursts make it grow to stays with it. */
-const SEMI_SPACE = '--max-semi-space-size=8';
-
 export function controlSocket(home: Home): string {
   return join(home.run, 'control.sock');
 }
@@ -43,10 +36,11 @@ export async function startDaemon(home: Home, entry: readonly string[], environm
   if (running) return { status: running, started: false };
   await mkdir(home.root, { recursive: true, mode: 0o711 });
   await using log = await open(home.daemonLog, 'a', 0o600);
-  const child = spawn(process.execPath, [SEMI_SPACE, ...process.execArgv, ...entry, 'server'], {
+  const launch = launchOf([...entry, 'server'], { ...process.env, ...environment, LONGSHORE_HOME: home.root, LONGSHORE_NOTIFY: '1' }, process.execArgv);
+  const child = spawn(process.execPath, launch.args, {
     detached: true,
     cwd: '/',
-    env: { ...MALLOC, ...process.env, ...environment, LONGSHORE_HOME: home.root, LONGSHORE_NOTIFY: '1' },
+    env: launch.environment,
     stdio: ['ignore', log.fd, log.fd, 'pipe'],
   });
   const exited = new Promise<number | null>((resolve, reject) => child.once('exit', resolve).once('error', reject));

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { homeAt } from '../app/home.ts';
+import { relaunchAsServer } from '../app/launch.ts';
 import { LongshoreError } from '../lib/errors.ts';
 import type { CommandContext } from './command.ts';
 
@@ -12,6 +13,7 @@ export async function run({ args, environment }: CommandContext): Promise<number
   });
   const home = homeAt(environment.LONGSHORE_HOME);
   if (values.token !== undefined && (values.server === undefined || values['ca-hash'] === undefined)) throw new LongshoreError('invalid', 'joining needs --server, --token and --ca-hash together', { remedy: 'Copy the line that "longshore token" prints on the server.' });
+  relaunchAsServer(process);
   const { serveAgent } = await import('../app/serve-agent.ts');
   await serveAgent(home, {
     nodeName: (values.name ?? hostname()).toLowerCase(),
