@@ -212,6 +212,8 @@ export interface Cgroups {
   freeze(path: string, frozen: boolean): Promise<void>;
   /** Kills what is left in it and removes it with its children; nothing there is success. */
   remove(path: string): Promise<void>;
+  /** A process will be moved into a group in a moment: has the kernel ready for that until the returned call, or for a while. Returns at once. */
+  expectMove?(): () => void;
 }
 
 export interface Sysctl {

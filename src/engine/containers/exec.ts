@@ -11,6 +11,16 @@ const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 /** Runs a process in a running container, with the container's environment, user and folder unless told otherwise. @throws `conflict` when it isn't running */
 export async function execIn(context: Context, entry: Entry, options: ContainerExec): Promise<ExecSession> {
+  // The runtime will move the process into the container's group.
+  const moved = context.host.cgroups.expectMove?.();
+  try {
+    return await startExec(context, entry, options);
+  } finally {
+    moved?.();
+  }
+}
+
+async function startExec(context: Context, entry: Entry, options: ContainerExec): Promise<ExecSession> {
   const { run } = entry;
   if (entry.state.status === 'paused') throw new LongshoreError('conflict', `Container ${entry.name} is paused, unpause the container before exec`, { object: `container ${entry.name}`, remedy: `docker unpause ${entry.name}` });
   if (run === undefined) throw notRunning(entry);

@@ -28,6 +28,7 @@ const INIT_PROGRAMS = ['/usr/bin/docker-init', '/usr/libexec/docker/docker-init'
  * @throws with the reason, after everything half-made was undone and noted in the state
  */
 export async function startEntry(context: Context, entry: Entry, options: { readonly byPolicy: boolean } = { byPolicy: false }): Promise<void> {
+  const moved = context.host.cgroups.expectMove?.();
   await entry.tidying;
   const { spec } = entry;
   let runtime: RuntimeContainer | undefined;
@@ -66,11 +67,13 @@ export async function startEntry(context: Context, entry: Entry, options: { read
       ...(spec.logging === 'none' ? {} : { logPath: entry.logPath }),
       ...(spec.runtime === undefined ? {} : { runtime: spec.runtime }),
     });
+    moved?.();
     // What the program finds in its files is written before it runs.
     entry.change({ endpoints: await begun.value.connected });
     await bindPending(entry, runtime);
     await runtime.start();
   } catch (error) {
+    moved?.();
     await network?.connected.catch(() => undefined); // it is taken down in a moment, however it went
     await undoStart(context, entry, runtime, error);
     throw error;

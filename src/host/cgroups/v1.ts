@@ -1,6 +1,8 @@
 import type { Clock } from '../../lib/clock.ts';
 import { LongshoreError } from '../../lib/errors.ts';
 import type { CgroupLimits, Cgroups, CgroupUsage } from '../host.ts';
+import { movesAhead } from './ahead.ts';
+import type { MovesAhead } from './ahead.ts';
 import { makeFolder, pathParts, processesOf, readControl, readFields, readNumber, removeFolders, sendSignal, tree, writeControl } from './files.ts';
 import { cpuQuota, memoryAndSwap, ociResources } from './limits.ts';
 
@@ -22,12 +24,20 @@ export class CgroupsV1 implements Cgroups {
   #roots: readonly string[];
   #clock: Clock;
   #canLimitSwap: boolean;
+  #ahead: MovesAhead;
 
   constructor(controllers: ReadonlyMap<string, string>, otherRoots: readonly string[], clock: Clock, canLimitSwap: boolean) {
     this.#controllers = controllers;
     this.#roots = [...new Set([...controllers.values(), ...otherRoots])];
     this.#clock = clock;
     this.#canLimitSwap = canLimitSwap;
+    // The lock is the same for all hierarchies.
+    const controller = controllers.has('freezer') ? 'freezer' : 'memory';
+    this.#ahead = movesAhead(clock, controller, controllers.get(controller));
+  }
+
+  expectMove(): () => void {
+    return this.#ahead.expect();
   }
 
   ociResources(limits: CgroupLimits): unknown {

@@ -1,6 +1,8 @@
 import type { Clock } from '../../lib/clock.ts';
 import { LongshoreError } from '../../lib/errors.ts';
 import type { CgroupLimits, Cgroups, CgroupUsage } from '../host.ts';
+import { movesAhead } from './ahead.ts';
+import type { MovesAhead } from './ahead.ts';
 import { makeFolder, pathParts, processesOf, readControl, readFields, readNumber, removeFolders, sendSignal, tree, writeControl } from './files.ts';
 import { cpuQuota, memoryAndSwap, ociResources, weightOfShares } from './limits.ts';
 
@@ -13,11 +15,17 @@ export class CgroupsV2 implements Cgroups {
   #root: string;
   #clock: Clock;
   #canLimitSwap: boolean;
+  #ahead: MovesAhead;
 
   constructor(root: string, clock: Clock, canLimitSwap: boolean) {
     this.#root = root;
     this.#clock = clock;
     this.#canLimitSwap = canLimitSwap;
+    this.#ahead = movesAhead(clock, '', root);
+  }
+
+  expectMove(): () => void {
+    return this.#ahead.expect();
   }
 
   ociResources(limits: CgroupLimits): unknown {
