@@ -123,7 +123,16 @@ export interface Registry {
   deleteCollection(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, list: ListParameters, options: DeleteParameters): Promise<readonly StoredObject[]>;
   watch(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, options: WatchParameters, sink: RegistryWatchSink): () => void;
   readonly revision: number;
+  /** Reads of one resource without options, for the server's own look-ups; a registry without it is read by the verbs above. */
+  peek?(resource: ResourceInfo): RegistryPeek;
   close(): Promise<void>;
+}
+
+/** One resource's objects as they are now, in the version asked for. What it gives is shared and never changed. */
+export interface RegistryPeek {
+  get(namespace: string | undefined, name: string): KubeObject | undefined;
+  /** Of a namespace, or of all, in the order of their keys. */
+  list(namespace: string | undefined): readonly KubeObject[];
 }
 
 /** What admission sees. `object` is a private copy: a mutating plug-in returns the changed object, or undefined for no change. */
@@ -142,7 +151,7 @@ export interface AdmissionAttributes {
 /** A link of the admission chain. Refuses by throwing a StatusError (403). Runs at each attempt of a write, so it has no effects of its own. */
 export interface AdmissionPlugin {
   readonly name: string;
-  /** Which requests concern it; asked first, so that a create pays only for what applies. */
+  /** Which requests concern it. Asked once for each combination of these three, and the answer kept, so that a create pays only for what applies. */
   handles(attributes: Pick<AdmissionAttributes, 'operation' | 'resource' | 'subresource'>): boolean;
   mutate?(attributes: AdmissionAttributes): KubeObject | undefined;
   validate?(attributes: AdmissionAttributes): void;

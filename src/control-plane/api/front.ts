@@ -37,6 +37,7 @@ export function withVirtuals(registry: Registry, virtuals: readonly Virtual[], a
     delete: (...args) => registry.delete(...args),
     deleteCollection: (...args) => registry.deleteCollection(...args),
     watch: (...args) => registry.watch(...args),
+    ...(registry.peek !== undefined && { peek: (resource) => registry.peek!(resource) }),
     get revision() {
       return registry.revision;
     },

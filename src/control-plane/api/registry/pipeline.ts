@@ -9,6 +9,7 @@ import type { Committer, Write } from './commit.ts';
 import { jsonCopy, jsonEqual } from './equal.ts';
 import { namespaceTerminating, OPTIMISTIC_LOCK } from './errors.ts';
 import type { Kind } from './kinds.ts';
+import { Plugins } from './plugins.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import type { Scope } from './scope.ts';
 import { Stored } from './stored.ts';
@@ -58,6 +59,7 @@ export class Pipeline {
   readonly random: Random;
   readonly applyPatch: ApplyPatch;
   readonly #parts: PipelineParts;
+  readonly #plugins: Plugins;
   #stampedAt = -1;
   #stamp = '';
 
@@ -67,6 +69,7 @@ export class Pipeline {
     this.random = parts.random;
     this.applyPatch = parts.applyPatch;
     this.#parts = parts;
+    this.#plugins = new Plugins(parts.admission);
   }
 
   /** RFC 3339, to the second. */
@@ -133,21 +136,25 @@ export class Pipeline {
 
   /** Runs the mutating plug-ins. */
   mutate(scope: Scope, operation: 'CREATE' | 'UPDATE', name: string | undefined, object: Draft, old: KubeObject | undefined): Draft {
+    const { mutating } = this.#plugins.of(scope.kind.info, operation, scope.options.subresource);
+    if (mutating.length === 0) return object;
     let current = object;
-    for (const plugin of this.#parts.admission) {
-      if (plugin.mutate === undefined || !this.#handles(plugin, scope, operation)) continue;
-      const changed = plugin.mutate(this.#attributes(scope, operation, name, current, old));
-      if (changed !== undefined) current = changed as Draft;
+    let attributes = this.#attributes(scope, operation, name, current, old);
+    for (const plugin of mutating) {
+      const changed = plugin.mutate(attributes);
+      if (changed === undefined || changed === current) continue;
+      current = changed as Draft;
+      attributes = this.#attributes(scope, operation, name, current, old);
     }
     return current;
   }
 
   /** Runs the validating plug-ins. */
   admit(scope: Scope, operation: 'CREATE' | 'UPDATE' | 'DELETE', name: string | undefined, object: KubeObject | undefined, old: KubeObject | undefined): void {
-    for (const plugin of this.#parts.admission) {
-      if (plugin.validate === undefined || !this.#handles(plugin, scope, operation)) continue;
-      plugin.validate(this.#attributes(scope, operation, name, object, old));
-    }
+    const { validating } = this.#plugins.of(scope.kind.info, operation, scope.options.subresource);
+    if (validating.length === 0) return;
+    const attributes = this.#attributes(scope, operation, name, object, old);
+    for (const plugin of validating) plugin.validate(attributes);
   }
 
   /** @throws StatusError 422 with all causes */
@@ -181,10 +188,6 @@ export class Pipeline {
   releases(scope: Scope, old: KubeObject): readonly Write[] {
     const companion = this.#parts.companions.find((candidate) => candidate.handles(scope.kind));
     return companion === undefined ? [] : companion.release(old);
-  }
-
-  #handles(plugin: AdmissionPlugin, scope: Scope, operation: 'CREATE' | 'UPDATE' | 'DELETE'): boolean {
-    return plugin.handles({ operation, resource: scope.kind.info, subresource: scope.options.subresource });
   }
 
   #attributes(scope: Scope, operation: 'CREATE' | 'UPDATE' | 'DELETE', name: string | undefined, object: KubeObject | undefined, oldObject: KubeObject | undefined): AdmissionAttributes {

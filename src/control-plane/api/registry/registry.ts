@@ -1,7 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts';
 import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
 import type {
-  DeleteOutcome, DeleteParameters, ListPage, ListParameters, PatchBody, ReadOptions, Registry, RegistryWatchSink, RequestContext, StoredObject, WatchParameters, WriteOutcome, WriteParameters,
+  DeleteOutcome, DeleteParameters, ListPage, ListParameters, PatchBody, ReadOptions, Registry, RegistryPeek, RegistryWatchSink, RequestContext, StoredObject, WatchParameters, WriteOutcome, WriteParameters,
 } from '../contract.ts';
 import { notFound } from '../errors.ts';
 import type { Store } from '../../store/store.ts';
@@ -11,6 +11,7 @@ import type { Feed } from './feed.ts';
 import type { Kinds } from './kinds.ts';
 import { list } from './list.ts';
 import { patch } from './patch.ts';
+import { Peek } from './peek.ts';
 import type { Pipeline } from './pipeline.ts';
 import { parseRevision } from './revision.ts';
 import type { Scope } from './scope.ts';
@@ -36,6 +37,7 @@ export interface RegistryParts {
 export class KindRegistry implements Registry {
   readonly #parts: RegistryParts;
   #cancelBookmarks: () => void = () => {};
+  readonly #peeks = new WeakMap<ResourceInfo, Peek>();
   #closed = false;
 
   constructor(parts: RegistryParts) {
@@ -47,18 +49,16 @@ export class KindRegistry implements Registry {
     return this.#parts.feed.revision;
   }
 
-  get(_context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, options: ReadOptions & { readonly subresource?: string } = {}): StoredObject | Promise<StoredObject> {
+  get(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, options: ReadOptions & { readonly subresource?: string } = {}): StoredObject | Promise<StoredObject> {
     const { feed, kinds, subresources } = this.#parts;
+    const { resourceVersion, subresource } = options;
+    const wait = resourceVersion === undefined ? undefined : feed.notOlderThan(parseRevision(resourceVersion) ?? 0);
+    if (wait !== undefined) return wait.then(() => this.get(context, resource, namespace, name, subresource === undefined ? {} : { subresource }));
     const kind = kinds.of(resource);
-    const read = (): StoredObject => {
-      const stored = kind.cache.get(kind.key(namespace, name));
-      if (stored === undefined) throw notFound(resource, name);
-      const view = kind.mixed ? kind.view(stored) : stored;
-      return options.subresource === undefined ? view : subresources.read(kind, options.subresource, view);
-    };
-    if (options.resourceVersion === undefined) return read();
-    const wait = feed.notOlderThan(parseRevision(options.resourceVersion) ?? 0);
-    return wait === undefined ? read() : wait.then(read);
+    const stored = kind.cache.get(kind.key(namespace, name));
+    if (stored === undefined) throw notFound(resource, name);
+    const view = kind.mixed ? kind.view(stored) : stored;
+    return subresource === undefined ? view : subresources.read(kind, subresource, view);
   }
 
   list(_context: RequestContext, resource: ResourceInfo, namespace: string | undefined, options: ListParameters): ListPage | Promise<ListPage> {
@@ -97,6 +97,12 @@ export class KindRegistry implements Registry {
 
   watch(_context: RequestContext, resource: ResourceInfo, namespace: string | undefined, options: WatchParameters, sink: RegistryWatchSink): () => void {
     return watch(this.#parts, this.#parts.kinds.of(resource), namespace, options, sink);
+  }
+
+  peek(resource: ResourceInfo): RegistryPeek {
+    let peek = this.#peeks.get(resource);
+    if (peek === undefined) this.#peeks.set(resource, (peek = new Peek(this.#parts.kinds.of(resource))));
+    return peek;
   }
 
   async close(): Promise<void> {
