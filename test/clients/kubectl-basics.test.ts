@@ -20,7 +20,7 @@ after(async () => {
 const SERVER = ['sh', '-c', 'trap "exit 0" TERM; echo hello from $HOSTNAME; mkdir -p /www; echo page > /www/index.html; httpd -f -p 8080 -h /www & wait'];
 
 /** Oldest and newest supported client. */
-for (const minor of ['1.28', '1.33']) {
+for (const minor of ['1.27', '1.33']) {
   const binary = await kubectlOf(minor);
   describe(`kubectl ${minor}`, { skip: binary === undefined ? `kubectl.${minor} is not on this machine (it comes with google-cloud-cli)` : false }, () => {
     const namespace = `v${minor.replace('.', '-')}`;
@@ -81,7 +81,7 @@ for (const minor of ['1.28', '1.33']) {
       assert.match(await k.ok('explain', 'deployment.spec', '--recursive'), /strategy/);
       assert.match(await k.ok('api-resources', '--api-group=apps'), /deployments +deploy +apps\/v1 +true +Deployment/);
       assert.match(await k.ok('api-versions'), /batch\/v1/);
-      assert.match(await k.ok('version'), /Server Version: v1\.3/);
+      assert.match(await k.ok('version', '-o', 'yaml'), /serverVersion:[^]*gitVersion: v1\.3/);
       assert.match(await k.ok('cluster-info'), /control plane.* is running at/);
     });
 
@@ -187,7 +187,8 @@ for (const minor of ['1.28', '1.33']) {
       await watch.stop();
       assert.match(await k.ok('events', '--for', `pod/${pod}`), /Started/);
       assert.match(await k.ok('get', 'events', '--sort-by=.lastTimestamp'), /ScalingReplicaSet/);
-      assert.match(await k.ok('auth', 'whoami'), /Username +kubernetes-admin/);
+      // A client of 1.27 knows it by its alpha and beta versions alone, which no server has any more.
+      if (minor !== '1.27') assert.match(await k.ok('auth', 'whoami'), /Username +kubernetes-admin/);
       assert.equal(await k.ok('auth', 'can-i', 'create', 'pods'), 'yes');
       assert.equal((await k.kubectl(['auth', 'can-i', 'create', 'pods', `--as=system:serviceaccount:${namespace}:default`])).stdout, 'no\n');
       const token = await k.ok('create', 'token', 'default');
