@@ -1,10 +1,12 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { ClientRequest, ClientRequestArgs, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { OnReadOpts } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import type { Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LongshoreError, messageOf } from '../../../lib/errors.ts';
 import { isLoopbackDomain } from '../reference.ts';
@@ -40,6 +42,8 @@ export interface HttpClientOptions {
 
 const SYSTEM_CA = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/cert.pem'];
 const IDLE_MS = 60_000;
+/** Of a connection at a time. Larger pieces come from fresh pages of the system each, which cost more than they save. */
+const READ_BYTES = 64 * 1024;
 const ERROR_BYTES = 64 * 1024;
 
 /** Requests over kept connections. Follows no redirects. */
@@ -86,7 +90,7 @@ export class HttpClient {
   }
 
   #plainAgent(): HttpAgent {
-    return (this.#http ??= new HttpAgent({ keepAlive: true, maxFreeSockets: 8, ...this.#proxy() }));
+    return (this.#http ??= new PlainAgent({ keepAlive: true, maxFreeSockets: 8, ...this.#proxy() }));
   }
 
   async #secureAgent(host: string): Promise<HttpsAgent> {
@@ -109,6 +113,25 @@ export class HttpClient {
       }
     }
     return undefined;
+  }
+}
+
+/**
+ * Connections that read into one piece of memory each. What is read becomes pieces of a body by a copy in any case;
+ * Node's own memory for each read would be nothing but garbage, as large as the body once more.
+ */
+class PlainAgent extends HttpAgent {
+  override createConnection(options: ClientRequestArgs, callback?: (error: Error | null, stream: Duplex) => void): Duplex | null | undefined {
+    const onread: OnReadOpts = {
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback: (bytes, memory) => {
+        socket?.emit('data', memory.subarray(0, bytes));
+        return true;
+      },
+    };
+    const connection: ClientRequestArgs & { onread: OnReadOpts } = { ...options, onread };
+    const socket = super.createConnection(connection, callback);
+    return socket;
   }
 }
 
