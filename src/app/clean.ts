@@ -50,9 +50,13 @@ export async function cleanInstance(home: Home): Promise<number> {
     await host.nft.apply(`delete table ${table.family} ${table.name}\n`);
     found++;
   }
-  for (const target of await host.mounts.beneath(home.root)) {
-    await host.mounts.unmount(target);
-    found++;
+  // A disk that somebody mounted to hold one of the home's folders is not ours.
+  for (const folder of [home.engine, home.node]) {
+    for (const target of await host.mounts.beneath(folder)) {
+      if (target === folder) continue;
+      await host.mounts.unmount(target);
+      found++;
+    }
   }
   await rm(home.run, { recursive: true, force: true });
   return found;
