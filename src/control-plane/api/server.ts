@@ -24,6 +24,7 @@ import { putFirstObjects } from './bootstrap/first-objects.ts';
 import { defaultPolicy } from './bootstrap/policy.ts';
 import { firstAddress } from './bootstrap/service.ts';
 import { ProtobufCodec } from './codec/protobuf/codec.ts';
+import { YamlReader } from './codec/yaml/yaml.ts';
 import type { AdmissionPlugin, Registry, UserInfo } from './contract.ts';
 import { addDiscovery } from './discovery/paths.ts';
 import { unavailable } from './errors.ts';
@@ -142,6 +143,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const codec = new ProtobufCodec(() => resources.all());
   const nodes = new NodeConnector({ lookup, local: options.connectNode, authority: authority.certificate, credentials: nodeClient, clock });
   const gate = new FairGate();
+  const yaml = new YamlReader((ms, fn) => clock.after(ms, fn));
   const paths = new PathTable();
   let listener: Listener | undefined = undefined;
   const host = options.advertiseAddress ?? options.address;
@@ -151,7 +153,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   health.addPaths(paths);
   addServerPaths(paths, { metrics, tokens, address: outside });
   const handler = new RequestHandler({
-    door: { registry, access, negotiator: new Negotiator(), representation: new Representation(new Tables(clock), codec, new ListCache((ms, fn) => clock.after(ms, fn))), protobuf: codec.decode, clock, random, stopping: stopping.signal },
+    door: { registry, access, negotiator: new Negotiator(), representation: new Representation(new Tables(clock), codec, new ListCache((ms, fn) => clock.after(ms, fn))), protobuf: codec.decode, yaml, clock, random, stopping: stopping.signal },
     resources, authenticator, paths, gate, logger, observe: observer(metrics, gate),
     connector: new StreamConnector({ lookup, nodes, clock, random }),
   });
@@ -178,7 +180,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
       state = 'stopping';
       stopping.abort();
       gate.close(unavailable('the server is stopping'));
-      await listener.close(STOP_GRACE_MS);
+      await Promise.all([listener.close(STOP_GRACE_MS), yaml.close()]);
       stopFeed();
       await inner.close();
     },

@@ -1,8 +1,9 @@
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
 import { type FieldSchema, requireSchema, type TypeRef, type TypeSchema } from '../../../types/kubernetes/schema.ts';
-import { LEAF, pathsOf } from './field-set.ts';
+import { literalText, plainText, typeText } from '../go-text.ts';
 import { itemElement } from './elements.ts';
+import { LEAF, pathsOf } from './field-set.ts';
 
 /**
  * What of a configuration does not fit its kind: fields that the schema does
@@ -50,10 +51,10 @@ function any(type: TypeRef, field: FieldSchema | undefined, value: unknown, path
       if (typeof value !== 'boolean') tell(path, `expected boolean, got ${printed(value)}`, out);
       return;
     case 'int32': case 'int64': case 'float64':
-      if (typeof value !== 'number' && typeof value !== 'bigint') tell(path, `expected numeric (int or float), got ${goType(value)}`, out);
+      if (typeof value !== 'number' && typeof value !== 'bigint') tell(path, `expected numeric (int or float), got ${typeText(value)}`, out);
       return;
     case 'string': case 'bytes':
-      if (typeof value !== 'string') tell(path, `expected string, got &value.valueUnstructured{Value:${literal(value)}}`, out);
+      if (typeof value !== 'string') tell(path, `expected string, got &value.valueUnstructured{Value:${literalText(value)}}`, out);
       return;
     case 'Quantity': case 'IntOrString': case 'Time': case 'MicroTime': case 'Duration':
       if (typeof value === 'object') tell(path, `expected any scalar, got ${printed(value)}`, out);
@@ -72,26 +73,5 @@ function elementOf(type: TypeRef, field: FieldSchema | undefined, item: unknown,
 
 /** `%v` of a pointer to the struct that holds the value. */
 function printed(value: unknown): string {
-  return `&{${plain(value)}}`;
-}
-
-function plain(value: unknown): string {
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(plain).join(' ')}]`;
-  if (isMap(value)) return `map[${Object.keys(value).sort().map((key) => `${key}:${plain(value[key])}`).join(' ')}]`;
-  return String(value);
-}
-
-/** `%#v`. */
-function literal(value: unknown): string {
-  if (value === null) return 'interface {}(nil)';
-  if (Array.isArray(value)) return `[]interface {}{${value.map(literal).join(', ')}}`;
-  if (isMap(value)) return `map[string]interface {}{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${literal(value[key])}`).join(', ')}}`;
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
-}
-
-function goType(value: unknown): string {
-  if (Array.isArray(value)) return '[]interface {}';
-  if (isMap(value)) return 'map[string]interface {}';
-  return typeof value === 'boolean' ? 'bool' : 'string';
+  return `&{${plainText(value)}}`;
 }

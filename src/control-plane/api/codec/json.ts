@@ -68,10 +68,16 @@ function countKeys(value: unknown): number {
   return count;
 }
 
+/** Enough of a number to find it by. */
+function shortened(digits: string): string {
+  return digits.length > 64 ? `${digits.slice(0, 64)}...` : digits;
+}
+
 function exactly(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   if (typeof value !== 'number') return value;
-  if (!Number.isFinite(value)) throw badRequest(`json: cannot unmarshal number ${context?.source ?? ''} into Go value of type float64`);
-  if (Number.isSafeInteger(value) || context?.source === undefined || !/^-?\d+$/.test(context.source)) return value;
+  if (!Number.isFinite(value)) throw badRequest(`json: cannot unmarshal number ${shortened(context?.source ?? '')} into Go value of type float64`);
+  // Nothing longer than 20 characters fits into 64 bits, and long ones are slow to read.
+  if (Number.isSafeInteger(value) || context?.source === undefined || context.source.length > 20 || !/^-?\d+$/.test(context.source)) return value;
   const exact = BigInt(context.source);
   // Beyond 64 bits it is a float to the API server as well.
   return exact >= -(2n ** 63n) && exact < 2n ** 63n ? exact : value;

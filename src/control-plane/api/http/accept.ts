@@ -15,6 +15,8 @@ export interface Wanted {
 const MEDIA: Readonly<Record<string, Format>> = { 'application/json': 'json', 'application/yaml': 'yaml', 'application/vnd.kubernetes.protobuf': 'protobuf', '*/*': 'json', 'application/*': 'json' };
 const VIEWS = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
 const KEPT = 256;
+/** Longer headers are parsed anew each time: kept, they would let a stranger fill memory. */
+const LONGEST_KEPT = 1024;
 export const ACCEPTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'] as const;
 
 const JSON_WANTED: Wanted = { format: 'json', as: undefined, asVersion: 'v1' };
@@ -55,8 +57,10 @@ export class Negotiator {
     let options = this.#kept.get(header);
     if (options === undefined) {
       options = parseAccept(header).map(wanted).filter((option) => option !== undefined);
-      if (this.#kept.size >= KEPT) this.#kept.clear();
-      this.#kept.set(header, options);
+      if (header.length <= LONGEST_KEPT) {
+        if (this.#kept.size >= KEPT) this.#kept.clear();
+        this.#kept.set(header, options);
+      }
     }
     let first: Wanted | undefined;
     for (const option of options) {
@@ -71,7 +75,7 @@ export class Negotiator {
 }
 
 function wanted(clause: Clause): Wanted | undefined {
-  const format = MEDIA[clause.media];
+  const format = Object.hasOwn(MEDIA, clause.media) ? MEDIA[clause.media] : undefined;
   if (format === undefined) return undefined;
   const as = clause.parameters.get('as');
   if (as === undefined) return { format, as: undefined, asVersion: 'v1' };

@@ -7,6 +7,11 @@ const MAX_OPERATIONS = 10_000;
 /** How many bytes all copies of one patch may make together. */
 const MAX_COPIED = 3 * 1024 * 1024;
 
+/** How many elements of lists all operations of one patch may move to make or close a gap. */
+const MAX_SHIFTED = 10_000_000;
+/** What an error shows of a path. */
+const MAX_SHOWN = 1024;
+
 interface Operation {
   readonly op: string;
   readonly path: readonly string[];
@@ -40,18 +45,18 @@ export function jsonPatch(target: unknown, patch: unknown): unknown {
 function parse(raw: unknown, index: number): Operation {
   if (!isObject(raw)) throw badRequest(`error decoding patch: operation ${index} is not an object`);
   const { op, path, from } = raw;
-  if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) throw unprocessable(`Unexpected kind: ${typeof op === 'string' ? op : typeof op}`);
+  if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) throw unprocessable(`Unexpected kind: ${typeof op === 'string' ? op.slice(0, MAX_SHOWN) : typeof op}`);
   if (typeof path !== 'string') throw badRequest(`error decoding patch: operation ${index} has no path`);
   if ((op === 'move' || op === 'copy') && typeof from !== 'string') throw badRequest(`error decoding patch: operation ${index} (${op}) has no from`);
   const hasValue = Object.hasOwn(raw, 'value');
   if ((op === 'add' || op === 'replace') && !hasValue) throw badRequest(`error decoding patch: operation ${index} (${op}) has no value`);
-  return { op, path: pointer(path), from: typeof from === 'string' ? pointer(from) : undefined, value: raw.value, hasValue, text: path };
+  return { op, path: pointer(path), from: typeof from === 'string' ? pointer(from) : undefined, value: raw.value, hasValue, text: path.slice(0, MAX_SHOWN) };
 }
 
 /** RFC 6901. */
 function pointer(text: string): string[] {
   if (text === '') return [];
-  if (!text.startsWith('/')) throw badRequest(`error decoding patch: the path ${JSON.stringify(text)} does not start with /`);
+  if (!text.startsWith('/')) throw badRequest(`error decoding patch: the path ${JSON.stringify(text.slice(0, MAX_SHOWN))} does not start with /`);
   return text.slice(1).split('/').map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
@@ -60,6 +65,7 @@ class Document {
   #root: unknown;
   readonly #owned = new Set<object>();
   #copied = 0;
+  #shifted = 0;
 
   constructor(root: unknown) {
     this.#root = root;
@@ -80,7 +86,7 @@ class Document {
         return;
       }
       case 'copy': {
-        const value = this.#find(operation.from!, `/${operation.from!.join('/')}`, false);
+        const value = this.#find(operation.from!, `/${operation.from!.join('/').slice(0, MAX_SHOWN)}`, false);
         this.#copied += encodeJsonText(value).length;
         if (this.#copied > MAX_COPIED) throw unprocessable(`Unable to complete the copy, the accumulated size increase of copy is ${this.#copied}, exceeding the limit ${MAX_COPIED}`);
         this.#disown(value);
@@ -89,7 +95,7 @@ class Document {
       default: {
         const from = operation.from!;
         if (operation.path.length > from.length && from.every((token, i) => token === operation.path[i])) throw unprocessable(`${operation.text} lies within what is moved`);
-        return this.#add(operation.path, this.#remove(from, `/${from.join('/')}`), operation.text);
+        return this.#add(operation.path, this.#remove(from, `/${from.join('/').slice(0, MAX_SHOWN)}`), operation.text);
       }
     }
   }
@@ -107,7 +113,7 @@ class Document {
     }
     const parent = this.#own(path, text);
     const token = path.at(-1)!;
-    if (Array.isArray(parent)) parent.splice(token === '-' ? parent.length : index(token, parent.length, text, true), 0, value);
+    if (Array.isArray(parent)) parent.splice(this.#shift(parent, token === '-' ? parent.length : index(token, parent.length, text, true)), 0, value);
     else setOwn(parent, token, value);
   }
 
@@ -115,11 +121,18 @@ class Document {
     if (path.length === 0) throw unprocessable('the whole document cannot be removed');
     const parent = this.#own(path, text);
     const token = path.at(-1)!;
-    if (Array.isArray(parent)) return parent.splice(index(token, parent.length, text, false), 1)[0];
+    if (Array.isArray(parent)) return parent.splice(this.#shift(parent, index(token, parent.length, text, false)), 1)[0];
     if (!Object.hasOwn(parent, token)) throw missing(text);
     const value = parent[token];
     delete parent[token];
     return value;
+  }
+
+  /** Counts what a change at `at` moves. @throws StatusError 413 when a patch moves too much */
+  #shift(list: readonly unknown[], at: number): number {
+    this.#shifted += list.length - at;
+    if (this.#shifted > MAX_SHIFTED) throw new StatusError(failure(413, 'RequestEntityTooLarge', `Request entity is too large: the operations of the JSON patch move more than ${MAX_SHIFTED} elements of lists`));
+    return at;
   }
 
   #replace(path: readonly string[], value: unknown, text: string): void {
@@ -180,7 +193,7 @@ function missing(text: string): StatusError {
 
 /** An array index; negative ones count from the end, as upstream's library has it. */
 function index(token: string, length: number, text: string, insert: boolean): number {
-  if (!/^-?(0|[1-9]\d{0,8})$/.test(token)) throw unprocessable(`${text}: ${JSON.stringify(token)} is not an array index`);
+  if (!/^-?(0|[1-9]\d{0,8})$/.test(token)) throw unprocessable(`${text}: ${JSON.stringify(token.slice(0, MAX_SHOWN))} is not an array index`);
   const limit = insert ? length : length - 1;
   const at = Number(token) < 0 ? Number(token) + length + (insert ? 1 : 0) : Number(token);
   if (at < 0 || at > limit) throw unprocessable(`${text}: index ${token} is out of bounds`);

@@ -18,7 +18,7 @@ export function patchObject(resource: Pick<ResourceInfo, 'schema'>, patch: Exclu
   if (patch.type === 'json') return jsonPatch(object, patch.body);
   if (!isObject(patch.body)) {
     const found = patch.body === null ? 'null' : Array.isArray(patch.body) ? 'array' : typeof patch.body;
-    throw badRequest(`error decoding patch: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`);
+    throw badRequest(`${patch.type === 'strategic' ? '' : 'error decoding patch: '}json: cannot unmarshal ${found} into Go value of type map[string]interface {}`);
   }
   if (patch.type === 'merge') return mergePatch(object, patch.body);
   const schema = schemaOf(resource.schema);

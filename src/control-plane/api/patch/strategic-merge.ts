@@ -1,5 +1,6 @@
 import type { FieldSchema, TypeRef, TypeSchema } from '../../../types/kubernetes/schema.ts';
-import { badRequest } from '../errors.ts';
+import { badRequest, unexpected } from '../errors.ts';
+import { plainText, typeText } from '../go-text.ts';
 import { inOrder, type KeyOf } from './list-order.ts';
 import { copyOwn, getOwn, isObject, setOwn, type JsonObject } from './own.ts';
 
@@ -14,14 +15,14 @@ const REMOVE = '$deleteFromPrimitiveList/';
  * `$patch: replace|delete|merge`, `$retainKeys`, `$setElementOrder/<list>`,
  * `$deleteFromPrimitiveList/<list>`. What is given is left as it is.
  * @param schema of the type; undefined where none is known: objects merge, lists are replaced
- * @throws StatusError 400
+ * @throws StatusError 400, 500 (a directive that makes no sense, as upstream)
  */
 export function strategicMerge(original: JsonObject, patch: JsonObject, schema: TypeSchema | undefined): JsonObject {
   const directive = getOwn(patch, DIRECTIVE);
   if (directive !== undefined) {
     if (directive === 'replace') return withoutDirectives(omit(patch, DIRECTIVE)) as JsonObject;
     if (directive === 'delete') return {};
-    if (directive !== 'merge') throw badRequest(`Unknown patch type found: ${JSON.stringify(directive)}`);
+    if (directive !== 'merge') throw unknownDirective(directive, patch);
   }
   const out = retained(original, patch);
   const done = new Set([DIRECTIVE, RETAIN]);
@@ -45,15 +46,23 @@ function omit(source: JsonObject, key: string): JsonObject {
   return out;
 }
 
+function unknownDirective(directive: unknown, patch: JsonObject): Error {
+  return unexpected(`unknown patch type: ${plainText(directive)} in map: ${plainText(patch)}`);
+}
+
+function notAList(value: unknown): Error {
+  return unexpected(`expected a []interface {}, but received a ${typeText(value)}`);
+}
+
 /** A copy of the original, cut down to `$retainKeys` where the patch has it. */
 function retained(original: JsonObject, patch: JsonObject): JsonObject {
   const keys = getOwn(patch, RETAIN);
   const out = copyOwn(original);
   if (keys === undefined) return out;
-  if (!Array.isArray(keys)) throw badRequest('$retainKeys must be a list');
+  if (!Array.isArray(keys)) throw badRequest('invalid patch format of retainKeys');
   const kept = new Set<unknown>(keys);
   for (const key of Object.keys(patch)) {
-    if (!key.startsWith('$') && !kept.has(key) && patch[key] !== null) throw badRequest(`the patch sets ${key}, which its $retainKeys does not name`);
+    if (!key.startsWith('$') && !kept.has(key) && patch[key] !== null) throw badRequest('invalid patch format of retainKeys');
   }
   for (const key of Object.keys(out)) if (!kept.has(key)) delete out[key];
   return out;
@@ -112,7 +121,7 @@ function keyReader(field: FieldSchema | undefined): KeyOf {
   if (mergeKey === undefined) return (element) => element;
   return (element) => {
     const key = isObject(element) ? getOwn(element, mergeKey) : undefined;
-    if (key === undefined) throw badRequest(`map: ${JSON.stringify(element)} does not contain declared merge key: ${mergeKey}`);
+    if (key === undefined) throw unexpected(`map: ${plainText(element)} does not contain declared merge key: ${mergeKey}`);
     return key;
   };
 }
@@ -134,9 +143,10 @@ function mergeElements(original: readonly unknown[], patch: readonly unknown[], 
     if (directive === undefined) rest.push(item);
     else if (directive === 'delete') deleted.add(keyOf(item));
     else if (directive === 'replace') {
+      // The element that says so is not one of the list.
       replace = true;
-      if (Object.keys(item as JsonObject).length > 1) rest.push(omit(item as JsonObject, DIRECTIVE));
-    } else throw badRequest(`Unknown patch type found: ${JSON.stringify(directive)}`);
+    } else if (directive === 'merge') throw unexpected('merging lists cannot yet be specified in the patch');
+    else throw unknownDirective(directive, item as JsonObject);
   }
   if (replace) return { merged: rest.map(withoutDirectives), rest };
   const schema = elementSchema(field);
@@ -156,10 +166,10 @@ function mergeElements(original: readonly unknown[], patch: readonly unknown[], 
 
 /** A list for which the patch names the order of the elements that it knows of. */
 function mergeOrdered(out: JsonObject, patch: JsonObject, name: string, order: unknown, field: FieldSchema | undefined): void {
-  if (!Array.isArray(order)) throw badRequest(`${ORDER}${name} must be a list`);
+  if (!Array.isArray(order)) throw notAList(order);
   const change = getOwn(patch, name);
   const before = getOwn(out, name);
-  if (change !== undefined && change !== null && !Array.isArray(change)) throw badRequest(`${name} must be a list, since the patch names its order`);
+  if (change !== undefined && change !== null && !Array.isArray(change)) throw notAList(change);
   const original = Array.isArray(before) ? before as unknown[] : [];
   const removal = getOwn(patch, REMOVE + name);
   if (!Array.isArray(before) && !Array.isArray(change)) {
@@ -171,15 +181,25 @@ function mergeOrdered(out: JsonObject, patch: JsonObject, name: string, order: u
     return;
   }
   const keyOf = keyReader(field);
+  if (Array.isArray(change)) checkOrder(change, order, keyOf);
   let merged: unknown[] = original;
   if (Array.isArray(change)) merged = field === undefined || !field.patchMerge ? change : field.mergeKey === undefined ? [...new Set([...original, ...(change as unknown[])])] : mergeElements(original, change, field, keyOf).merged;
   if (Array.isArray(removal)) merged = merged.filter((element) => !removal.includes(element));
   setOwn(out, name, inOrder(merged, order.map(keyOf), original, keyOf));
 }
 
+/** What a patch adds or changes comes in the order that it names. @throws StatusError 500 */
+function checkOrder(change: readonly unknown[], order: readonly unknown[], keyOf: KeyOf): void {
+  if (order.length === 0) return;
+  const named = change.filter((item) => !isObject(item) || getOwn(item, DIRECTIVE) === undefined);
+  let at = 0;
+  for (const wanted of order) if (at < named.length && keyOf(named[at]) === keyOf(wanted)) at++;
+  if (at < named.length) throw unexpected(`The order in patch list:\n${plainText(change)}\n doesn't match $setElementOrder list:\n${plainText(order)}\n`);
+}
+
 function removeValues(out: JsonObject, name: string, values: unknown): void {
   const before = getOwn(out, name);
-  if (!Array.isArray(values)) throw badRequest(`${REMOVE}${name} must be a list`);
+  if (!Array.isArray(values)) throw notAList(values);
   if (!Array.isArray(before)) return;
   const gone = new Set<unknown>(values);
   setOwn(out, name, before.filter((element) => !gone.has(element)));

@@ -42,12 +42,17 @@ export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, 
   });
 }
 
+/** A body is what a client sends, whatever its type says. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
 /** As it was sent: without defaults, since what is not in it is not applied. @throws StatusError 400 for another kind; 500, as the API server answers, for what does not fit it */
 function decodeApplied(pipeline: Pipeline, scope: Scope, body: KubeObject): Draft {
   const { info, apiVersion, kind } = scope.kind;
   if (body.apiVersion !== apiVersion || body.kind !== kind) {
-    const [version, group] = (body.apiVersion ?? '').split('/').reverse();
-    throw badRequest(`invalid object type: ${group ?? ''}/${version ?? ''}, Kind=${body.kind ?? ''}`);
+    const [version, group] = textOf(body.apiVersion).split('/').reverse();
+    throw badRequest(`invalid object type: ${group ?? ''}/${version ?? ''}, Kind=${textOf(body.kind)}`);
   }
   const unknown: string[] = [];
   try {

@@ -1,7 +1,7 @@
 import { nameSuffix, uuid } from '../../../lib/random.ts';
 import { isReason } from '../../../types/kubernetes/status.ts';
 import type { WriteOutcome } from '../contract.ts';
-import { badRequest, invalid } from '../errors.ts';
+import { invalid, unexpected } from '../errors.ts';
 import { jsonCopy } from './equal.ts';
 import { alreadyExists } from './errors.ts';
 import type { Decision, Pipeline } from './pipeline.ts';
@@ -16,13 +16,13 @@ const LONGEST_PREFIX = 63 - 5;
 
 /**
  * Creates an object.
- * @throws StatusError 400, 403, 404 (no such namespace), 409 (taken), 422
+ * @throws StatusError 400, 403, 404 (no such namespace), 409 (taken), 422, 500 (it has a resourceVersion)
  */
 export async function create(pipeline: Pipeline, scope: Scope, body: unknown): Promise<WriteOutcome> {
   const draft = decodeBody(pipeline.rules, scope, body);
   settleNamespace(scope, draft);
   if (draft.metadata.resourceVersion !== undefined && draft.metadata.resourceVersion !== '' && draft.metadata.resourceVersion !== '0') {
-    throw badRequest('resourceVersion should not be set on objects to be created');
+    throw unexpected('resourceVersion should not be set on objects to be created');
   }
   const prefix = draft.metadata.generateName;
   if (draft.metadata.name !== undefined && draft.metadata.name !== '') return createNamed(pipeline, scope, draft, false);

@@ -71,6 +71,8 @@ function page(feed: Feed, kind: Kind, plan: Plan): ListPage {
   const { selection, limit } = plan;
   const newest = Math.max(feed.revision, cache.changes.last);
   const revision = plan.exactly ?? newest;
+  // A token that nobody can have got here: made up, or from before a backup was restored. The client lists anew.
+  if (plan.continuing && revision > newest) throw expired(CANNOT_RESTART);
   if (plan.exactly === undefined && plan.start === '') {
     if (selection.key !== undefined) {
       const only = cache.get(selection.key);

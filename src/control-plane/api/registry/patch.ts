@@ -3,6 +3,7 @@ import { isReason, StatusError } from '../../../types/kubernetes/status.ts';
 import { encodeJsonText } from '../codec/json.ts';
 import type { PatchBody, WriteOutcome } from '../contract.ts';
 import { failure } from '../errors.ts';
+import { plainText } from '../go-text.ts';
 import { patchObject } from '../patch/patch.ts';
 import { applyOver } from './apply.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -41,9 +42,22 @@ function decodePatched(pipeline: Pipeline, scope: Scope, body: Exclude<PatchBody
     return decodeBody(pipeline.rules, scope, result);
   } catch (error) {
     if (!isReason(error, 'BadRequest')) throw error;
-    const shown = encodeJsonText(body.body).slice(0, SHOWN);
-    const why = (error as Error).message.replace(/^.* cannot be handled as a \w+: /, '');
+    const told = (error as Error).message.replace(/^.* cannot be handled as a \w+: /, '');
+    const [shown, why] = body.type === 'strategic' ? [plainText(body.body).slice(0, SHOWN), restoring(told)] : [encodeJsonText(body.body).slice(0, SHOWN), told];
     const message = `Invalid value: ${JSON.stringify(shown)}: ${why}`;
     throw new StatusError(failure(422, 'Invalid', ` "" is invalid: patch: ${message}`, { causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }] }));
   }
+}
+
+const GO_KINDS: Readonly<Record<string, string>> = { object: 'map', array: 'slice', number: 'int64', bool: 'bool', string: 'string' };
+
+/** What strategic merge patches say of a value that does not fit: their results are not read as JSON. */
+function restoring(told: string): string {
+  const [, given = '', type = ''] = /^json: cannot unmarshal (\w+).* into Go .* of type (\S+)$/.exec(told) ?? [];
+  const kind = GO_KINDS[given];
+  if (kind === undefined) return told;
+  if (type.startsWith('[]')) return `cannot restore slice from ${kind}`;
+  if (type.startsWith('map[')) return `cannot restore map from ${kind}`;
+  if (/^\w+\.[A-Z]\w*$/.test(type) && kind !== 'map') return `cannot restore struct from: ${kind}`;
+  return `cannot convert ${kind} to ${type}`;
 }

@@ -31,8 +31,8 @@ export interface Companion {
 export type Decision =
   | { readonly type: 'keep'; readonly stored: Stored }
   | { readonly type: 'put'; readonly object: KubeObject; readonly created: boolean; readonly more: readonly Write[] }
-  /** `object`: the last state, to be answered. */
-  | { readonly type: 'delete'; readonly object: KubeObject; readonly more: readonly Write[] };
+  /** `object`: the last state, to be answered; `unseen`: under the resourceVersion that it had, as by an update that ends an object. */
+  | { readonly type: 'delete'; readonly object: KubeObject; readonly more: readonly Write[]; readonly unseen?: boolean };
 
 export interface Result {
   readonly stored: Stored;
@@ -119,7 +119,8 @@ export class Pipeline {
       const done = await committer.commit([{ cache, key, expected, object }, ...decision.more]);
       if (done === undefined) continue;
       if (decision.type === 'put') return { stored: done.stored[0]!, created: decision.created, gone: false };
-      return { stored: Stored.of(decision.object, expected).at(done.revision), created: false, gone: true };
+      const last = Stored.of(decision.object, expected);
+      return { stored: decision.unseen === true ? last : last.at(done.revision), created: false, gone: true };
     }
     throw conflict(scope.kind.info, key.slice(key.indexOf('/') + 1), OPTIMISTIC_LOCK);
   }
@@ -161,7 +162,9 @@ export class Pipeline {
   validate(scope: Scope, object: Draft, old: KubeObject | undefined): void {
     const errors = this.rules.validate(scope.kind.info, object, old, scope.options.subresource);
     if (errors.length > 0) {
-      throw invalid(scope.kind.info, object.metadata.name ?? '', errors.map(({ type, message, field }) => ({ reason: type, message, field })));
+      // Both groups of events are stored as one kind, of the core.
+      const { group, kind } = scope.kind.info;
+      throw invalid({ group: kind === 'Event' ? '' : group, kind }, object.metadata.name ?? '', errors.map(({ type, message, field }) => ({ reason: type, message, field })));
     }
   }
 

@@ -58,17 +58,16 @@ export async function change(pipeline: Pipeline, scope: Scope, name: string, cha
     checkPreconditions(scope, name, draft, old, current.revision, changing.derived ?? false);
     const { object, more } = prepareUpdate(pipeline, scope, name, draft, old, changing.tracked ?? false);
     if (sameState(object, old)) return { type: 'keep', stored: current };
-    if (isFinished(object, old)) return { type: 'delete', object: object, more: pipeline.releases(scope, old) };
+    if (isFinished(object, old)) return { type: 'delete', object: object, more: pipeline.releases(scope, old), unseen: true };
     return { type: 'put', object: object, created: false, more };
   });
   return { stored: kind.view(result.stored), created: result.created };
 }
 
-/** A write that would create must not speak of an object that was: its uid or version belong to nobody. */
+/** A write that would create must not speak of an object that was: its uid belongs to nobody. */
 function refuseForeign(scope: Scope, name: string, draft: Draft): void {
-  const { uid, resourceVersion } = draft.metadata;
+  const { uid } = draft.metadata;
   if (uid) throw conflict(scope.kind.info, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: `);
-  if (resourceVersion && resourceVersion !== '0') throw notFound(scope.kind.info, name);
 }
 
 function checkPreconditions(scope: Scope, name: string, draft: Draft, old: KubeObject, revision: number, derived: boolean): void {

@@ -1,9 +1,10 @@
 import type { Clock } from '../../../../lib/clock.ts';
 import type { Random } from '../../../../lib/random.ts';
+import type { YamlReader } from '../../codec/yaml/yaml.ts';
 import type { Access } from '../../authz/access.ts';
 import type { Registry } from '../../contract.ts';
 import type { Negotiator, Wanted } from '../accept.ts';
-import type { ProtobufDecoder } from '../body.ts';
+import type { BodyDecoders, ProtobufDecoder } from '../body.ts';
 import type { Representation } from '../representation.ts';
 import type { ApiRequest } from '../request.ts';
 
@@ -14,10 +15,16 @@ export interface Door {
   readonly negotiator: Negotiator;
   readonly representation: Representation;
   readonly protobuf: ProtobufDecoder | undefined;
+  readonly yaml: YamlReader;
   readonly clock: Clock;
   readonly random: Random;
   /** Aborts when the server stops: watches end. */
   readonly stopping: AbortSignal;
+}
+
+/** How bodies of a request are read. */
+export function decodersOf(door: Door, { user }: ApiRequest): BodyDecoders {
+  return { protobuf: door.protobuf, yaml: (bytes) => door.yaml.parse(bytes, user.name) };
 }
 
 /** What a request wants its answer to be. @throws StatusError 406 */

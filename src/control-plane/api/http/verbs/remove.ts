@@ -4,7 +4,7 @@ import { BODY_LIMIT, bodyMedia, decodeBody } from '../body.ts';
 import { deleteParameters, listParameters, type DeleteRequest } from '../options.ts';
 import type { ApiRequest } from '../request.ts';
 import { sendValue } from '../respond.ts';
-import { negotiate, type Door } from './door.ts';
+import { decodersOf, negotiate, type Door } from './door.ts';
 
 /** Kinds whose deletion answers with the object that is gone; the others answer with a Status. */
 const RETURNS_OBJECT = new Set([
@@ -16,7 +16,7 @@ const RETURNS_OBJECT = new Set([
 async function optionsOf(door: Door, request: ApiRequest): Promise<DeleteRequest> {
   const bytes = await request.exchange.body(BODY_LIMIT);
   if (bytes.length === 0) return deleteParameters(request.target.query, undefined);
-  return deleteParameters(request.target.query, (await decodeBody(bytes, bodyMedia(request.exchange), door.protobuf, 'DeleteOptions')).value);
+  return deleteParameters(request.target.query, (await decodeBody(bytes, bodyMedia(request.exchange), decodersOf(door, request), 'DeleteOptions')).value);
 }
 
 /** DELETE of one object. */

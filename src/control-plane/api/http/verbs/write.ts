@@ -3,11 +3,11 @@ import { StatusError } from '../../../../types/kubernetes/status.ts';
 import { badRequest, failure } from '../../errors.ts';
 import { decodeKind } from '../../rules/decode/decode.ts';
 import { parseJson } from '../../codec/json.ts';
-import { BODY_LIMIT, bodyMedia, decodeBody, decodePatch, mediaType, parseYaml, type DecodedBody } from '../body.ts';
+import { BODY_LIMIT, bodyMedia, decodeBody, decodePatch, mediaType, type DecodedBody, type YamlDecoder } from '../body.ts';
 import { writeParameters } from '../options.ts';
 import type { ApiRequest } from '../request.ts';
 import { warningHeaders } from '../respond.ts';
-import { negotiate, type Door } from './door.ts';
+import { decodersOf, negotiate, type Door } from './door.ts';
 
 /** POST: makes an object, or calls a subresource. */
 export async function create(door: Door, request: ApiRequest): Promise<void> {
@@ -15,7 +15,7 @@ export async function create(door: Door, request: ApiRequest): Promise<void> {
   const { exchange, route, context } = request;
   const media = bodyMedia(exchange);
   const options = writeParameters(request.target.query, exchange.header('user-agent'), 'CreateOptions', false);
-  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, door.protobuf, kindOf(request)), options, request);
+  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, decodersOf(door, request), kindOf(request)), options, request);
   const outcome = await door.registry.create(context, request.resource, route.namespace, body, {
     ...options, ...(route.name !== undefined && { name: route.name }), ...(route.subresource !== undefined && { subresource: route.subresource }),
   });
@@ -28,7 +28,7 @@ export async function update(door: Door, request: ApiRequest): Promise<void> {
   const { exchange, route, context } = request;
   const media = bodyMedia(exchange);
   const options = writeParameters(request.target.query, exchange.header('user-agent'), 'UpdateOptions', false);
-  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, door.protobuf, kindOf(request)), options, request);
+  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, decodersOf(door, request), kindOf(request)), options, request);
   const outcome = await door.registry.update(context, request.resource, route.namespace, route.name!, body, { ...options, ...(route.subresource !== undefined && { subresource: route.subresource }) });
   await door.representation.sendObject(withWarnings(request), wanted, outcome.created ? 201 : 200, outcome.stored);
 }
@@ -46,16 +46,16 @@ export async function patch(door: Door, request: ApiRequest): Promise<void> {
   const type = PATCHES[media as keyof typeof PATCHES];
   const options = writeParameters(request.target.query, exchange.header('user-agent'), 'PatchOptions', type === 'apply');
   const bytes = await exchange.body(BODY_LIMIT);
-  const outcome = await door.registry.patch(context, request.resource, route.namespace, route.name!, await patchBody(type, bytes), {
+  const outcome = await door.registry.patch(context, request.resource, route.namespace, route.name!, await patchBody(type, bytes, decodersOf(door, request).yaml), {
     ...options, ...(route.subresource !== undefined && { subresource: route.subresource }),
   });
   await door.representation.sendObject(withWarnings(request), wanted, outcome.created ? 201 : 200, outcome.stored);
 }
 
-async function patchBody(type: PatchBody['type'], bytes: Buffer): Promise<PatchBody> {
+async function patchBody(type: PatchBody['type'], bytes: Buffer, yaml: YamlDecoder): Promise<PatchBody> {
   if (type !== 'apply') return { type, body: decodePatch(bytes) };
   const looksLikeJson = bytes[0] === 0x7b;
-  const { value: body } = looksLikeJson ? parseJson(bytes) : await parseYaml(bytes);
+  const { value: body } = looksLikeJson ? parseJson(bytes) : await yaml(bytes);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw badRequest('error decoding YAML: the applied configuration must be an object');
   return { type, body: body };
 }

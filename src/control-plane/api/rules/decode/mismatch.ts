@@ -1,5 +1,6 @@
 import { RESOURCES } from '../../../../types/kubernetes/generated/resources.ts';
 import type { StatusError } from '../../../../types/kubernetes/status.ts';
+import { encodeJsonText } from '../../codec/json.ts';
 import { badRequest } from '../../errors.ts';
 import type { DecodedKind } from './decode.ts';
 
@@ -14,7 +15,7 @@ export const TYPE_META = String.raw`struct { APIVersion string "json:\"apiVersio
 
 /** A body of which not even the type can be told. */
 export function unrecognized(kind: DecodedKind, body: unknown, why: string): StatusError {
-  const text = JSON.stringify(body);
+  const text = encodeJsonText(body);
   const start = text.slice(0, SHOWN);
   const shown = (text.startsWith('{') ? start : Buffer.from(start).toString('hex')) + (text.length > SHOWN ? ' ...' : '');
   return badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): ${why} (${shown})`);

@@ -32,6 +32,10 @@ export class Path {
   }
 }
 
+/** So many errors of one object are told, and so much is shown of a value or a path: an answer must not outgrow what it answers to. */
+const MAX_ERRORS = 1000;
+const MAX_SHOWN = 16_384;
+
 const NO_VALUE = Symbol('no value');
 export const OMIT_VALUE: unknown = NO_VALUE;
 
@@ -90,7 +94,7 @@ export class Errors {
   }
 
   #add(type: FieldError['type'], path: Path, message: string): void {
-    this.list.push({ type, field: String(path), message });
+    if (this.list.length < MAX_ERRORS) this.list.push({ type, field: String(path).slice(0, MAX_SHOWN), message });
   }
 }
 
@@ -100,10 +104,11 @@ function tail(detail: string): string {
 
 function shown(value: unknown): string {
   if (value === NO_VALUE) return '';
-  if (typeof value === 'string') return `: ${quote(value)}`;
+  if (typeof value === 'string') return `: ${quote(value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}...` : value)}`;
   if (value === undefined || value === null) return ': null';
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return `: ${value}`;
-  return `: ${escapeHtml(JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? Number(item) : item)))}`;
+  const json = JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? Number(item) : item));
+  return `: ${escapeHtml(json.length > MAX_SHOWN ? `${json.slice(0, MAX_SHOWN)}...` : json)}`;
 }
 
 /** What upstream shows of a struct that it prints whole: every field, by the names of the API's internal types. */
