@@ -37,6 +37,8 @@ export interface Containers {
   attach(id: string): Promise<AttachedStreams>;
   resize(id: string, columns: number, rows: number): Promise<void>;
   exec(id: string, options: ContainerExec): Promise<ExecSession>;
+  /** An `exec` will follow in a moment: it is quicker for that. */
+  expectExec?(): void;
   /** Log entries of this container, then (follow) what comes. */
   logs(id: string, options: LogOptions): AsyncIterable<LogEntry>;
   usage(id: string): Promise<CgroupUsage | undefined>;

@@ -190,6 +190,10 @@ export class EngineContainers implements Containers {
     this.#emit(entry, 'resize', { height: String(rows), width: String(columns) });
   }
 
+  expectExec(): void {
+    this.#context.host.cgroups.expectMove?.();
+  }
+
   async exec(id: string, options: ContainerExec): Promise<ExecSession> {
     return execIn(this.#context, this.#find(id), options);
   }

@@ -65,6 +65,10 @@ test('the default filter refuses what it has to, and grows with capabilities', (
   for (const call of ['mount', 'bpf', 'kexec_load', 'init_module', 'keyctl', 'open_by_handle_at', 'io_uring_setup', 'clone3', 'clone', 'unshare', 'setns']) assert.ok(!names([]).has(call), call);
   assert.ok(names(['CAP_SYS_ADMIN']).has('mount'));
   assert.ok(names([]).has('openat2'));
+  // What only 32-bit programs call is there for them alone.
+  const allowed = (narrow: boolean): readonly string[] => defaultSeccomp([], narrow, 'x64').syscalls[0]!.names;
+  for (const call of ['socketcall', 'mmap2', 'clock_gettime64']) assert.deepEqual([allowed(false).includes(call), allowed(true).includes(call)], [false, true], call);
+  for (const call of ['sendfile', 'timerfd_create', 'cachestat', 'futex_wait', 'fchmodat2']) assert.ok(allowed(false).includes(call), call);
   const custom = customSeccomp(JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['a'], action: 'SCMP_ACT_ERRNO', excludes: { caps: ['CAP_X'] } }, { name: 'b', action: 'SCMP_ACT_ERRNO', includes: { minKernel: '99.0' } }] }), ['CAP_X'], '6.1.0', 'x64');
   assert.deepEqual(custom['syscalls'], []);
 });

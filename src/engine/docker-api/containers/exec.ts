@@ -21,6 +21,7 @@ export async function createExec(deps: Deps, request: ApiRequest): Promise<JsonA
   const container = deps.containers.get(request.params['name']!);
   if (container.status === 'paused') throw new LongshoreError('conflict', `Container ${container.name} is paused, unpause the container before exec`);
   if (container.pid === undefined) throw new LongshoreError('conflict', `container ${container.id} is not running`);
+  deps.containers.expectExec?.();
   const record = deps.execs.add(container.id, config);
   deps.containers.announce(container.id, `exec_create: ${config.Cmd.join(' ')}`, { execID: record.id });
   return { status: 201, body: { Id: record.id } };
