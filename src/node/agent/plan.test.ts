@@ -70,6 +70,14 @@ test('what ends is restarted as the policy says, and not before its back-off', (
   assert.deepEqual(starts(plan(pod({ restartPolicy: 'OnFailure' }), view(run('app', 1)))), ['app#1']);
 });
 
+test('what a crash of the agent left made but never run starts for the first time, whatever the policy', () => {
+  const left = view({ ...run('app', 0, 2), state: 'CONTAINER_CREATED' });
+  for (const restartPolicy of ['Always', 'OnFailure', 'Never'] as const) assert.deepEqual(starts(plan(pod({ restartPolicy }), left, () => NOW + 1)), ['app#2']);
+  const ephemeral = pod({ ephemeralContainers: [{ name: 'look' }] });
+  assert.deepEqual(starts(plan(ephemeral, view(run('app', 'running'), { ...run('look', 0), state: 'CONTAINER_CREATED' }))), ['look#0']);
+  assert.deepEqual(starts(plan(ephemeral, view(run('app', 'running'), run('look', 0)))), []);
+});
+
 test('a pod that does not restart ends with its containers', () => {
   const two = { containers: [{ name: 'app' }, { name: 'b' }] };
   assert.equal(plan(pod({ ...two, restartPolicy: 'Never' }), view(run('app', 0), run('b', 'running'))).finished, undefined);

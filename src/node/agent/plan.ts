@@ -84,14 +84,18 @@ export function planPod(pod: Pod, view: PodView, health: HealthView, backoff: Ba
       if (why !== undefined) kill.push({ container: container.name, id: latest.id, why });
       return;
     }
-    // Created and not started: a crash came between. It starts under a new number.
+    if (latest.state === 'CONTAINER_CREATED') {
+      // A crash of ours came between: it never ran, so this is its first start and no restart.
+      start.push({ container, attempt: latest.metadata.attempt, init });
+      return;
+    }
     if (latest.state === 'CONTAINER_EXITED' && !mayRestart(latest.exitCode)) return;
     const readyAt = backoff.readyAt(container.name, latest);
     if (readyAt !== undefined && readyAt > nowMs) backingOff.set(container.name, readyAt);
     else start.push({ container, attempt: latest.metadata.attempt + 1, init });
   };
 
-  for (const container of ephemeralContainers(pod)) if (!current(container.name)) start.push({ container, attempt: 0, init: false });
+  for (const container of ephemeralContainers(pod)) if ((current(container.name)?.state ?? 'CONTAINER_CREATED') === 'CONTAINER_CREATED') start.push({ container, attempt: 0, init: false });
 
   let initialized = true;
   const appsBegan = containers.some(({ name }) => view.containers.has(name));
