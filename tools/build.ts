@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build as bundle, type Plugin } from 'esbuild';
 
 /** A build that was replaced less than this long ago may be about to be started by a launcher that read the pointer before. */
 const GRACE_MS = 60_000;
@@ -22,11 +22,11 @@ const begun = new Date();
  */
 const withoutGetters: Plugin = {
   name: 'without-getters',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(?:node:)?(?:http|process)$/ }, ({ path }) => ({ path: path.replace('node:', ''), namespace: 'builtin' }));
-    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => {
+  setup(build) {
+    build.onResolve({ filter: /^(?:node:)?(?:http|process)$/ }, ({ path }) => ({ path: path.replace('node:', ''), namespace: 'builtin' }));
+    build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => {
       const module = process.getBuiltinModule(`node:${path}`) as object;
-      const names = Object.entries(Object.getOwnPropertyDescriptors(module)).flatMap(([name, { get }]) => (get || !/^[A-Za-z]\w*$/.test(name) ? [] : name));
+      const names = Object.entries(Object.getOwnPropertyDescriptors(module)).flatMap(([name, property]) => ('get' in property || !/^[A-Za-z]\w*$/.test(name) ? [] : name));
       return { contents: `const module = process.getBuiltinModule('node:${path}');\nexport default module;\n${names.map((name) => `export const ${name} = module.${name};\n`).join('')}` };
     });
   },
@@ -34,7 +34,7 @@ const withoutGetters: Plugin = {
 
 await rm(fresh, { recursive: true, force: true });
 await mkdir(fresh, { recursive: true });
-await build({
+await bundle({
   absWorkingDir: root,
   entryPoints: { longshore: join(root, 'src/cli/main.ts') },
   outdir: fresh,
