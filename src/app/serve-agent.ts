@@ -1,4 +1,3 @@
-import { createServer as createTlsServer } from 'node:https';
 import { mkdir } from 'node:fs/promises';
 import { HttpTransport } from '../client/http-transport.ts';
 import { services } from '../client/resources.ts';
@@ -11,6 +10,7 @@ import type { Service } from '../types/kubernetes/generated/core-v1.ts';
 import { machineAddress, openInstance, usedAddresses, type Home } from './home.ts';
 import { nodeCredentials, type JoinOptions } from './join.ts';
 import { openNodeEngine } from './node-engine.ts';
+import { nodeListener } from './node-listener.ts';
 import { startNode } from './node.ts';
 
 export interface ServeAgentOptions {
@@ -18,9 +18,6 @@ export interface ServeAgentOptions {
   readonly address?: string;
   readonly join?: JoinOptions;
 }
-
-/** The name in the certificate with which the API server comes to nodes. */
-const API_SERVER = 'kube-apiserver-kubelet-client';
 
 /** A node of its own: engine, agent, proxy and name server in this process, the control plane by HTTPS. Runs until a signal; containers go on. */
 export async function serveAgent(home: Home, options: ServeAgentOptions): Promise<void> {
@@ -40,13 +37,7 @@ export async function serveAgent(home: Home, options: ServeAgentOptions): Promis
     clock: systemClock, random: systemRandom, logger,
   });
   // The node shows the certificate that it joined with, and lets in nobody but the API server.
-  const server = createTlsServer({ cert: credentials.certificate, key: credentials.key, ca: credentials.ca, requestCert: true, rejectUnauthorized: true });
-  server.on('secureConnection', (socket) => {
-    if (socket.getPeerX509Certificate()?.subject.split('\n').includes(`CN=${API_SERVER}`)) return;
-    logger.warn('a client that is not the API server was turned away', { from: socket.remoteAddress ?? '' });
-    socket.destroy();
-  });
-  for (const event of ['request', 'upgrade'] as const) for (const listener of node.api.listeners(event)) server.on(event, listener as (...args: unknown[]) => void);
+  const server = nodeListener({ certificate: credentials.certificate ?? '', key: credentials.key ?? '', authority: credentials.ca ?? '', api: node.api, logger });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.nodePort, address, resolve));
   await node.ready;
   logger.info('the node is up', { node: options.nodeName, address, api: credentials.server });

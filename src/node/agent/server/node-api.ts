@@ -8,6 +8,10 @@ import { serveRemote } from './remote-command.ts';
 import type { ContainerTarget, NodeApiOptions } from './request.ts';
 import { statsSummary } from './stats.ts';
 
+/** The first parts of all paths that are served. */
+export const NODE_PATHS = ['healthz', 'pods', 'containerLogs', 'stats', 'exec', 'attach', 'portForward'] as const;
+type NodePath = (typeof NODE_PATHS)[number];
+
 /**
  * The node's own API, with the kubelet's paths. Who may connect is settled before: in-process connections come from our API server,
  * and a listener (the caller's) takes only clients with a certificate of the cluster. So nothing is authorised here.
@@ -38,7 +42,7 @@ export function createNodeApi(options: NodeApiOptions): Server {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { parts, query } = parse(request);
     const json = (body: unknown): void => void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-    switch (parts[0]) {
+    switch (parts[0] as NodePath) {
       case 'healthz': return void response.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
       case 'pods': return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: agent.pods() });
       case 'containerLogs': return serveLogs(options, await container(parts), query, request, response);
