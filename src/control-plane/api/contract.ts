@@ -62,8 +62,8 @@ export interface WriteParameters {
   /** What unknown and duplicate fields do; default Warn. */
   readonly fieldValidation?: 'Ignore' | 'Warn' | 'Strict';
   readonly force?: boolean;
-  /** Paths of keys that the body held twice (codec/ finds them); treated as fieldValidation says. */
-  readonly duplicateFields?: readonly string[];
+  /** What a strict reader finds wrong with the body besides unknown fields, worded (`duplicate field "data.x"`); treated as fieldValidation says. */
+  readonly strictFaults?: readonly string[];
 }
 
 /** meta.k8s.io/v1 DeleteOptions, decoded. */

@@ -61,9 +61,9 @@ export async function decodeBody(bytes: Buffer, media: BodyMedia, { protobuf, ya
 }
 
 /** A patch that must be JSON. @throws StatusError 400 */
-export function decodePatch(bytes: Buffer): unknown {
+export function decodePatch(bytes: Buffer): DecodedBody {
   try {
-    return parseJson(bytes).value;
+    return parseJson(bytes);
   } catch (error) {
     const wrong = jsonSyntaxError(bytes);
     throw wrong === undefined ? error : badRequest(`error decoding patch: ${wrong}`);

@@ -46,8 +46,8 @@ function parse(raw: unknown, index: number): Operation {
   if (!isObject(raw)) throw badRequest(`error decoding patch: operation ${index} is not an object`);
   const { op, path, from } = raw;
   if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) throw unprocessable(`Unexpected kind: ${typeof op === 'string' ? op.slice(0, MAX_SHOWN) : typeof op}`);
-  if (typeof path !== 'string') throw badRequest(`error decoding patch: operation ${index} has no path`);
-  if ((op === 'move' || op === 'copy') && typeof from !== 'string') throw badRequest(`error decoding patch: operation ${index} (${op}) has no from`);
+  if (typeof path !== 'string') throw unprocessable(`operation ${index} has no path`);
+  if ((op === 'move' || op === 'copy') && typeof from !== 'string') throw unprocessable(`operation ${index} (${op}) has no from`);
   const hasValue = Object.hasOwn(raw, 'value');
   if ((op === 'add' || op === 'replace') && !hasValue) throw badRequest(`error decoding patch: operation ${index} (${op}) has no value`);
   return { op, path: pointer(path), from: typeof from === 'string' ? pointer(from) : undefined, value: raw.value, hasValue, text: path.slice(0, MAX_SHOWN) };
@@ -143,10 +143,8 @@ class Document {
     const parent = this.#own(path, text);
     const token = path.at(-1)!;
     if (Array.isArray(parent)) parent[index(token, parent.length, text, false)] = value;
-    else {
-      if (!Object.hasOwn(parent, token)) throw missing(text);
-      setOwn(parent, token, value);
-    }
+    // Upstream's library makes a member that is not there, too.
+    else setOwn(parent, token, value);
   }
 
   /** The container of the path's last token, and all above it, made ours. */
@@ -193,7 +191,7 @@ function missing(text: string): StatusError {
 
 /** An array index; negative ones count from the end, as upstream's library has it. */
 function index(token: string, length: number, text: string, insert: boolean): number {
-  if (!/^-?(0|[1-9]\d{0,8})$/.test(token)) throw unprocessable(`${text}: ${JSON.stringify(token.slice(0, MAX_SHOWN))} is not an array index`);
+  if (!/^[-+]?\d{1,9}$/.test(token)) throw unprocessable(`${text}: ${JSON.stringify(token.slice(0, MAX_SHOWN))} is not an array index`);
   const limit = insert ? length : length - 1;
   const at = Number(token) < 0 ? Number(token) + length + (insert ? 1 : 0) : Number(token);
   if (at < 0 || at > limit) throw unprocessable(`${text}: index ${token} is out of bounds`);

@@ -37,7 +37,7 @@ test('strategic merge patches do what upstream does', () => {
 test('a strategic merge patch that makes no sense is refused', () => {
   const pod = requireSchema(SCHEMAS.Pod!);
   assert.throws(() => strategicMerge({ spec: { containers: [{ name: 'a' }] } }, { spec: { containers: [{ image: 'x' }] } }, pod), /does not contain declared merge key: name/);
-  assert.throws(() => strategicMerge({}, { $patch: 'sideways' }, pod), /Unknown patch type/);
+  assert.throws(() => strategicMerge({}, { $patch: 'sideways' }, pod), /unknown patch type: sideways/);
   assert.throws(() => patchObject({ schema: 'com.example.v1.Widget' }, { type: 'strategic', body: {} }, {}), (error: Error) => error instanceof StatusError && error.status.code === 415);
   assert.equal(schemaOf('com.example.v1.Widget'), undefined);
 });
@@ -64,7 +64,7 @@ test('no patch reaches a prototype', () => {
   }
   assert.equal(({} as { polluted?: unknown }).polluted, undefined);
   assert.throws(() => jsonPatch({}, [{ op: 'add', path: '/__proto__/polluted', value: 1 }]), because(/missing value/));
-  assert.throws(() => jsonPatch({}, [{ op: 'replace', path: '/constructor', value: 1 }]), because(/missing value/));
+  assert.deepEqual(Object.entries(jsonPatch({}, [{ op: 'replace', path: '/__proto__', value: 1 }]) as object), [['__proto__', 1]]);
 });
 
 test('JSON patches follow RFC 6902', () => {

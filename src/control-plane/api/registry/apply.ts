@@ -20,7 +20,8 @@ export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, 
   if (options.fieldManager === undefined || options.fieldManager === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
   const applied = decodeApplied(pipeline, scope, body);
   // On a copy: what was sent says no more than it says.
-  checkName(scope, { ...applied, metadata: { ...applied.metadata } }, name);
+  checkName(scope, { ...applied, metadata: { ...applied.metadata } } as Draft, name);
+  reportApplied(scope);
   const time = pipeline.now();
   return change(pipeline, scope, name, {
     allowCreate: options.subresource === undefined,
@@ -47,8 +48,8 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** As it was sent: without defaults, since what is not in it is not applied. @throws StatusError 400 for another kind; 500, as the API server answers, for what does not fit it */
-function decodeApplied(pipeline: Pipeline, scope: Scope, body: KubeObject): Draft {
+/** As it was sent, perhaps without metadata: without defaults, since what is not in it is not applied. @throws StatusError 400 for another kind; 500, as the API server answers, for what does not fit it */
+function decodeApplied(pipeline: Pipeline, scope: Scope, body: KubeObject): KubeObject {
   const { info, apiVersion, kind } = scope.kind;
   if (body.apiVersion !== apiVersion || body.kind !== kind) {
     const [version, group] = textOf(body.apiVersion).split('/').reverse();
@@ -63,7 +64,13 @@ function decodeApplied(pipeline: Pipeline, scope: Scope, body: KubeObject): Draf
   }
   if (unknown.length > 0) throw untypable(info, body, faultsOf(info, body));
   // Decoding writes empty structs out (`strategy: {}`): what was not sent is not applied.
-  const sent = jsonCopy(body) as Draft;
-  sent.metadata ??= {};
-  return sent;
+  return jsonCopy(body);
+}
+
+/** Keys that came twice. @throws StatusError 400 when the client is strict */
+function reportApplied({ context, options: { strictFaults = [], fieldValidation = 'Warn' } }: Scope): void {
+  if (strictFaults.length === 0 || fieldValidation === 'Ignore') return;
+  const told = `yaml: unmarshal errors:\n  ${strictFaults.join('\n  ')}`;
+  if (fieldValidation === 'Strict') throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${told}`);
+  context.warnings.push(`error converting YAML to JSON: ${told}`);
 }

@@ -199,7 +199,7 @@ test('unknown and duplicate fields: warned of, refused when strict, passed over 
   const { registry } = await realFixture();
   const body = { ...configMap('a'), extra: 1 };
   const warned = context();
-  await registry.create(warned, configMaps, 'default', body, { dryRun: true, duplicateFields: ['data.x'] });
+  await registry.create(warned, configMaps, 'default', body, { dryRun: true, strictFaults: ['duplicate field "data.x"'] });
   assert.deepEqual(warned.warnings, ['duplicate field "data.x"', 'unknown field "extra"']);
   const ignored = context();
   await registry.create(ignored, configMaps, 'default', body, { dryRun: true, fieldValidation: 'Ignore' });

@@ -30,11 +30,11 @@ export function decodeBody(rules: Rules, scope: Scope, body: unknown): Draft {
 
 /** Unknown and duplicate fields: an error when strict, a warning by default, nothing when ignored. */
 export function reportFields(scope: Scope, unknown: readonly string[], body: unknown): void {
-  const duplicates = scope.options.duplicateFields ?? [];
-  if (unknown.length === 0 && duplicates.length === 0) return;
+  const { strictFaults = [] } = scope.options;
+  if (unknown.length === 0 && strictFaults.length === 0) return;
   const mode = scope.options.fieldValidation ?? 'Warn';
   if (mode === 'Ignore') return;
-  const said = [...duplicates.map((path) => `duplicate field "${path}"`), ...unknown.map((path) => `unknown field "${path}"`)];
+  const said = [...strictFaults, ...unknown.map((path) => `unknown field "${path}"`)];
   if (mode === 'Warn') {
     scope.context.warnings.push(...said);
     return;

@@ -7,6 +7,7 @@ import type { Negotiator, Wanted } from '../accept.ts';
 import type { BodyDecoders, ProtobufDecoder } from '../body.ts';
 import type { Representation } from '../representation.ts';
 import type { ApiRequest } from '../request.ts';
+import { warningHeaders } from '../respond.ts';
 
 /** What the verbs work with. */
 export interface Door {
@@ -31,4 +32,10 @@ export function decodersOf(door: Door, { user }: ApiRequest): BodyDecoders {
 export function negotiate(door: Door, request: ApiRequest): Wanted {
   const { resource } = request;
   return door.negotiator.choose(request.exchange.header('accept'), { protobuf: door.representation.canProtobuf(resource), view: true, watchable: request.route.name === undefined && request.exchange.method === 'GET' });
+}
+
+/** The request with its warnings among the headers of the answer. */
+export function withWarnings(request: ApiRequest): ApiRequest {
+  const { warnings } = request.context;
+  return warnings.length === 0 ? request : { ...request, headers: [...request.headers, ...warningHeaders(warnings)] };
 }

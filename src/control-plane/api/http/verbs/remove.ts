@@ -4,7 +4,7 @@ import { BODY_LIMIT, bodyMedia, decodeBody } from '../body.ts';
 import { deleteParameters, listParameters, type DeleteRequest } from '../options.ts';
 import type { ApiRequest } from '../request.ts';
 import { sendValue } from '../respond.ts';
-import { decodersOf, negotiate, type Door } from './door.ts';
+import { decodersOf, negotiate, withWarnings, type Door } from './door.ts';
 
 /** Kinds whose deletion answers with the object that is gone; the others answer with a Status. */
 const RETURNS_OBJECT = new Set([
@@ -25,8 +25,8 @@ export async function remove(door: Door, request: ApiRequest): Promise<void> {
   const { acceptedWhenLeft, ...options } = await optionsOf(door, request);
   const outcome = await door.registry.delete(request.context, request.resource, request.route.namespace, request.route.name!, options);
   const status = !outcome.gone && acceptedWhenLeft === true ? 202 : 200;
-  if (!outcome.gone || RETURNS_OBJECT.has(keyOf(request.resource))) await door.representation.sendObject(request, wanted, status, outcome.stored);
-  else await sendValue(request, status, { ...wanted, as: undefined }, successOf(request.resource, outcome));
+  if (!outcome.gone || RETURNS_OBJECT.has(keyOf(request.resource))) await door.representation.sendObject(withWarnings(request), wanted, status, outcome.stored);
+  else await sendValue(withWarnings(request), status, { ...wanted, as: undefined }, successOf(request.resource, outcome));
 }
 
 /** DELETE of all that a selector matches. */
@@ -34,7 +34,7 @@ export async function removeCollection(door: Door, request: ApiRequest): Promise
   const wanted = negotiate(door, request);
   const { acceptedWhenLeft: _, ...options } = await optionsOf(door, request);
   const items = await door.registry.deleteCollection(request.context, request.resource, request.route.namespace, listParameters(request.target.query), options);
-  await door.representation.sendList(request, wanted, { revision: door.registry.revision, items });
+  await door.representation.sendList(withWarnings(request), wanted, { revision: door.registry.revision, items });
 }
 
 function keyOf(resource: ResourceInfo): string {

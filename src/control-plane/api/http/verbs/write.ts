@@ -6,8 +6,7 @@ import { parseJson } from '../../codec/json.ts';
 import { BODY_LIMIT, bodyMedia, decodeBody, decodePatch, mediaType, type DecodedBody, type YamlDecoder } from '../body.ts';
 import { writeParameters } from '../options.ts';
 import type { ApiRequest } from '../request.ts';
-import { warningHeaders } from '../respond.ts';
-import { decodersOf, negotiate, type Door } from './door.ts';
+import { decodersOf, negotiate, withWarnings, type Door } from './door.ts';
 
 /** POST: makes an object, or calls a subresource. */
 export async function create(door: Door, request: ApiRequest): Promise<void> {
@@ -46,18 +45,47 @@ export async function patch(door: Door, request: ApiRequest): Promise<void> {
   const type = PATCHES[media as keyof typeof PATCHES];
   const options = writeParameters(request.target.query, exchange.header('user-agent'), 'PatchOptions', type === 'apply');
   const bytes = await exchange.body(BODY_LIMIT);
-  const outcome = await door.registry.patch(context, request.resource, route.namespace, route.name!, await patchBody(type, bytes, decodersOf(door, request).yaml), {
-    ...options, ...(route.subresource !== undefined && { subresource: route.subresource }),
+  const { body, strictFaults } = await patchBody(type, bytes, decodersOf(door, request).yaml);
+  const outcome = await door.registry.patch(context, request.resource, route.namespace, route.name!, body, {
+    ...options, ...(strictFaults.length > 0 && { strictFaults }), ...(route.subresource !== undefined && { subresource: route.subresource }),
   });
   await door.representation.sendObject(withWarnings(request), wanted, outcome.created ? 201 : 200, outcome.stored);
 }
 
-async function patchBody(type: PatchBody['type'], bytes: Buffer, yaml: YamlDecoder): Promise<PatchBody> {
-  if (type !== 'apply') return { type, body: decodePatch(bytes) };
-  const looksLikeJson = bytes[0] === 0x7b;
-  const { value: body } = looksLikeJson ? parseJson(bytes) : await yaml(bytes);
+async function patchBody(type: PatchBody['type'], bytes: Buffer, yaml: YamlDecoder): Promise<{ body: PatchBody; strictFaults: readonly string[] }> {
+  if (type !== 'apply') {
+    const { value, duplicates } = decodePatch(bytes);
+    const told = duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
+    return { body: { type, body: value }, strictFaults: type === 'json' ? [...told, ...strangeMembers(value)].map((fault) => `json patch ${fault}`) : told };
+  }
+  const { value: body, duplicates } = await applied(bytes, yaml);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw badRequest('error decoding YAML: the applied configuration must be an object');
-  return { type, body: body };
+  return { body: { type, body }, strictFaults: duplicates.map((path) => (path.startsWith('line ') ? path : `key ${JSON.stringify(path)} already set in map`)) };
+}
+
+/** A configuration in YAML, of which JSON is the most frequent case; one that begins with a brace may be in flow style all the same. */
+async function applied(bytes: Buffer, yaml: YamlDecoder): Promise<DecodedBody> {
+  if (bytes[0] === 0x7b) {
+    try {
+      return parseJson(bytes);
+    } catch {
+      // What YAML says of it is what the client is told.
+    }
+  }
+  try {
+    return await yaml(bytes);
+  } catch (error) {
+    const wrong = error instanceof StatusError && error.status.code === 400 ? error.message : undefined;
+    throw wrong === undefined ? error : badRequest(`error decoding YAML: ${wrong}`);
+  }
+}
+
+const OPERATION = new Set(['op', 'path', 'from', 'value']);
+
+/** Members of operations that JSON patches do not have. */
+function strangeMembers(patch: unknown): string[] {
+  if (!Array.isArray(patch)) return [];
+  return (patch as unknown[]).flatMap((operation, at) => (typeof operation === 'object' && operation !== null ? Object.keys(operation).filter((key) => !OPERATION.has(key)).map((key) => `unknown field "[${at}].${key}"`) : []));
 }
 
 /** Keys that came twice: an error where the client is strict, a warning by default. */
@@ -80,9 +108,4 @@ function decided(decoded: DecodedBody, options: WriteParameters, request: ApiReq
 /** The kind that a body of this request should be. */
 function kindOf({ route, resource }: ApiRequest): string {
   return route.subresourceInfo?.kind ?? resource.kind;
-}
-
-function withWarnings(request: ApiRequest): ApiRequest {
-  const { warnings } = request.context;
-  return warnings.length === 0 ? request : { ...request, headers: [...request.headers, ...warningHeaders(warnings)] };
 }
