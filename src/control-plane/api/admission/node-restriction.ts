@@ -1,5 +1,6 @@
 import type { Lease } from '../../../types/kubernetes/generated/coordination-v1.ts';
 import type { Node, Pod } from '../../../types/kubernetes/generated/core-v1.ts';
+import type { ResourceSlice } from '../../../types/kubernetes/generated/resource-v1.ts';
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import { nodeNameOf } from '../authz/node.ts';
 import { podReferences } from '../authz/pod-references.ts';
@@ -30,7 +31,7 @@ export class NodeRestriction implements AdmissionPlugin {
   handles(at: Pick<AdmissionAttributes, 'operation' | 'resource' | 'subresource'>): boolean {
     const { group, resource } = at.resource;
     if (group === '') return resource === 'pods' || resource === 'nodes' || resource === 'persistentvolumeclaims';
-    return (group === 'coordination.k8s.io' && resource === 'leases') || (group === 'storage.k8s.io' && resource === 'csinodes');
+    return (group === 'coordination.k8s.io' && resource === 'leases') || (group === 'storage.k8s.io' && resource === 'csinodes') || (group === 'resource.k8s.io' && resource === 'resourceslices');
   }
 
   validate(at: AdmissionAttributes): void {
@@ -42,6 +43,9 @@ export class NodeRestriction implements AdmissionPlugin {
       case 'leases': return ownLease(node, at);
       case 'csinodes':
         if (nameOf(at) !== node) throw refuse(at, 'can only access CSINode with the same name as the requesting node');
+        return undefined;
+      case 'resourceslices':
+        if (at.operation === 'CREATE' && (at.object as ResourceSlice).spec?.nodeName !== node) throw refuse(at, 'can only create ResourceSlice with the same NodeName as the requesting node');
         return undefined;
       default:
         if (at.subresource !== 'status') throw refuse(at, 'may only update PVC status');
@@ -77,7 +81,7 @@ export class NodeRestriction implements AdmissionPlugin {
     const found = this.#lookup.get<Node>('', 'nodes', undefined, node);
     if (found?.metadata?.uid !== owner.uid) throw refuse(at, `node ${node} UID mismatch: expected ${owner.uid} got ${found?.metadata?.uid ?? ''}`);
     const references = podReferences(pod);
-    for (const [kind, names] of [['secrets', references.secrets], ['configmaps', references.configMaps], ['persistentvolumeclaims', references.claims]] as const) {
+    for (const [kind, names] of [['secrets', references.secrets], ['configmaps', references.configMaps], ['persistentvolumeclaims', references.claims], ['resourceclaims', references.resourceClaims]] as const) {
       if (names.size > 0) throw refuse(at, `node ${quoted} can not create pods that reference ${kind}`);
     }
     if (references.serviceAccount !== '') throw refuse(at, `node ${quoted} can not create pods that reference serviceaccounts`);

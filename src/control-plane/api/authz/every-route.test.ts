@@ -72,6 +72,31 @@ test('a user without rights is refused on every route but the questions about th
   await walk({ token: 'nobody-token' }, 403, FOR_ALL);
 });
 
+/**
+ * What a node may beyond the questions about itself. Routes that end at admission are here as well, since authorisation lets them by; node.test.ts
+ * shows that NodeRestriction then refuses what is another node's.
+ */
+const FOR_NODES = new Set([
+  // What there is one of for all nodes: Services and what routes to them, classes, drivers.
+  'GET /api/v1/namespaces/default/endpoints/x', 'GET /api/v1/namespaces/default/services/x', 'GET /api/v1/namespaces/default/services', 'GET /api/v1/namespaces/default/services?watch=1', 'GET /api/v1/services', 'GET /api/v1/services?watch=1',
+  'GET /apis/storage.k8s.io/v1/csidrivers/x', 'GET /apis/storage.k8s.io/v1/csidrivers', 'GET /apis/storage.k8s.io/v1/csidrivers?watch=1',
+  'GET /apis/node.k8s.io/v1/runtimeclasses/x', 'GET /apis/node.k8s.io/v1/runtimeclasses', 'GET /apis/node.k8s.io/v1/runtimeclasses?watch=1',
+  // Telling what happens.
+  'POST /api/v1/namespaces/default/events', 'PATCH /api/v1/namespaces/default/events/x', 'PUT /api/v1/namespaces/default/events/x',
+  'POST /apis/events.k8s.io/v1/namespaces/default/events', 'PATCH /apis/events.k8s.io/v1/namespaces/default/events/x', 'PUT /apis/events.k8s.io/v1/namespaces/default/events/x',
+  // Asking who somebody is and what they may, for the node's own doors; and for a new certificate.
+  'POST /apis/authentication.k8s.io/v1/tokenreviews', 'POST /apis/authorization.k8s.io/v1/subjectaccessreviews', 'POST /apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews',
+  'POST /apis/certificates.k8s.io/v1/certificatesigningrequests', 'GET /apis/certificates.k8s.io/v1/certificatesigningrequests/x', 'GET /apis/certificates.k8s.io/v1/certificatesigningrequests', 'GET /apis/certificates.k8s.io/v1/certificatesigningrequests?watch=1',
+  // Its own Node, pods and drivers, which admission tells from those of others.
+  'POST /api/v1/nodes', 'PUT /api/v1/nodes/x', 'PUT /api/v1/nodes/x/status', 'POST /api/v1/namespaces/default/pods', 'DELETE /api/v1/namespaces/default/pods/x', 'POST /api/v1/namespaces/default/pods/x/eviction',
+  'PATCH /api/v1/namespaces/default/pods/x/status', 'PUT /api/v1/namespaces/default/pods/x/status', 'POST /apis/storage.k8s.io/v1/csinodes',
+]);
+
+test('another node is refused on every route but those that are every node’s', async () => {
+  await served.make('/api/v1/nodes', { metadata: { name: 'x' } });
+  await walk({ token: 'node-b-token' }, 403, new Set([...FOR_ALL, ...FOR_NODES]));
+});
+
 test("an almighty account's token for another audience is no token here", async () => {
   await walk({ token: foreign }, 401);
 });

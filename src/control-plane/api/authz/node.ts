@@ -1,4 +1,6 @@
 import type { PersistentVolumeClaim, Pod } from '../../../types/kubernetes/generated/core-v1.ts';
+import type { ResourceSlice } from '../../../types/kubernetes/generated/resource-v1.ts';
+import type { VolumeAttachment } from '../../../types/kubernetes/generated/storage-v1.ts';
 import type { AuthorizationAttributes, Authorizer, UserInfo } from '../contract.ts';
 import { fieldTerm } from '../field-terms.ts';
 import type { Lookup } from '../lookup.ts';
@@ -47,7 +49,7 @@ export class NodeAuthorizer implements Authorizer {
         case '/secrets': return this.#readOne(node, at, true, (found) => found.secrets.has(at.name));
         case '/configmaps': return this.#readOne(node, at, true, (found) => found.configMaps.has(at.name));
         case '/persistentvolumeclaims':
-          if (at.subresource === 'status') break;
+          if (at.subresource === 'status') return this.#claimStatus(node, at);
           return this.#readOne(node, at, false, (found) => found.claims.has(at.name));
         case '/persistentvolumes': return this.#readVolume(node, at);
         case '/serviceaccounts': return this.#account(node, at);
@@ -59,6 +61,12 @@ export class NodeAuthorizer implements Authorizer {
           return at.subresource === '' && (at.verb === 'create' || at.name === node) ? ALLOWED : no('can only access CSINode with the same name as the requesting node');
         case 'storage.k8s.io/volumeattachments':
           if (at.verb !== 'get') return no('can only get individual resources of this type');
+          return this.#lookup.get<VolumeAttachment>(at.group, at.resource, undefined, at.name)?.spec?.nodeName === node ? ALLOWED : unrelated(node);
+        case 'resource.k8s.io/resourceclaims':
+          if (at.verb !== 'get') return no('can only get individual resources of this type');
+          return this.#readOne(node, at, false, (found) => found.resourceClaims.has(at.name));
+        case 'resource.k8s.io/resourceslices':
+          if (!this.#ownSlices(node, at)) return at.name === '' ? no('can only list/watch/deletecollection resourceslices with nodeName field selector') : unrelated(node);
           break;
         default:
       }
@@ -86,6 +94,18 @@ export class NodeAuthorizer implements Authorizer {
     if (at.namespace === '') return no('can only read namespaced object of this type');
     if (at.name === '') return no('No Object name found');
     return this.#refers(node, at.namespace, wants) ? ALLOWED : unrelated(node);
+  }
+
+  /** Slices of what devices a node has: those that name it. What is created is NodeRestriction's to look at. */
+  #ownSlices(node: string, at: AuthorizationAttributes): boolean {
+    if (at.verb === 'create') return true;
+    if (at.name !== '') return this.#lookup.get<ResourceSlice>(at.group, at.resource, undefined, at.name)?.spec?.nodeName === node;
+    return fieldTerm(at.fieldSelector, 'spec.nodeName') === node;
+  }
+
+  #claimStatus(node: string, at: AuthorizationAttributes): Decision {
+    if (at.verb !== 'update' && at.verb !== 'patch') return no('can only update/patch status');
+    return this.#refers(node, at.namespace, (found) => found.claims.has(at.name)) ? ALLOWED : unrelated(node);
   }
 
   #readVolume(node: string, at: AuthorizationAttributes): Decision {

@@ -5,6 +5,8 @@ export interface PodReferences {
   readonly secrets: ReadonlySet<string>;
   readonly configMaps: ReadonlySet<string>;
   readonly claims: ReadonlySet<string>;
+  /** Claims of devices: named by the pod, or made for it from a template. */
+  readonly resourceClaims: ReadonlySet<string>;
   readonly serviceAccount: string;
 }
 
@@ -13,7 +15,9 @@ export function podReferences(pod: Pod): PodReferences {
   const secrets = new Set<string>();
   const configMaps = new Set<string>();
   const claims = new Set<string>();
+  const resourceClaims = new Set<string>();
   const spec: Partial<PodSpec> = pod.spec ?? {};
+  for (const { resourceClaimName } of [...(spec.resourceClaims ?? []), ...(pod.status?.resourceClaimStatuses ?? [])]) add(resourceClaims, resourceClaimName);
   for (const { name } of spec.imagePullSecrets ?? []) add(secrets, name);
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])]) environment(container, secrets, configMaps);
   for (const volume of spec.volumes ?? []) {
@@ -21,7 +25,7 @@ export function podReferences(pod: Pod): PodReferences {
     add(claims, volume.persistentVolumeClaim?.claimName);
     if (volume.ephemeral !== undefined) add(claims, `${pod.metadata?.name ?? ''}-${volume.name}`);
   }
-  return { secrets, configMaps, claims, serviceAccount: spec.serviceAccountName ?? '' };
+  return { secrets, configMaps, claims, resourceClaims, serviceAccount: spec.serviceAccountName ?? '' };
 }
 
 function environment(container: Container | EphemeralContainer, secrets: Set<string>, configMaps: Set<string>): void {
