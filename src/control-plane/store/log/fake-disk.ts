@@ -135,7 +135,7 @@ export class FakeDisk implements LogFolder {
       inode.current = applied(inode.current, step);
       inode.unsynced.push(step);
     };
-    return {
+    const file: LogFile = {
       size: async () => {
         await this.#call(name, 'size');
         return inode.current.length;
@@ -169,7 +169,12 @@ export class FakeDisk implements LogFolder {
         await this.#call(name, 'truncate');
         change({ type: 'truncate', size });
       },
+      append: async (bytes, position) => {
+        await file.write(bytes, position);
+        await file.sync();
+      },
       close: () => Promise.resolve(),
     };
+    return file;
   }
 }

@@ -10,6 +10,8 @@ export interface LogFile {
   read(into: Uint8Array, position: number): Promise<number>;
   /** Writes all of `bytes`, or rejects (some of them may be written then). */
   write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Writes all of `bytes`, and resolves when they would survive a power failure: a write and its sync in one step, for a file that is not `loose`. */
+  append(bytes: Uint8Array, position: number): Promise<void>;
   /** Resolves when content and size would survive a power failure. */
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;
@@ -21,8 +23,11 @@ export interface LogFolder {
   /** For messages. */
   readonly path: string;
   names(): Promise<string[]>;
-  /** A new file, readable by its owner alone. Rejects where the name is taken. */
-  create(name: string): Promise<LogFile>;
+  /**
+   * A new file, readable by its owner alone. Rejects where the name is taken.
+   * @param loose many writes go into it before one sync
+   */
+  create(name: string, loose?: 'loose'): Promise<LogFile>;
   open(name: string): Promise<LogFile>;
   rename(from: string, to: string): Promise<void>;
   remove(name: string): Promise<void>;
@@ -46,8 +51,9 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function fileOf(fd: number): LogFile {
-  return {
+/** @param synced the file was opened with O_DSYNC: what is written is on the disk */
+function fileOf(fd: number, synced: boolean): LogFile {
+  const file: LogFile = {
     size: async () => (await fstatAsync(fd)).size,
     read: (into, position) =>
       new Promise((resolve, reject) => {
@@ -65,10 +71,15 @@ function fileOf(fd: number): LogFile {
         };
         writeFrom(0);
       }),
+    append: async (bytes, position) => {
+      await file.write(bytes, position);
+      if (!synced) await file.sync();
+    },
     sync: () => fdatasyncAsync(fd),
     truncate: (size) => ftruncateAsync(fd, size),
     close: () => closeAsync(fd),
   };
+  return file;
 }
 
 /** A folder of the machine, made (mode 0700) where it is missing, durably. */
@@ -81,8 +92,8 @@ export async function openFolder(path: string): Promise<LogFolder> {
   return {
     path,
     names: () => readdir(path),
-    create: async (name) => fileOf(await openAsync(join(path, name), constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)),
-    open: async (name) => fileOf(await openAsync(join(path, name), constants.O_RDWR)),
+    create: async (name, loose) => fileOf(await openAsync(join(path, name), constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | (loose === undefined ? constants.O_DSYNC : 0), 0o600), loose === undefined),
+    open: async (name) => fileOf(await openAsync(join(path, name), constants.O_RDWR | constants.O_DSYNC), true),
     rename: (from, to) => rename(join(path, from), join(path, to)),
     remove: (name) => unlink(join(path, name)),
     sync: () => syncFolder(path),

@@ -66,8 +66,7 @@ export class LogJournal implements Journal {
     const active = this.#active;
     const frame = this.#encoder.finish(active.salt);
     try {
-      await active.file.write(frame, active.size);
-      await active.file.sync();
+      await active.file.append(frame, active.size);
     } catch (error) {
       await this.#withdraw();
       throw diskError('write to the state store', this.#folder.path, error);

@@ -66,8 +66,7 @@ export async function createSegment(
     encoder.begin();
     encoder.head({ kind: 'wal', salt: begin.salt, revision: begin.revision });
     const frame = encoder.finish(HEAD_SALT);
-    await file.write(frame, 0);
-    await file.sync();
+    await file.append(frame, 0);
     await folder.sync();
     return { name, sequence: begin.sequence, file, salt: begin.salt, last: begin.revision, size: frame.length };
   } catch (error) {

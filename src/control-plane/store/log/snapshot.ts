@@ -19,7 +19,7 @@ export async function writeSnapshot(folder: LogFolder, source: SnapshotSource, s
   const name = snapshotName(source.revision);
   const temporary = `${name}.tmp`;
   await removeIfThere(folder, temporary);
-  const file = await folder.create(temporary);
+  const file = await folder.create(temporary, 'loose');
   try {
     try {
       await writeFrames(file, source, salt, check);
