@@ -11,6 +11,7 @@ export interface Host {
   readonly spawn: Spawner;
   readonly mounts: Mounts;
   readonly netns: NetworkNamespaces;
+  readonly namespaces: KeptNamespaces;
   readonly links: Links;
   readonly nft: Nft;
   readonly cgroups: Cgroups;
@@ -102,6 +103,16 @@ export interface NetworkNamespaces {
   connect(path: string, address: string, port: number, timeoutMs?: number): Promise<number>;
   /** A TCP socket that listens within a namespace: a descriptor for `server.listen({ fd })`. Port 0 takes a free one. */
   listen(path: string, address: string, port: number): Promise<number>;
+}
+
+/** IPC and UTS namespaces that no process holds, but a bind mount: a pod's containers share them. */
+export interface KeptNamespaces {
+  /** Makes those for which there is a path, and keeps each by a bind mount at it. The UTS namespace gets the host name (at most 64 bytes). */
+  create(paths: { readonly ipc?: string; readonly uts?: string }, hostname: string): Promise<Undo>;
+  /** False when the path leads to no namespace of any kind, as after a restart of the machine. */
+  isKept(path: string): Promise<boolean>;
+  /** Removes the mount and file; nothing there is success. */
+  remove(path: string): Promise<void>;
 }
 
 export interface LinkInfo {

@@ -3,6 +3,7 @@ import { systemClock } from '../lib/clock.ts';
 import type { Host } from './host.ts';
 import { openCgroups } from './cgroups/detect.ts';
 import { LinuxConntrack } from './conntrack.ts';
+import { LinuxKeptNamespaces } from './kept-namespaces.ts';
 import { LinuxLinks } from './links.ts';
 import { LinuxMounts } from './mounts.ts';
 import { LinuxNetworkNamespaces } from './netns.ts';
@@ -19,6 +20,7 @@ export async function openHost(options: { readonly clock?: Clock } = {}): Promis
     spawn,
     mounts,
     netns: new LinuxNetworkNamespaces(mounts),
+    namespaces: new LinuxKeptNamespaces(mounts),
     links: new LinuxLinks(),
     nft: new LinuxNft(spawn),
     cgroups: await openCgroups(options.clock ?? systemClock),

@@ -1,10 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import type { Clock } from '../../lib/clock.ts';
 
 /** A runtime that has not moved its process by then is in no hurry. */
 const WITHIN_MS = 250;
 /** The lock stays at hand for one grace period after its last use, which is longer than this. */
-const AGAIN_MS = 5;
+const AGAIN_MS = 7;
+/** More starts than this at a time keep the lock at hand by themselves. */
+const ENOUGH = 4;
 
 /**
  * Has the kernel ready for a process to be moved between groups, as every start and exec does. Whoever moves one takes a
@@ -38,21 +40,36 @@ export class MovesAhead {
   }
 
   async #run(): Promise<void> {
-    for (;;) {
-      try {
-        // Found anew each time: somebody else may have moved us.
+    try {
+      while (this.#isExpected()) {
+        // Found anew every now and then: somebody else may have moved us.
         const path = await this.#find();
         if (path === undefined) throw new Error('no such group');
-        await writeFile(path, String(process.pid), { flag: 'r+' });
-      } catch {
-        // A group that we may not join, or can't see: starts take as long as they do.
-        this.#useless = true;
+        await this.#move(path);
       }
-      await this.#clock.sleep(AGAIN_MS);
-      const now = this.#clock.monotonic();
-      for (const expectation of this.#expected) if (expectation.untilMs <= now) this.#expected.delete(expectation);
-      if (this.#expected.size === 0 || this.#useless) return;
+    } catch {
+      // A group that we may not join, or can't see: starts take as long as they do.
+      this.#useless = true;
     }
+  }
+
+  async #move(path: string): Promise<void> {
+    const file = await open(path, 'r+');
+    try {
+      const untilMs = this.#clock.monotonic() + WITHIN_MS;
+      do {
+        if (this.#expected.size <= ENOUGH) await file.write(String(process.pid), 0);
+        await this.#clock.sleep(AGAIN_MS);
+      } while (this.#isExpected() && this.#clock.monotonic() < untilMs);
+    } finally {
+      await file.close();
+    }
+  }
+
+  #isExpected(): boolean {
+    const now = this.#clock.monotonic();
+    for (const expectation of this.#expected) if (expectation.untilMs <= now) this.#expected.delete(expectation);
+    return this.#expected.size > 0;
   }
 }
 

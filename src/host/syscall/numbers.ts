@@ -24,6 +24,7 @@ const X64 = {
   getsockopt: 55,
   mount: 165,
   umount2: 166,
+  sethostname: 170,
   lsetxattr: 189,
   fsetxattr: 190,
   lgetxattr: 192,
@@ -64,6 +65,7 @@ const ARM64: Record<SyscallName, number> = {
   getsockopt: 209,
   mount: 40,
   umount2: 39,
+  sethostname: 161,
   lsetxattr: 6,
   fsetxattr: 7,
   lgetxattr: 9,
@@ -99,4 +101,6 @@ export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 export const AT_RECURSIVE = 0x8000;
 export const AT_EMPTY_PATH = 0x1000;
+export const CLONE_NEWUTS = 0x04000000;
+export const CLONE_NEWIPC = 0x08000000;
 export const CLONE_NEWNET = 0x40000000;
