@@ -12,6 +12,8 @@ export interface Shown {
   readonly badCertificate: boolean;
   /** The Authorization header. */
   readonly authorization: string | undefined;
+  /** Kept for the connection: its last header and the token in it. A token that comes again is the same string, whose hash is known; who it speaks for is asked anew each time. */
+  readonly bearer?: { header: string; token: string };
 }
 
 /** Finds out who sends a request. X-Remote-User and its like are no credentials here. */
@@ -34,9 +36,7 @@ export class Authenticator {
   authenticate(shown: Shown): UserInfo {
     if (shown.badCertificate) throw unauthorized();
     if (shown.clientCertificate !== undefined) return this.#byCertificate(shown.clientCertificate);
-    const header = shown.authorization;
-    const space = header?.indexOf(' ') ?? -1;
-    const token = space > 0 && header!.slice(0, space).toLowerCase() === 'bearer' ? header!.slice(space + 1).trim() : '';
+    const token = tokenOf(shown.authorization, shown.bearer);
     if (token !== '') return this.byToken(token).user;
     // No credentials of a kind that is known here: nobody in particular.
     if (!this.#anonymous) throw unauthorized();
@@ -68,4 +68,17 @@ export class Authenticator {
     this.#ofCertificate.set(der, user);
     return user;
   }
+}
+
+/** The token of a header of type Bearer; '' without one. */
+function tokenOf(header: string | undefined, kept: Shown['bearer']): string {
+  if (header === undefined) return '';
+  if (kept !== undefined && kept.header === header) return kept.token;
+  const space = header.indexOf(' ');
+  const token = space > 0 && header.slice(0, space).toLowerCase() === 'bearer' ? header.slice(space + 1).trim() : '';
+  if (kept !== undefined) {
+    kept.header = header;
+    kept.token = token;
+  }
+  return token;
 }

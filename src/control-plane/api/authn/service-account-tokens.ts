@@ -42,6 +42,8 @@ interface Known {
   readonly claims: Claims;
   readonly own: PrivateClaims;
   user: UserInfo | undefined;
+  /** The audiences that it has in common with this API server. */
+  shared: readonly string[] | undefined;
 }
 
 /** Issues and verifies service-account tokens: JWTs that name the account, their audience, and what they are bound to. */
@@ -96,8 +98,7 @@ export class ServiceAccountTokens {
     if (typeof claims.exp !== 'number' || claims.exp < now) throw unauthorized();
     if (typeof claims.nbf === 'number' && claims.nbf > now + LEEWAY_S) throw unauthorized();
     if (typeof claims.iat === 'number' && claims.iat > now + LEEWAY_S) throw unauthorized();
-    const named = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
-    const shared = audiences.filter((audience) => named.includes(audience));
+    const shared = audiences === this.audiences ? (known.shared ??= sharedOf(claims, audiences)) : sharedOf(claims, audiences);
     if (shared.length === 0) throw unauthorized();
     this.#mustLive('serviceaccounts', own.namespace, own.serviceaccount);
     if (own.pod !== undefined) this.#mustLive('pods', own.namespace, own.pod);
@@ -130,7 +131,7 @@ export class ServiceAccountTokens {
     const own = claims['kubernetes.io'] as PrivateClaims | undefined;
     if (typeof own?.namespace !== 'string' || typeof own.serviceaccount?.name !== 'string' || typeof own.serviceaccount.uid !== 'string') throw unauthorized();
     if (claims.sub !== `system:serviceaccount:${own.namespace}:${own.serviceaccount.name}`) throw unauthorized();
-    const made: Known = { claims, own, user: undefined };
+    const made: Known = { claims, own, user: undefined, shared: undefined };
     if (this.#known.size >= KEPT) this.#known.clear();
     this.#known.set(token, made);
     return made;
@@ -143,6 +144,11 @@ export class ServiceAccountTokens {
     // A pod that is asked to end may still use its token while it does; LEEWAY_S past its end it may not.
     if (deleted !== undefined && Date.parse(deleted) + LEEWAY_S * 1000 < this.#clock.now()) throw unauthorized();
   }
+}
+
+function sharedOf(claims: Claims, audiences: readonly string[]): readonly string[] {
+  const named = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
+  return audiences.filter((audience) => named.includes(audience));
 }
 
 function userOf(claims: Claims, own: PrivateClaims): UserInfo {

@@ -8,6 +8,8 @@ export interface ConnectionFacts {
   /** A certificate was shown that our authority did not sign, or that is out of time: its requests are refused. */
   readonly badCertificate: boolean;
   readonly remoteAddress: string;
+  /** What its last request showed; see Shown. */
+  readonly bearer: { header: string; token: string };
   /** The server's timers. */
   readonly after: Clock['after'];
 }

@@ -5,6 +5,14 @@ interface Waiting {
   readonly refuse: (error: Error) => void;
 }
 
+/** What one user has at work. */
+interface Places {
+  taken: number;
+}
+
+/** Beyond so many users, those who have nothing at work are forgotten. */
+const KEPT_USERS = 256;
+
 export interface GateLimits {
   /** Requests at work at once, over all users. */
   readonly inFlight: number;
@@ -27,7 +35,7 @@ export class FairGate {
   readonly #limits: GateLimits;
   /** In the order in which their turn comes. */
   readonly #queues = new Map<string, Waiting[]>();
-  readonly #ofUser = new Map<string, number>();
+  readonly #ofUser = new Map<string, Places>();
   #inFlight = 0;
   #waiting = 0;
 
@@ -45,9 +53,9 @@ export class FairGate {
 
   /** Runs `task` when it is its turn. It must not throw; what it returns, if anything, settles when the work is done. */
   run(user: string, task: () => void | Promise<void>, refuse: (error: Error) => void): void {
-    const own = this.#ofUser.get(user) ?? 0;
-    if (this.#inFlight < this.#limits.inFlight && own < this.#limits.inFlightPerUser && !this.#queues.has(user)) {
-      this.#start(user, own, task);
+    const own = this.#placesOf(user);
+    if (this.#inFlight < this.#limits.inFlight && own.taken < this.#limits.inFlightPerUser && (this.#waiting === 0 || !this.#queues.has(user))) {
+      this.#start(own, task);
       return;
     }
     const queue = this.#queues.get(user) ?? [];
@@ -56,7 +64,7 @@ export class FairGate {
       return;
     }
     if (queue.length === 0) this.#queues.set(user, queue);
-    queue.push({ start: () => this.#start(user, this.#ofUser.get(user) ?? 0, task), refuse });
+    queue.push({ start: () => this.#start(this.#placesOf(user), task), refuse });
     this.#waiting++;
   }
 
@@ -67,19 +75,30 @@ export class FairGate {
     this.#waiting = 0;
   }
 
-  #start(user: string, own: number, task: () => void | Promise<void>): void {
-    this.#inFlight++;
-    this.#ofUser.set(user, own + 1);
-    const result = task();
-    if (result === undefined) this.#done(user);
-    else void result.finally(() => this.#done(user));
+  /** Kept when all are free again: they are as good as nothing, and taken anew at once. */
+  #placesOf(user: string): Places {
+    let places = this.#ofUser.get(user);
+    if (places === undefined) {
+      if (this.#ofUser.size >= KEPT_USERS) for (const [name, { taken }] of this.#ofUser) if (taken === 0) this.#ofUser.delete(name);
+      this.#ofUser.set(user, (places = { taken: 0 }));
+    }
+    return places;
   }
 
-  #done(user: string): void {
+  #start(own: Places, task: () => void | Promise<void>): void {
+    this.#inFlight++;
+    own.taken++;
+    const result = task();
+    if (result === undefined) this.#done(own);
+    else {
+      const done = (): void => this.#done(own);
+      result.then(done, done);
+    }
+  }
+
+  #done(own: Places): void {
     this.#inFlight--;
-    const left = this.#ofUser.get(user)! - 1;
-    if (left > 0) this.#ofUser.set(user, left);
-    else this.#ofUser.delete(user);
+    own.taken--;
     while (this.#waiting > 0 && this.#inFlight < this.#limits.inFlight) {
       const next = this.#next();
       if (next === undefined) return;
@@ -90,7 +109,7 @@ export class FairGate {
   /** The first of the user whose turn it is, and who has places left; that user goes to the end of the turn. */
   #next(): Waiting | undefined {
     for (const [user, queue] of this.#queues) {
-      if ((this.#ofUser.get(user) ?? 0) >= this.#limits.inFlightPerUser) continue;
+      if ((this.#ofUser.get(user)?.taken ?? 0) >= this.#limits.inFlightPerUser) continue;
       const next = queue.shift()!;
       this.#waiting--;
       this.#queues.delete(user);

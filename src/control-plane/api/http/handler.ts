@@ -14,6 +14,7 @@ import type { PathTable } from './paths.ts';
 import type { ApiRequest } from './request.ts';
 import { sendStatus, wantsPretty, warningHeaders } from './respond.ts';
 import { parseResourceRoute, verbOf, type ResourceRoute } from './route.ts';
+import { Routes } from './routes.ts';
 import { parseTarget, type Target } from './target.ts';
 import type { Door } from './verbs/door.ts';
 import { get } from './verbs/get.ts';
@@ -56,9 +57,11 @@ export interface HandlerParts {
 /** Takes every request through the same steps: read the target, authenticate, impersonate, wait for a turn, authorise, do. */
 export class RequestHandler {
   readonly #parts: HandlerParts;
+  readonly #routes: Routes;
 
   constructor(parts: HandlerParts) {
     this.#parts = parts;
+    this.#routes = new Routes(parts.resources);
   }
 
   /** Never throws; answers every exchange. */
@@ -67,11 +70,15 @@ export class RequestHandler {
     const headers = ['Audit-Id', audit !== undefined && /^[\w-]{1,64}$/.test(audit) ? audit : uuid(this.#parts.door.random), 'Cache-Control', 'no-cache, private'];
     let target: Target | undefined;
     try {
-      target = parseTarget(exchange.target);
+      const known = this.#routes.find(exchange.target);
+      target = known?.target ?? parseTarget(exchange.target);
       const user = this.#userOf(exchange);
-      const route = parseResourceRoute(target, this.#parts.resources);
+      const route = known?.route ?? parseResourceRoute(target, this.#parts.resources);
       if (route === undefined) this.#path(exchange, target, user, headers);
-      else this.#resource(exchange, target, route, user, headers);
+      else {
+        if (known === undefined) this.#routes.keep(exchange.target, target, route);
+        this.#resource(exchange, target, route, user, headers);
+      }
     } catch (error) {
       this.#fail(exchange, target, headers, error);
     }
@@ -79,7 +86,7 @@ export class RequestHandler {
 
   #userOf(exchange: Exchange): UserInfo {
     const user = this.#parts.authenticator.authenticate({
-      clientCertificate: exchange.connection.clientCertificate, badCertificate: exchange.connection.badCertificate, authorization: exchange.header('authorization'),
+      clientCertificate: exchange.connection.clientCertificate, badCertificate: exchange.connection.badCertificate, authorization: exchange.header('authorization'), bearer: exchange.connection.bearer,
     });
     // Whatever part of an identity is asked for, the request is not the user's own any more.
     if (!exchange.hasHeaderOf('impersonate-')) return user;

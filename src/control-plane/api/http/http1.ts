@@ -16,6 +16,12 @@ export function bodyTimeout(): StatusError {
   return new StatusError(failure(408, 'Timeout', 'the body of the request did not come in time'));
 }
 
+/** A client that takes nothing of a large answer for so long is cut off. */
+export const STALL_MS = 60_000;
+/** What is left of a body that nobody wants is read up to here, and so long; then the connection ends. */
+export const LINGER_BYTES = 3 * 1024 * 1024;
+export const LINGER_MS = 5000;
+
 /** An exchange over HTTP/1.1, on Node's strict parser. */
 export class Http1Exchange implements Exchange {
   readonly method: string;
@@ -101,11 +107,36 @@ export class Http1Exchange implements Exchange {
 
   respond(status: number, headers: HeaderList, body: Buffer | string): void {
     if (this.answered) return;
+    if (!this.#request.complete && this.#upgrade === undefined && this.#hasBody()) this.#dropRest();
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     this.#response.writeHead(status, [...headers, 'Content-Length', String(length)] as string[]);
     if (this.method === 'HEAD') this.#response.end();
     else if (length < SLICE || typeof body === 'string') this.#response.end(body);
-    else endInSlices(this.#response, body);
+    else {
+      const response = this.#response;
+      response.setTimeout(STALL_MS, () => response.destroy());
+      endInSlices(response, body);
+    }
+  }
+
+  /** By its headers: while a request without a body is answered at once, it counts as incomplete as well. */
+  #hasBody(): boolean {
+    const length = this.header('content-length');
+    return length === undefined ? this.header('transfer-encoding') !== undefined : length !== '0';
+  }
+
+  /** Reads on for a while, so that the client finds its answer before the connection ends; most have sent all already. */
+  #dropRest(): void {
+    const request = this.#request;
+    let left = LINGER_BYTES;
+    const cut = (): void => void request.socket.destroy();
+    const cancel = this.connection.after(LINGER_MS, cut);
+    request.once('end', cancel).once('close', cancel);
+    request.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) cut();
+    });
+    request.resume();
   }
 
   stream(status: number, headers: HeaderList): BodyStream {

@@ -16,6 +16,12 @@ const MAX_STREAMS = 250;
 const HANDSHAKE_MS = 10_000;
 const HEADERS_MS = 30_000;
 const KEEP_ALIVE_MS = 120_000;
+/** An HTTP/2 connection on which nothing is asked is closed after so long. */
+const IDLE_SESSION_MS = 300_000;
+/** A peer that is gone without a word is found out by the kernel's probes. */
+const PROBE_AFTER_MS = 60_000;
+/** More than any cluster of ours has; each takes some 60 KiB, whoever opens it. */
+const MAX_CONNECTIONS = 4096;
 
 export interface ListenerOptions {
   readonly address: string;
@@ -81,8 +87,17 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       sessions.delete(session);
       socket.destroy();
     });
+    let streams = 0;
+    const idle = (): void => {
+      // Watches are silent for long; what has none and asks nothing is let go.
+      if (streams === 0) session.close();
+      else session.setTimeout(IDLE_SESSION_MS, idle);
+    };
+    session.setTimeout(IDLE_SESSION_MS, idle);
     session.on('error', (error) => logger.debug('an HTTP/2 connection failed', { error: messageOf(error) }));
     session.on('stream', (stream: ServerHttp2Stream, headers, flags: number, raw: string[]) => {
+      streams++;
+      stream.once('close', () => streams--);
       stream.on('error', (error) => logger.debug('an HTTP/2 stream failed', { error: messageOf(error) }));
       handle(new Http2Exchange(stream, headers, raw, (flags & 1) !== 0, connection));
     });
@@ -90,7 +105,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   const server = createTls({
     key: options.key, cert: options.certificate, ca: options.clientAuthority, requestCert: true, rejectUnauthorized: false,
-    ALPNProtocols: ['h2', 'http/1.1'], minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS,
+    ALPNProtocols: ['h2', 'http/1.1'], minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS,
   }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
@@ -101,6 +116,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       clientCertificate: peer !== undefined && socket.authorized ? peer.raw : undefined,
       badCertificate: peer !== undefined && !socket.authorized,
       remoteAddress: socket.remoteAddress ?? '',
+      bearer: { header: '', token: '' },
       after,
     };
     facts.set(socket, connection);
@@ -108,6 +124,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       onSession(performServerHandshake(socket, { maxHeaderListPairs: 256, maxSessionMemory: 64, settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 1 << 20, maxHeaderListSize: MAX_HEADER_BYTES } }), socket, connection);
     } else http.emit('connection', socket);
   });
+  server.maxConnections = MAX_CONNECTIONS;
   server.on('tlsClientError', (error) => logger.debug('a TLS handshake failed', { error: messageOf(error) }));
 
   await new Promise<void>((resolve, reject) => {
