@@ -25,12 +25,13 @@ export async function openNodeEngine(options: NodeEngineOptions): Promise<NodeEn
   const { clock, random, logger } = options;
   const engine = await openEngine({ ...options, logger: logger.child({ house: 'engine' }) });
   const cri = await openCriService({
-    containers: engine.containers, images: engine.images, networks: engine.networks, folder: join(options.nodeFolder, 'sandboxes'),
+    containers: engine.containers, images: engine.images, networks: engine.networks, host: options.host, folder: join(options.nodeFolder, 'sandboxes'),
     runtimeVersion: VERSION, clock, random, logger: logger.child({ room: 'cri' }), connectInside,
   });
   // A pod's network lives as long as its sandbox, which is no container.
   const sandboxes = await cri.recover();
   await engine.containers.recover((live) => engine.networks.recover(new Set([...live, ...sandboxes])));
+  await cri.removeStrays();
   const docker = options.dockerSocket === undefined ? undefined : engine.dockerApi(await openBuilder(engine, options));
   if (docker) await docker.listen(options.dockerSocket!, await dockerGroup());
   return {

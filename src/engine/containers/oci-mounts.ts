@@ -35,12 +35,11 @@ export function ociMounts(context: MountContext): OciMount[] {
     { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [access, 'nosuid', 'noexec', 'nodev', 'relatime'] },
-    ...(context.ipc === 'host'
-      ? [bind('/dev/mqueue', '/dev/mqueue', ['rbind', 'nosuid', 'noexec', 'nodev']), bind('/dev/shm', '/dev/shm', ['rbind', 'nosuid', 'noexec', 'nodev'])]
-      : [
-          { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-          { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${context.shmBytes ?? DEFAULT_SHM_BYTES}`] },
-        ]),
+    // Mounted anew, it shows the queues of the namespace in which it is mounted, the host's too; the host itself need not have it mounted.
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+    context.ipc === 'host'
+      ? bind('/dev/shm', '/dev/shm', ['rbind', 'nosuid', 'noexec', 'nodev'])
+      : { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${context.shmBytes ?? DEFAULT_SHM_BYTES}`] },
     ...context.files.map(({ source, target }) => bind(source, target, ['rbind', 'rprivate', context.readOnlyRoot ? 'ro' : 'rw'])),
   ];
   const users = context.mounts.map(userMount).sort((a, b) => depth(a.destination) - depth(b.destination));

@@ -44,7 +44,7 @@ export async function sandboxConfig(context: AgentContext, pod: Pod, attempt: nu
 }
 
 function namespaceOptions({ spec }: Pod): NamespaceOption {
-  return { network: spec?.hostNetwork ? 'NODE' : 'POD', pid: spec?.hostPID ? 'NODE' : 'CONTAINER', ipc: spec?.hostIPC ? 'NODE' : 'POD' };
+  return { network: spec?.hostNetwork ? 'NODE' : 'POD', pid: spec?.hostPID ? 'NODE' : spec?.shareProcessNamespace ? 'POD' : 'CONTAINER', ipc: spec?.hostIPC ? 'NODE' : 'POD' };
 }
 
 /** spec.hostname, else the pod's name, cut to what a host name may be. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Container, ContainerSpec, MountSpec } from '../../engine/containers/containers.ts';
 import type { Image } from '../../engine/images/images.ts';
 import { LongshoreError } from '../../lib/errors.ts';
-import type { ContainerConfig, ContainerMetadata, CriMount, Labels, PodSandboxConfig } from './cri.ts';
+import type { ContainerConfig, ContainerMetadata, CriMount, Labels, NamespaceOption, PodSandboxConfig } from './cri.ts';
 import type { SandboxRecord } from './sandboxes.ts';
 
 /** What CRI must be able to give back of a container, kept with it. */
@@ -12,14 +12,16 @@ export interface CriRecord {
   readonly annotations: Labels;
   readonly mounts: readonly CriMount[];
   readonly userSpecifiedImage: string;
+  /** Not a container of the pod, but the process that holds its PID namespace. */
+  readonly holder?: boolean;
 }
 
 export function readOpaque(container: Container): CriRecord {
   return container.spec.opaque as CriRecord;
 }
 
-/** CRI's container as the engine's. Pure. @throws `invalid` when nothing says what to run */
-export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, sandboxConfig: PodSandboxConfig, image: Image): ContainerSpec {
+/** CRI's container as the engine's. Pure. `holder`: the container that holds the pod's PID namespace, where it has one. @throws `invalid` when nothing says what to run */
+export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, sandboxConfig: PodSandboxConfig, image: Image, holder: string | undefined): ContainerSpec {
   const { securityContext, resources } = config.linux;
   const { name, namespace, uid } = sandboxConfig.metadata;
   const args = commandOf(config, image);
@@ -39,14 +41,9 @@ export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, s
     },
     labels: config.labels,
     hostname: sandboxConfig.hostname,
-    mounts: config.mounts.map(mount),
-    network: sandbox.netns === undefined ? { mode: 'host' } : { mode: 'namespace', path: sandbox.netns, resolvConfPath: sandbox.resolvConf },
-    namespaces: {
-      ...(securityContext.namespaceOptions.pid === 'NODE' && { pid: 'host' as const }),
-      ...(securityContext.namespaceOptions.pid === 'TARGET' && { pid: `container:${securityContext.namespaceOptions.targetId}` }),
-      ...(securityContext.namespaceOptions.ipc === 'NODE' && { ipc: 'host' as const }),
-      ...(sandbox.netns === undefined && { uts: 'host' as const }),
-    },
+    mounts: [...sharedMemory(sandbox, config), ...config.mounts.map(mount)],
+    network: networkOf(sandbox),
+    namespaces: namespacesOf(sandbox, securityContext.namespaceOptions, holder),
     limits: {
       ...(resources.cpuShares > 0 && { cpuShares: resources.cpuShares }),
       ...(resources.cpuQuota > 0 && { cpuQuota: resources.cpuQuota, cpuPeriod: resources.cpuPeriod || 100_000 }),
@@ -76,6 +73,62 @@ export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, s
     oomScoreAdj: resources.oomScoreAdj,
     opaque: record,
   };
+}
+
+/**
+ * The process that holds the PID namespace of a pod whose containers share one: `rootfs` has `pause` in it and nothing else.
+ * It is the namespace's first, so that its end is the end of all in there.
+ */
+export function holderSpec(sandbox: SandboxRecord, rootfs: string): ContainerSpec {
+  const { name, namespace, uid, attempt } = sandbox.config.metadata;
+  const record: CriRecord = { podSandboxId: sandbox.id, metadata: { name: 'POD', attempt }, annotations: {}, mounts: [], userSpecifiedImage: '', holder: true };
+  return {
+    owner: 'cri',
+    name: `k8s_POD_${name}_${namespace}_${uid}_${attempt}`,
+    image: { name: 'pause', id: '' },
+    rootfs,
+    process: { args: ['/pause'], env: [], cwd: '/', user: '65535:65535', terminal: false },
+    labels: sandbox.config.labels,
+    hostname: sandbox.config.hostname,
+    mounts: [],
+    network: networkOf(sandbox),
+    namespaces: namespacesOf(sandbox, { ...sandbox.config.linux.securityContext.namespaceOptions, pid: 'CONTAINER' }, undefined),
+    limits: { cpuShares: 2 },
+    cgroupParent: sandbox.config.linux.cgroupParent,
+    security: { privileged: false, readOnlyRoot: true, capAdd: [], capDrop: ['ALL'], noNewPrivileges: true, seccomp: 'default' },
+    restart: { name: 'no' },
+    autoRemove: false,
+    openStdin: false,
+    stdinOnce: false,
+    logging: 'none',
+    oomScoreAdj: HOLDER_OOM_SCORE,
+    opaque: record,
+  };
+}
+
+/** Killed after everything else of the pod. */
+const HOLDER_OOM_SCORE = -998;
+
+function networkOf(sandbox: SandboxRecord): ContainerSpec['network'] {
+  return sandbox.netns === undefined ? { mode: 'host' } : { mode: 'namespace', path: sandbox.netns, resolvConfPath: sandbox.resolvConf };
+}
+
+function namespacesOf({ netns, shared }: SandboxRecord, { pid, ipc, targetId }: NamespaceOption, holder: string | undefined): NonNullable<ContainerSpec['namespaces']> {
+  const uts = netns === undefined ? 'host' : shared?.uts;
+  const kept = ipc === 'NODE' ? 'host' : shared?.ipc;
+  return {
+    ...(pid === 'NODE' && { pid: 'host' as const }),
+    ...(pid === 'TARGET' && { pid: `container:${targetId}` }),
+    ...(pid === 'POD' && holder !== undefined && { pid: `container:${holder}` }),
+    ...(kept !== undefined && { ipc: kept }),
+    ...(uts !== undefined && { uts }),
+  };
+}
+
+/** /dev/shm, the same for all containers of the pod; the container may have put something else there. */
+function sharedMemory({ shared }: SandboxRecord, { mounts }: ContainerConfig): MountSpec[] {
+  if (shared?.shm === undefined || mounts.some(({ containerPath }) => containerPath.replace(/\/+$/, '') === '/dev/shm')) return [];
+  return [{ type: 'bind', source: shared.shm, target: '/dev/shm', readOnly: false, propagation: 'rprivate' }];
 }
 
 /** `command` replaces the image's ENTRYPOINT (and with it CMD); `args` replaces CMD. */

@@ -24,7 +24,7 @@ export function containerStatus(container: Container): CriContainerStatus {
     // A start that failed leaves a created container with an error: to CRI it has ended.
     state: container.error !== undefined && container.status === 'created' ? 'CONTAINER_EXITED' : summary.state,
     startedAt: nanos(container.startedMs),
-    finishedAt: nanos(exit?.finishedMs ?? (container.error === undefined ? undefined : container.createdMs)),
+    finishedAt: nanos(exit?.finishedMs || (container.error === undefined ? undefined : container.createdMs)),
     exitCode: exit?.code ?? (container.error === undefined ? 0 : 128),
     reason: container.error !== undefined ? 'StartError' : exit === undefined ? '' : exit.oomKilled ? 'OOMKilled' : exit.code === 0 ? 'Completed' : 'Error',
     message: container.error ?? '',

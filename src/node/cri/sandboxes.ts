@@ -2,10 +2,11 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import type { Networks, PortBinding } from '../../engine/network/network.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { isCode, isErrno, LongshoreError } from '../../lib/errors.ts';
+import { isCode, isErrno, LongshoreError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import { hexId, type Random } from '../../lib/random.ts';
-import { UndoStack } from '../../lib/undo.ts';
+import { UndoStack, type Undo } from '../../lib/undo.ts';
+import { pauseProgram } from './pause.ts';
 import type { PodSandbox, PodSandboxConfig, PodSandboxState, PodSandboxStatus } from './cri.ts';
 
 /** A pod's surroundings, as kept on disk. */
@@ -18,15 +19,41 @@ export interface SandboxRecord {
   readonly netns: string | undefined;
   readonly address: string | undefined;
   readonly resolvConf: string;
+  /** What the containers share besides the network; a record of before has none of it. */
+  readonly shared?: SharedPlaces;
+}
+
+/** Paths of kept namespaces and of the folder for shared memory; undefined: the host's. */
+export interface SharedPlaces {
+  readonly ipc: string | undefined;
+  readonly uts: string | undefined;
+  readonly shm: string | undefined;
+}
+
+/** The part of the host that sandboxes need: namespaces kept by a bind mount each, and memory to share. */
+export interface SandboxHost {
+  readonly namespaces: {
+    create(paths: { readonly ipc?: string; readonly uts?: string }, hostname: string): Promise<Undo>;
+    isKept(path: string): Promise<boolean>;
+    remove(path: string): Promise<void>;
+  };
+  readonly mounts: {
+    tmpfs(target: string, options: { readonly sizeBytes: number; readonly mode: number }): Promise<Undo>;
+    unmount(target: string): Promise<void>;
+  };
 }
 
 export interface SandboxesOptions {
   readonly networks: Networks;
+  readonly host: SandboxHost;
   readonly folder: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
 }
+
+/** Of a pod's /dev/shm, as containerd has it. */
+const SHM_BYTES = 64 * 2 ** 20;
 
 /** Name of the engine network that pods are on. */
 export const POD_NETWORK = 'longshore-pods';
@@ -49,14 +76,14 @@ export class Sandboxes {
   /** Reads what an earlier daemon made. @returns the ids of sandboxes that have a network */
   async load(): Promise<readonly string[]> {
     for (const name of await readdir(this.#options.folder)) {
-      try {
-        const record = JSON.parse(await readFile(join(this.#options.folder, name, 'sandbox.json'), 'utf8')) as SandboxRecord;
-        this.#sandboxes.set(record.id, record);
-      } catch (error) {
-        if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) throw error;
-        // A crash came between the folder and its record: nobody was told of this sandbox.
-        await rm(join(this.#options.folder, name), { recursive: true, force: true });
+      const record = await this.#read(name);
+      if (record === undefined) {
+        await this.#removeLeftover(name);
+        continue;
       }
+      this.#sandboxes.set(record.id, record);
+      // After a restart of the machine there is the record, and nothing else.
+      if (record.state === 'SANDBOX_READY' && !(await this.#isThere(record))) await this.#save({ ...record, state: 'SANDBOX_NOTREADY' });
     }
     return [...this.#sandboxes.values()].filter(({ state, netns }) => state === 'SANDBOX_READY' && netns !== undefined).map(({ id }) => id);
   }
@@ -107,6 +134,7 @@ export class Sandboxes {
       const written = config.dnsConfig && writeFile(resolvConf, resolvText(config.dnsConfig));
       let netns: string | undefined;
       let address: string | undefined;
+      const shared = await this.#share(own, config, undo);
       if (!host) {
         netns = await networks.createNamespace(id);
         undo.push(() => networks.removeNamespace(id));
@@ -114,7 +142,7 @@ export class Sandboxes {
         ({ address } = await networks.connect(networkId!, { containerId: id, netns, linkName: 'eth0', ports: hostPorts(config) }));
       }
       await written;
-      await this.#save({ id, config, createdMs: clock.now(), state: 'SANDBOX_READY', netns, address, resolvConf: config.dnsConfig ? resolvConf : '/etc/resolv.conf' });
+      await this.#save({ id, config, createdMs: clock.now(), state: 'SANDBOX_READY', netns, address, resolvConf: config.dnsConfig ? resolvConf : '/etc/resolv.conf', shared });
       undo.release();
       return id;
     } catch (error) {
@@ -123,10 +151,19 @@ export class Sandboxes {
     }
   }
 
+  /** A root for the process that holds the sandbox's PID namespace: the program, and nothing else. @returns its path */
+  async pauseRoot(id: string): Promise<string> {
+    const root = join(this.#options.folder, id, 'root');
+    await mkdir(root, { mode: 0o755 });
+    await writeFile(join(root, 'pause'), pauseProgram(), { mode: 0o555 });
+    return root;
+  }
+
   async stop(id: string): Promise<void> {
     const record = this.get(id);
     if (record.state === 'SANDBOX_NOTREADY') return;
     await this.#takeNetwork(record);
+    await this.#takeShared(record);
     // It may have been removed meanwhile.
     if (this.#sandboxes.get(id) !== record) return;
     await this.#save({ ...record, state: 'SANDBOX_NOTREADY' });
@@ -147,6 +184,58 @@ export class Sandboxes {
   status(id: string): PodSandboxStatus {
     const record = this.get(id);
     return { ...summary(record), network: { ip: record.address ?? '', additionalIps: [] }, namespaces: record.config.linux.securityContext.namespaceOptions };
+  }
+
+  /** Where the containers' shared namespaces and memory are kept. */
+  async #share(own: string, config: PodSandboxConfig, undo: UndoStack): Promise<SharedPlaces> {
+    const { namespaces, mounts } = this.#options.host;
+    const { ipc, network } = config.linux.securityContext.namespaceOptions;
+    const places: SharedPlaces = { ipc: ipc === 'NODE' ? undefined : join(own, 'ipc'), uts: network === 'NODE' ? undefined : join(own, 'uts'), shm: ipc === 'NODE' ? undefined : join(own, 'shm') };
+    if (places.ipc !== undefined || places.uts !== undefined) {
+      undo.push(await namespaces.create({ ...(places.ipc !== undefined && { ipc: places.ipc }), ...(places.uts !== undefined && { uts: places.uts }) }, config.hostname));
+    }
+    if (places.shm !== undefined) {
+      await mkdir(places.shm, { mode: 0o1777 });
+      undo.push(await mounts.tmpfs(places.shm, { mode: 0o1777, sizeBytes: SHM_BYTES }));
+    }
+    return places;
+  }
+
+  async #takeShared({ shared }: SandboxRecord): Promise<void> {
+    const { namespaces, mounts } = this.#options.host;
+    if (shared?.shm !== undefined) await mounts.unmount(shared.shm);
+    for (const path of [shared?.ipc, shared?.uts]) if (path !== undefined) await namespaces.remove(path);
+  }
+
+  async #isThere({ netns, shared }: SandboxRecord): Promise<boolean> {
+    for (const path of [netns, shared?.ipc, shared?.uts]) if (path !== undefined && !(await this.#options.host.namespaces.isKept(path))) return false;
+    return true;
+  }
+
+  /** Undefined where a crash came between the folder and its record, so that nobody was told of this sandbox, and for a record that is damaged. */
+  async #read(name: string): Promise<SandboxRecord | undefined> {
+    const path = join(this.#options.folder, name, 'sandbox.json');
+    try {
+      const record = JSON.parse(await readFile(path, 'utf8')) as Partial<SandboxRecord> | null;
+      if (record?.id === name && record.config !== undefined) return record as SandboxRecord;
+      throw new Error('it does not describe this sandbox');
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) this.#options.logger.error('the record of a pod sandbox is damaged; the pod gets a new sandbox, and its containers start again', { file: path, error: messageOf(error) });
+      return undefined;
+    }
+  }
+
+  /** Takes away what a sandbox without a record holds. Its network goes with those that nobody has. */
+  async #removeLeftover(name: string): Promise<void> {
+    const { folder, host, logger } = this.#options;
+    const own = join(folder, name);
+    try {
+      await host.mounts.unmount(join(own, 'shm'));
+      for (const kept of ['ipc', 'uts']) await host.namespaces.remove(join(own, kept));
+      await rm(own, { recursive: true, force: true });
+    } catch (error) {
+      logger.warn('what is left of a pod sandbox could not be taken away; the next start tries again', { folder: own, error: messageOf(error) });
+    }
   }
 
   async #takeNetwork({ id, netns }: SandboxRecord): Promise<void> {

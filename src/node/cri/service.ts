@@ -8,17 +8,18 @@ import type { Clock } from '../../lib/clock.ts';
 import { isCode, LongshoreError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
-import { containerSpec, readOpaque } from './container-spec.ts';
+import { containerSpec, holderSpec, readOpaque } from './container-spec.ts';
 import { containerStatus, containerSummary } from './container-status.ts';
-import type { Cri } from './cri.ts';
+import type { Cri, PodSandboxState } from './cri.ts';
 import { collectExec, streamOf } from './exec.ts';
 import { imageStatus, pull } from './image-service.ts';
-import { Sandboxes } from './sandboxes.ts';
+import { Sandboxes, type SandboxHost } from './sandboxes.ts';
 
 export interface CriServiceOptions {
   readonly containers: Containers;
   readonly images: Images;
   readonly networks: Networks;
+  readonly host: SandboxHost;
   /** Where sandboxes are kept. */
   readonly folder: string;
   readonly runtimeVersion: string;
@@ -29,12 +30,27 @@ export interface CriServiceOptions {
   readonly connectInside: (netns: string, port: number) => Promise<Duplex>;
 }
 
-/** CRI over our own engine, called in-process. Sandboxes have no process of their own: a kept network namespace is all there is. */
-export async function openCriService(options: CriServiceOptions): Promise<Cri & { recover(): Promise<readonly string[]> }> {
-  const { containers, images, networks, folder, clock, random, logger } = options;
+export interface RecoverableCri extends Cri {
+  /** Reads the sandboxes of an earlier daemon. @returns the ids of those that have a network. Call it before the containers are recovered */
+  recover(): Promise<readonly string[]>;
+  /** Removes containers whose sandbox is not known any more. Call it when the containers are recovered. */
+  removeStrays(): Promise<void>;
+}
+
+/**
+ * CRI over our own engine, called in-process. Sandboxes have no process of their own, but kept namespaces; only where
+ * containers share their processes there is one, for a PID namespace lives as long as its first process.
+ */
+export async function openCriService(options: CriServiceOptions): Promise<RecoverableCri> {
+  const { containers, images, networks, host, folder, clock, random, logger } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const sandboxes = new Sandboxes({ networks, folder, clock, random, logger });
+  const sandboxes = new Sandboxes({ networks, host, folder, clock, random, logger });
   const ofSandbox = (id: string): readonly Container[] => containers.list({ owner: 'cri' }).filter((container) => readOpaque(container).podSandboxId === id);
+  const isHolder = (container: Container): boolean => readOpaque(container).holder === true;
+  const sharesProcesses = (id: string): boolean => sandboxes.get(id).config.linux.securityContext.namespaceOptions.pid === 'POD';
+  /** The running process that holds a sandbox's PID namespace. */
+  const holderOf = (id: string): string | undefined => (sharesProcesses(id) ? ofSandbox(id).find((container) => isHolder(container) && container.status === 'running')?.id : undefined);
+  const stateOf = (id: string, state: PodSandboxState): PodSandboxState => (state === 'SANDBOX_READY' && sharesProcesses(id) && holderOf(id) === undefined ? 'SANDBOX_NOTREADY' : state);
   const own = (id: string): Container => {
     const container = containers.get(id);
     if (container.spec.owner !== 'cri') throw new LongshoreError('not-found', `container ${id} does not belong to a pod`, { object: `container ${id}` });
@@ -43,27 +59,42 @@ export async function openCriService(options: CriServiceOptions): Promise<Cri & 
 
   return {
     recover: () => sandboxes.load(),
+    async removeStrays() {
+      const strays = containers.list({ owner: 'cri' }).filter((container) => !sandboxes.has(readOpaque(container).podSandboxId));
+      for (const { id } of strays) await containers.remove(id, { force: true, volumes: true });
+    },
     version: () => Promise.resolve({ runtimeName: 'longshore', runtimeVersion: options.runtimeVersion, runtimeApiVersion: 'v1' }),
     status: () => Promise.resolve({ runtimeReady: true, networkReady: sandboxes.networkReady, ...(sandboxes.networkReady ? {} : { message: 'this node has no pod range yet' }) }),
     updateRuntimeConfig: (podCidr) => sandboxes.setPodCidr(podCidr),
 
-    runPodSandbox: (config) => sandboxes.run(config),
+    async runPodSandbox(config) {
+      const id = await sandboxes.run(config);
+      if (!sharesProcesses(id)) return id;
+      try {
+        await containers.start((await containers.create(holderSpec(sandboxes.get(id), await sandboxes.pauseRoot(id)))).id);
+      } catch (error) {
+        await removeSandbox(id);
+        throw error;
+      }
+      return id;
+    },
     async stopPodSandbox(id) {
       if (!sandboxes.has(id)) return;
-      await Promise.all(ofSandbox(id).filter(({ status }) => status === 'running' || status === 'paused').map((container) => containers.stop(container.id, { timeoutSeconds: 0 })));
+      const running = ofSandbox(id).filter(({ status }) => status === 'running' || status === 'paused');
+      await Promise.all(running.filter((container) => !isHolder(container)).map((container) => containers.stop(container.id, { timeoutSeconds: 0 })));
+      await Promise.all(running.filter(isHolder).map((container) => containers.stop(container.id, { timeoutSeconds: 0 })));
       await sandboxes.stop(id);
     },
-    async removePodSandbox(id) {
-      if (!sandboxes.has(id)) return;
-      await Promise.all(ofSandbox(id).map((container) => containers.remove(container.id, { force: true, volumes: true })));
-      await sandboxes.remove(id);
+    removePodSandbox: removeSandbox,
+    podSandboxStatus(id) {
+      const status = sandboxes.status(id);
+      return Promise.resolve({ ...status, state: stateOf(id, status.state) });
     },
-    podSandboxStatus: (id) => Promise.resolve(sandboxes.status(id)),
-    listPodSandbox: (filter = {}) => Promise.resolve(sandboxes.list(filter)),
+    listPodSandbox: (filter = {}) => Promise.resolve(sandboxes.list(filter).map((sandbox) => ({ ...sandbox, state: stateOf(sandbox.id, sandbox.state) }))),
 
     async createContainer(podSandboxId, config, sandboxConfig) {
       const image = await images.get(config.image.image);
-      const spec = containerSpec(sandboxes.get(podSandboxId), config, sandboxConfig, image);
+      const spec = containerSpec(sandboxes.get(podSandboxId), config, sandboxConfig, image, holderOf(podSandboxId));
       await mkdir(dirname(spec.logPath!), { recursive: true, mode: 0o755 });
       return (await containers.create(spec)).id;
     },
@@ -77,7 +108,7 @@ export async function openCriService(options: CriServiceOptions): Promise<Cri & 
     listContainers(filter = {}) {
       const wanted = containers.list({ owner: 'cri', ...(filter.labelSelector && { labels: filter.labelSelector }) });
       return Promise.resolve(wanted
-        .filter((container) => (filter.id === undefined || container.id === filter.id) && (filter.podSandboxId === undefined || readOpaque(container).podSandboxId === filter.podSandboxId))
+        .filter((container) => !isHolder(container) && (filter.id === undefined || container.id === filter.id) && (filter.podSandboxId === undefined || readOpaque(container).podSandboxId === filter.podSandboxId))
         .map(containerSummary));
     },
     containerStatus: (id) => Promise.resolve(containerStatus(own(id))),
@@ -114,10 +145,10 @@ export async function openCriService(options: CriServiceOptions): Promise<Cri & 
       return statsOf(own(id));
     },
     async listContainerStats() {
-      return Promise.all(containers.list({ owner: 'cri' }).filter(({ status }) => status === 'running').map(statsOf));
+      return Promise.all(containers.list({ owner: 'cri' }).filter((container) => container.status === 'running' && !isHolder(container)).map(statsOf));
     },
     onContainerEvent: (listener) => containers.onEvent((event) => {
-      if (event.container.spec.owner !== 'cri') return;
+      if (event.container.spec.owner !== 'cri' || isHolder(event.container)) return;
       const type = ({ create: 'CONTAINER_CREATED_EVENT', start: 'CONTAINER_STARTED_EVENT', die: 'CONTAINER_STOPPED_EVENT', destroy: 'CONTAINER_DELETED_EVENT' } as const)[event.action as 'create'];
       if (type) listener({ containerId: event.container.id, podSandboxId: readOpaque(event.container).podSandboxId, containerEventType: type, createdAt: BigInt(event.timeMs) * 1_000_000n });
     }),
@@ -145,6 +176,12 @@ export async function openCriService(options: CriServiceOptions): Promise<Cri & 
       return { mountpoint: folder, usedBytes, inodesUsed: 0 };
     },
   };
+
+  async function removeSandbox(id: string): Promise<void> {
+    if (!sandboxes.has(id)) return;
+    await Promise.all(ofSandbox(id).map((container) => containers.remove(container.id, { force: true, volumes: true })));
+    await sandboxes.remove(id);
+  }
 
   async function statsOf(container: Container): Promise<Awaited<ReturnType<Cri['containerStats']>>> {
     const usage = await containers.usage(container.id);
