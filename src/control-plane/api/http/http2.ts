@@ -3,7 +3,7 @@ import { constants } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { badRequest } from '../errors.ts';
 import type { BodyStream, ConnectionFacts, Exchange, HeaderList } from './exchange.ts';
-import { BODY_MS, bodyTimeout, tooLarge } from './http1.ts';
+import { BODY_MS, bodyTimeout, LINGER_BYTES, LINGER_MS, STALL_MS, tooLarge } from './http1.ts';
 import { endInSlices, SLICE } from './slices.ts';
 
 /** An exchange over one stream of an HTTP/2 connection. */
@@ -86,7 +86,10 @@ export class Http2Exchange implements Exchange {
     else {
       stream.respond(fields(status, headers, length));
       if (length < SLICE || typeof body === 'string') stream.end(body);
-      else endInSlices(stream, body);
+      else {
+        stream.setTimeout(STALL_MS, () => stream.close(constants.NGHTTP2_CANCEL));
+        endInSlices(stream, body);
+      }
     }
     this.#dropRest();
   }
@@ -126,9 +129,21 @@ export class Http2Exchange implements Exchange {
     return undefined;
   }
 
-  /** A body that nobody read must not hold the flow-control window of the whole connection. */
+  /** A body that nobody reads must not hold the flow-control window of the whole connection, nor come for ever. */
   #dropRest(): void {
-    if (!this.#bodyless && !this.#stream.readableEnded) this.#stream.resume();
+    const stream = this.#stream;
+    if (this.#bodyless || stream.readableEnded) return;
+    let left = LINGER_BYTES;
+    const cut = (): void => {
+      if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+    };
+    const cancel = this.connection.after(LINGER_MS, cut);
+    stream.once('end', cancel).once('close', cancel);
+    stream.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) cut();
+    });
+    stream.resume();
   }
 }
 

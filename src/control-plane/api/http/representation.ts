@@ -47,7 +47,7 @@ export class Representation {
     const { resource } = request;
     if (wanted.as === undefined && ((wanted.format === 'json' && !wantsPretty(request)) || wanted.format === 'protobuf')) {
       const body = wanted.format === 'json' ? this.#listBody(request, page) : this.#protobuf!.list(resource, page);
-      this.#large.admit(request, body.length);
+      this.#large.admit(request, body);
       return sendLarge(request, 200, wanted.format === 'json' ? 'application/json' : 'application/vnd.kubernetes.protobuf', body);
     }
     if (wanted.as === 'Table') {
