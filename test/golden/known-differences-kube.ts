@@ -46,6 +46,19 @@ export const KUBE_DIFFERENCES: readonly KnownDifference[] = [
     ],
   },
   {
+    why: 'On purpose: who writes what nothing here acts upon is warned.',
+    at: [
+      'kube/kinds | an ingress | headers.warning',
+      'kube/kinds | a network policy | headers.warning',
+      'kube/kinds | a network policy with an egress | headers.warning',
+      'kube/kinds | an autoscaler | headers.warning',
+      'kube/kinds | a webhook | headers.warning',
+      'kube/table | an ingress | headers.warning',
+      'kube/table | a network policy | headers.warning',
+      'kube/table | an autoscaler | headers.warning',
+    ],
+  },
+  {
     why: 'On purpose: keys that came twice are told before fields that nobody knows.',
     at: [
       'kube/field-validation | by default they are warned about | headers.warning',

@@ -12,6 +12,7 @@ import { PriorityAdmission } from './priority.ts';
 import { RbacEscalation } from './rbac-escalation.ts';
 import { ResourceQuotaAdmission } from './resource-quota.ts';
 import { ServiceAccountAdmission } from './service-account.ts';
+import { unserved } from './unserved.ts';
 import { createOnWrite, defaultIngressClass, defaultStorageClass, defaultTolerationSeconds, namespaceLifecycle, runtimeClass, storageObjectInUseProtection, taintNodesByCondition } from './small.ts';
 
 /** The admission chain, in upstream's order. */
@@ -34,5 +35,6 @@ export function admissionChain(parts: { readonly lookup: Lookup; readonly access
     new CertificateAdmission(access),
     defaultIngressClass(lookup),
     new ResourceQuotaAdmission(lookup, parts.clock),
+    unserved,
   ];
 }

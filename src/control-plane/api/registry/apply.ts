@@ -20,7 +20,7 @@ export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, 
   if (options.fieldManager === undefined || options.fieldManager === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
   const applied = decodeApplied(pipeline, scope, body);
   // On a copy: what was sent says no more than it says.
-  checkName(scope, { ...applied, metadata: { ...applied.metadata } } as Draft, name);
+  checkName(scope, { ...applied, metadata: { ...applied.metadata } }, name);
   reportApplied(scope);
   const time = pipeline.now();
   return change(pipeline, scope, name, {

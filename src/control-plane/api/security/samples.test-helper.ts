@@ -39,7 +39,6 @@ const SAMPLES: readonly (readonly [string, object])[] = [
   ['/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', { roleRef: { ...RBAC, kind: 'ClusterRole', name: 'x' }, subjects: [{ ...RBAC, kind: 'User', name: 'u' }] }],
   ['/apis/storage.k8s.io/v1/storageclasses', { provisioner: 'p', parameters: { a: 'b' } }],
   ['/apis/scheduling.k8s.io/v1/priorityclasses', { value: 5 }],
-  ['/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { metadata: { name: 'foos.example.com' }, spec: { group: 'example.com', scope: 'Namespaced', names: { plural: 'foos', kind: 'Foo' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }] } }],
 ];
 
 /** Makes one object of most kinds. @returns their paths */
