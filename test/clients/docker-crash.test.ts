@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { docker, eventually, newPlace, open, takeDown } from './docker-engine.ts';
@@ -92,4 +93,37 @@ test('kill -9 at random moments of many starts and removals leaves books that ag
     if (state === 'running') assert.equal(await ok('exec', name!, 'echo', 'well'), 'well');
     await ok('rm', '-f', name!);
   }
+});
+
+test('damaged records of one container leave the others as they are, and lose no data', async () => {
+  await ok('ps');
+  for (const name of ['whole', 'stateless', 'over', 'undescribed']) await ok('run', '-d', '--name', name, '-p', '127.0.0.1:0:80', 'busybox', 'sh', '-c', 'echo alive > /root/index.html; exec httpd -f -p 80 -h /root');
+  const port = (await ok('port', 'stateless', '80')).split(':').at(-1)!;
+  const idOf: Record<string, string> = {};
+  for (const name of ['stateless', 'over', 'undescribed']) idOf[name] = await ok('inspect', '-f', '{{.Id}}', name);
+  const file = (name: string, what: string): string => join(place.folder, 'engine/containers', idOf[name]!, what);
+  await ok('kill', 'over');
+  await kill();
+  await writeFile(file('stateless', 'state.json'), '{"status":"runn');
+  await writeFile(file('over', 'state.json'), '');
+  await writeFile(file('undescribed', 'container.json'), '\0'.repeat(300));
+  await start();
+
+  assert.equal(await ok('inspect', '-f', '{{.State.Status}}', 'whole'), 'running');
+  assert.equal(await ok('inspect', '-f', '{{.State.Status}} {{(index .NetworkSettings.Ports "80/tcp" 0).HostPort}}', 'stateless'), `running ${port}`);
+  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'alive\n');
+  assert.equal(await ok('exec', 'stateless', 'cat', '/root/index.html'), 'alive');
+  assert.equal(await ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}', 'over'), 'exited 137 ');
+  await ok('start', 'over');
+  assert.equal(await ok('inspect', '-f', '{{.State.Status}}', 'over'), 'running');
+  assert.doesNotMatch(await ok('ps', '-a', '--format', '{{.Names}}'), /undescribed/);
+  await access(file('undescribed', 'container.json'));
+
+  // Its description comes back from a backup, and it is as it was.
+  await kill();
+  const [mine, other] = [JSON.parse(await readFile(file('stateless', 'container.json'), 'utf8')) as { id: string; name: string }, idOf['undescribed']!];
+  await writeFile(file('undescribed', 'container.json'), JSON.stringify({ ...mine, id: other, name: 'undescribed' }));
+  await start();
+  assert.equal(await ok('exec', 'undescribed', 'cat', '/root/index.html'), 'alive');
+  await ok('rm', '-f', 'whole', 'stateless', 'over', 'undescribed');
 });

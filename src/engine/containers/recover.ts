@@ -14,31 +14,74 @@ import { adoptRoot } from './root.ts';
  * those that were on their way out are removed, and those whose policy says so start again.
  */
 export async function recoverAll(context: Context, networks: (live: ReadonlySet<string>) => Promise<void>): Promise<void> {
-  const found: { entry: Entry; runtime: RuntimeContainer | undefined }[] = [];
+  const found: Found[] = [];
+  const live = new Set<string>();
   for (const id of await readdir(context.folder)) {
     const folder = `${context.folder}/${id}`;
-    const saved = await readJson<SavedContainer>(`${folder}/container.json`);
+    const saved = await readJson(`${folder}/container.json`, isDescription);
+    if (saved === DAMAGED) {
+      context.logger.error('a container is left aside, for its description is damaged', { container: id.slice(0, 12), file: `${folder}/container.json`, remedy: `Restore the file, or remove ${folder}, and start again.` });
+      if ((await recoverRuntime(context, id, `${folder}/bundle`))?.pid !== undefined) live.add(id);
+      continue;
+    }
     if (saved === undefined) {
       await removeLeftover(context, id, folder);
       continue;
     }
-    const entry = new Entry(folder, saved, await readJson<SavedState>(`${folder}/state.json`));
+    const state = await readJson(`${folder}/state.json`, isState);
+    const entry = new Entry(folder, saved, state === DAMAGED ? undefined : state);
     context.entries.set(entry.id, entry);
     context.names.set(entry.name, entry.id);
     entry.releaseImage = context.images.lease(entry.spec.image.id);
     // Also one that was just being started when the daemon was killed: its state says nothing of it yet.
-    found.push({ entry, runtime: await recoverRuntime(context, entry) });
+    const runtime = await recoverRuntime(context, id, entry.bundle);
+    if (runtime?.pid !== undefined) live.add(id);
+    found.push({ entry, runtime, damaged: state === DAMAGED });
   }
-  const live = new Set(found.filter(({ runtime }) => runtime?.pid !== undefined).map(({ entry }) => entry.id));
   await networks(live);
-  await Promise.all(found.map(({ entry, runtime }) => settle(context, entry, runtime)));
+  await Promise.all(found.map((each) => settleOrSay(context, each)));
 }
 
-async function recoverRuntime(context: Context, entry: Entry): Promise<RuntimeContainer | undefined> {
+/** Where a container's network namespace is, by the description that its runtime was given. */
+async function netnsOf(entry: Entry): Promise<string | undefined> {
+  const config = JSON.parse(await readFile(`${entry.bundle}/config.json`, 'utf8')) as { readonly linux?: { readonly namespaces?: readonly { readonly type: string; readonly path?: string }[] } };
+  const network = config.linux?.namespaces?.find(({ type }) => type === 'network');
+  return network === undefined ? 'host' : network.path;
+}
+
+interface Found {
+  readonly entry: Entry;
+  readonly runtime: RuntimeContainer | undefined;
+  /** Its state could not be read: what the runtime knows is all there is. */
+  readonly damaged: boolean;
+}
+
+/** One container that can't be settled, for whatever is wrong with it, does not keep the others from it. */
+async function settleOrSay(context: Context, found: Found): Promise<void> {
+  const { entry, runtime } = found;
   try {
-    return await context.runtime.recover(entry.id, entry.bundle);
+    if (found.damaged) await rebuildState(context, found);
+    await settle(context, entry, runtime);
   } catch (error) {
-    context.logger.warn('a container was not taken up', { container: entry.short, error: messageOf(error) });
+    context.logger.error('a container could not be brought to order', { container: entry.short, name: entry.name, error: messageOf(error), remedy: `Remove it: docker rm -f ${entry.name}` });
+    entry.change({ error: messageOf(error), ...(entry.isRunning && entry.run === undefined && { status: 'exited' as const, pid: undefined, exit: { code: 255, oomKilled: false, finishedMs: context.clock.now() } }) });
+  }
+}
+
+/** Makes a state from what the runtime and the networks have. */
+async function rebuildState(context: Context, { entry, runtime }: Found): Promise<void> {
+  context.logger.error('the state of a container is damaged, and made anew from what is there', { container: entry.short, name: entry.name, file: `${entry.folder}/state.json`, runs: runtime?.pid !== undefined });
+  const endpoints = (await context.networks.list()).flatMap((network) => network.endpoints.filter(({ containerId }) => containerId === entry.id));
+  if (runtime === undefined) entry.change({ status: 'exited', exit: { code: 255, oomKilled: false, finishedMs: context.clock.now() }, error: 'the record of how it ended was damaged' });
+  else entry.change({ status: 'running', pid: runtime.pid, startedMs: entry.createdMs, endpoints, netns: await netnsOf(entry) });
+  await entry.save();
+}
+
+async function recoverRuntime(context: Context, id: string, bundle: string): Promise<RuntimeContainer | undefined> {
+  try {
+    return await context.runtime.recover(id, bundle);
+  } catch (error) {
+    context.logger.warn('a container was not taken up', { container: id.slice(0, 12), error: messageOf(error) });
     return undefined;
   }
 }
@@ -90,19 +133,42 @@ async function takeDown(context: Context, entry: Entry, runtime: RuntimeContaine
 
 /** What is left of a container that was removed, or whose creation was never answered. */
 async function removeLeftover(context: Context, id: string, folder: string): Promise<void> {
-  const runtime = await context.runtime.recover(id, `${folder}/bundle`);
-  await runtime?.remove();
-  await context.host.mounts.unmount(`${folder}/rootfs`);
-  await context.networks.removeNamespace(id);
-  await context.images.snapshots.remove(id);
-  await rm(folder, { recursive: true, force: true });
+  try {
+    const runtime = await context.runtime.recover(id, `${folder}/bundle`);
+    await runtime?.remove();
+    await context.host.mounts.unmount(`${folder}/rootfs`);
+    await context.networks.removeNamespace(id);
+    await context.images.snapshots.remove(id);
+    await rm(folder, { recursive: true, force: true });
+  } catch (error) {
+    context.logger.warn('what is left of a removed container could not be taken away; the next start tries again', { container: id.slice(0, 12), folder, error: messageOf(error) });
+  }
 }
 
-async function readJson<T>(path: string): Promise<T | undefined> {
+const DAMAGED = Symbol('damaged');
+
+/** Undefined where there is no such file; DAMAGED where it holds something else. */
+async function readJson<T>(path: string, check: (value: unknown) => value is T): Promise<T | undefined | typeof DAMAGED> {
+  let text: string;
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as T;
+    text = await readFile(path, 'utf8');
   } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR') || error instanceof SyntaxError) return undefined;
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
     throw error;
   }
+  try {
+    const value: unknown = JSON.parse(text);
+    return check(value) ? value : DAMAGED;
+  } catch {
+    return DAMAGED; // no JSON: whoever asked says so, with the file's name
+  }
+}
+
+function isDescription(value: unknown): value is SavedContainer {
+  const saved = value as Partial<SavedContainer> | null;
+  return typeof saved === 'object' && saved !== null && typeof saved.id === 'string' && typeof saved.name === 'string' && typeof saved.spec === 'object' && saved.spec !== null;
+}
+
+function isState(value: unknown): value is SavedState {
+  return typeof value === 'object' && value !== null && typeof (value as Partial<SavedState>).status === 'string' && Array.isArray((value as Partial<SavedState>).endpoints);
 }
