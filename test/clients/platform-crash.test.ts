@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deployment, eventually, pod, runClient, startTestDaemon, type TestDaemon } from './platform.ts';
 
 const COUNT = 'i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done';
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 const SERVE = ['sh', '-c', 'mkdir /www; hostname > /www/name; exec httpd -f -p 8080 -h /www'];
 
 let daemon: TestDaemon;
@@ -75,6 +80,7 @@ test('kill -9 of the daemon: pods and containers go on serving, and after the re
   // What is asked of it from now on works as before.
   await daemon.ok('scale', 'deploy/web', '--replicas=3');
   await daemon.ok('rollout', 'status', 'deploy/web', '--timeout=60s');
+  await daemon.ok('delete', 'deployment,service', 'web');
   await daemon.ok('delete', 'pod', 'counter', 'restarted', 'ends', '--now');
   await docker('rm', '-f', 'published', 'lines', 'seven');
 });
@@ -109,4 +115,70 @@ test('kill -9 in the middle of a build: the next one builds', async () => {
   assert.equal((await runClient('docker', ['build', '-q', '-t', 'made', '-'], { ...daemon.environment, DOCKER_BUILDKIT: '0' }, { input: context })).code, 0);
   assert.equal(await docker('run', '--rm', 'made'), 'one\ntwo');
   assert.equal(await docker('ps', '-aq'), '');
+});
+
+test('kill -9 while pods are terminating: they end, and so does whoever waits for it', async () => {
+  const stubborn = { command: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'] };
+  await daemon.apply(pod('late', stubborn, { terminationGracePeriodSeconds: 3 }), pod('later', stubborn, { terminationGracePeriodSeconds: 3 }), pod('stays', { command: ['sleep', '1000'] }));
+  await daemon.ok('wait', 'pod', '--all', '--for=condition=Ready', '--timeout=60s');
+  await daemon.ok('delete', 'pod', 'late', 'later', '--wait=false');
+  await sleep(500);
+  await daemon.kill();
+  await daemon.restart();
+  await daemon.ok('wait', 'pod', 'late', 'later', '--for=delete', '--timeout=30s');
+  assert.equal(await field('stays', '{.status.phase} {.status.containerStatuses[0].restartCount}'), 'Running 0');
+  assert.equal((await docker('ps', '-aq')).split('\n').length, 1, 'the one that stays alone');
+  await daemon.ok('delete', 'pod', 'stays', '--now');
+});
+
+test('kill -9 while an image is loaded: no half of it shows, and the next load succeeds', async () => {
+  const archive = join(daemon.home.root, 'large.tar');
+  const context = 'FROM busybox\nRUN head -c 60000000 /dev/urandom > /blob && sha256sum /blob > /sum\nCMD ["sha256sum", "-c", "/sum"]\n';
+  assert.equal((await runClient('docker', ['build', '-q', '-t', 'large', '-'], { ...daemon.environment, DOCKER_BUILDKIT: '0' }, { input: context })).code, 0);
+  await docker('save', '-o', archive, 'large');
+  for (const ms of [60, 150, 300, 500]) {
+    await docker('rmi', '-f', 'large');
+    const loading = runClient('docker', ['load', '-i', archive], daemon.environment);
+    await sleep(ms);
+    await daemon.kill();
+    const { code } = await loading;
+    await daemon.restart();
+    if (code === 0) assert.match(await docker('images', '-q', 'large'), /^[0-9a-f]{12}$/, 'what was acknowledged is there');
+    if ((await docker('images', '-q', 'large')) !== '') assert.equal(await docker('run', '--rm', 'large'), '/blob: OK');
+  }
+  await docker('load', '-i', archive);
+  assert.equal(await docker('run', '--rm', 'large'), '/blob: OK');
+  await docker('rmi', 'large');
+});
+
+/** `longshore up`, and the daemon that it started. */
+async function up(): Promise<{ readonly code: number; readonly text: string; readonly ms: number }> {
+  const begun = performance.now();
+  const { code, stderr } = await runClient(process.execPath, [MAIN, 'up'], daemon.environment);
+  return { code, text: stderr, ms: performance.now() - begun };
+}
+
+test('kill -9 in the middle of `longshore up`: the next one is up, and all that ran still runs', async (t) => {
+  await daemon.apply(pod('through', { command: ['sleep', '1000'] }));
+  await daemon.ok('wait', 'pod', 'through', '--for=condition=Ready', '--timeout=60s');
+  await docker('run', '-d', '--name', 'beside', 'busybox', 'sleep', '1000');
+  const before = [await field('through', '{.status.podIP} {.status.containerStatuses[0].containerID}'), await docker('inspect', '-f', '{{.State.StartedAt}}', 'beside')];
+  await daemon.kill();
+  for (const ms of [150, 300, 450, 600, 900, 1300]) {
+    const starting = spawn(process.execPath, [MAIN, 'up'], { env: { ...process.env, ...daemon.environment }, stdio: 'ignore' });
+    const ended = once(starting, 'exit');
+    await sleep(ms);
+    for (const pid of (await readFile(`/proc/${starting.pid}/task/${starting.pid}/children`, 'utf8')).trim().split(' ').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+    starting.kill('SIGKILL');
+    await ended;
+  }
+  const { code, text, ms } = await up();
+  assert.equal(code, 0, text);
+  t.diagnostic(`longshore up, after a kill -9: ${Math.round(ms)} ms`);
+  assert.ok(ms < 5000, `it took ${ms} ms`);
+  assert.match(text, /up in/);
+  assert.deepEqual([await field('through', '{.status.podIP} {.status.containerStatuses[0].containerID}'), await docker('inspect', '-f', '{{.State.StartedAt}}', 'beside')], before);
+  assert.equal(await daemon.ok('exec', 'through', '--', 'echo', 'here'), 'here');
+  await daemon.ok('delete', 'pod', 'through', '--now');
+  await docker('rm', '-f', 'beside');
 });
