@@ -126,6 +126,35 @@ test('attach and exec by hand: multiplexed frames after 101, and a body for who 
   assert.ok(got.includes('\x01\0\0\0\0\0\0\x04out\n') && got.includes('\x02\0\0\0\0\0\0\x04err\n'));
 });
 
+/** Sends each piece a moment after the one before, then says that no more comes; resolves with all that was answered. */
+function inPieces(pieces: readonly string[], waitMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path: engine.socket, allowHalfOpen: true });
+    let text = '';
+    socket.setEncoding('latin1').on('data', (piece: string) => (text += piece)).on('end', () => resolve(text)).on('error', reject);
+    const send = (at: number): void => {
+      if (at === pieces.length) socket.end();
+      else socket.write(pieces[at]!, () => void setTimeout(() => send(at + 1), waitMs));
+    };
+    send(0);
+  });
+}
+
+test('the end of the input arrives, however early it comes, and however the request is cut', async () => {
+  await engine.ok('run', '-d', '--name', 'early', 'busybox', 'sleep', '1000');
+  const body = '{"Detach":false,"Tty":false}';
+  for (const input of ['', 'typed']) {
+    for (const waitMs of [0, 1, 5, 30]) {
+      const exec = JSON.parse((await call('POST', '/containers/early/exec', { Cmd: ['sh', '-c', 'cat; echo .'], AttachStdin: true, AttachStdout: true })).text) as { Id: string };
+      const head = `POST /exec/${exec.Id}/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+      const answer = await inPieces([head, body, ...(input === '' ? [] : [input])], waitMs);
+      assert.ok(answer.includes('.\n') && answer.includes(input), `${JSON.stringify(input)}, ${waitMs} ms between the pieces: ${JSON.stringify(answer)}`);
+    }
+  }
+  for (let n = 0; n < 5; n++) assert.equal((await engine.docker('exec', '-i', 'early', 'sh', '-c', 'cat; echo done')).stdout, 'done\n');
+  await engine.ok('rm', '-f', 'early');
+});
+
 test('wait answers its headers at once', async () => {
   await call('POST', '/containers/create?name=waited', { Image: 'busybox', Cmd: ['sh', '-c', 'exit 7'] });
   let headersFirst = false;

@@ -68,8 +68,11 @@ export async function join(streams: AttachedStreams, socket: Duplex, options: Jo
         streams.detach();
       }
     });
-    // The client has no more input; it still listens.
-    socket.on('end', () => stdin.end());
+    // The client has no more input; it still listens. It may have said so before the process was there.
+    if (socket.readableEnded) stdin.end();
+    else socket.on('end', () => stdin.end());
+    // Reading the request's body may have left it paused.
+    socket.resume();
   } else {
     // Only to see the client go.
     socket.resume();
