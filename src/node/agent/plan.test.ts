@@ -21,7 +21,7 @@ const run = (name: string, state: 'running' | number, attempt = 0): CriContainer
 });
 
 const view = (...runs: CriContainerStatus[]): PodView => ({
-  sandbox, olderSandboxes: [], stale: [],
+  sandbox, olderSandboxes: [], emptySandboxes: [], stale: [],
   containers: new Map(runs.map((latest): [string, ContainerView] => [latest.metadata.name, { latest, previous: undefined }])),
 });
 
@@ -85,6 +85,26 @@ test('a pod that does not restart ends with its containers', () => {
   assert.equal(plan(pod({ ...two, restartPolicy: 'Never' }), view(run('app', 0), run('b', 3))).finished, 'Failed');
   assert.equal(plan(pod({ ...two, restartPolicy: 'OnFailure' }), view(run('app', 0), run('b', 0))).finished, 'Succeeded');
   assert.equal(plan(pod({ ...two, restartPolicy: 'OnFailure' }), view(run('app', 0), run('b', 3))).finished, undefined);
+});
+
+test('a new sandbox does again what the one before had done, and counts it', () => {
+  const left = (...runs: CriContainerStatus[]): PodView => ({ ...view(), containers: new Map(runs.map((latest): [string, ContainerView] => [latest.metadata.name, { latest, previous: undefined, older: true }])) });
+  const each = pod({ initContainers: [{ name: 'init' }], containers: [{ name: 'app' }, { name: 'done' }], restartPolicy: 'OnFailure' });
+  const before = left(run('init', 0), run('app', 137, 3), run('done', 0));
+  assert.deepEqual(starts(plan(each, before)), ['init#1']);
+  assert.deepEqual(starts(plan(each, { ...before, containers: new Map([...before.containers, ['init', { latest: run('init', 0, 1), previous: undefined }]]) })), ['app#4']);
+  assert.equal(plan({ ...each, spec: { ...each.spec!, restartPolicy: 'Never' } }, before).finished, 'Failed');
+});
+
+test("a container's own policy and rules come before the pod's", () => {
+  const codes = (operator: string): object => ({ restartPolicy: 'Never', restartPolicyRules: [{ action: 'Restart', exitCodes: { operator, values: [42] } }] });
+  const each = (container: object): Pod => pod({ containers: [{ name: 'app', ...container }], restartPolicy: 'Never' });
+  assert.deepEqual(starts(plan(each(codes('In')), view(run('app', 42)))), ['app#1']);
+  assert.equal(plan(each(codes('In')), view(run('app', 1))).finished, 'Failed');
+  assert.deepEqual(starts(plan(each(codes('NotIn')), view(run('app', 1)))), ['app#1']);
+  assert.equal(plan(each(codes('NotIn')), view(run('app', 42))).finished, 'Failed');
+  assert.deepEqual(starts(plan(each({ restartPolicy: 'OnFailure' }), view(run('app', 1)))), ['app#1']);
+  assert.equal(plan(pod({ containers: [{ name: 'app', restartPolicy: 'Never' }] }), view(run('app', 0))).finished, 'Succeeded');
 });
 
 test('a probe that gave up has its container killed, not restarted beside itself', () => {

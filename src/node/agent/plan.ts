@@ -68,15 +68,19 @@ export function planPod(pod: Pod, view: PodView, health: HealthView, backoff: Ba
   const start: ContainerStart[] = [];
   const kill: { container: string; id: string; why: string }[] = [];
   const backingOff = new Map<string, number>();
+  /** The newest run in this sandbox. */
   const current = (name: string): CriContainerStatus | undefined => {
-    const latest = view.containers.get(name)?.latest;
-    return latest;
+    const run = view.containers.get(name);
+    return run?.older ? undefined : run?.latest;
   };
-  /** Starts the container unless it runs, has to wait, or may not run again. */
-  const ensure = (container: Container, init: boolean, mayRestart: (exitCode: number) => boolean): void => {
+  /** Starts the container unless it runs, has to wait, or may not run again. `again`: what ended well is started too. */
+  const ensure = (container: Container, init: boolean, again = false): void => {
     const latest = current(container.name);
     if (!latest) {
-      start.push({ container, attempt: 0, init });
+      // A new sandbox takes up what the one before had, but not what was done for good there.
+      const before = view.containers.get(container.name)?.latest;
+      if (before && !init && !mayRestart(container, policy, before.exitCode)) return;
+      start.push({ container, attempt: before ? before.metadata.attempt + 1 : 0, init });
       return;
     }
     if (latest.state === 'CONTAINER_RUNNING') {
@@ -89,20 +93,20 @@ export function planPod(pod: Pod, view: PodView, health: HealthView, backoff: Ba
       start.push({ container, attempt: latest.metadata.attempt, init });
       return;
     }
-    if (latest.state === 'CONTAINER_EXITED' && !mayRestart(latest.exitCode)) return;
+    if (latest.state === 'CONTAINER_EXITED' && !again && !mayRestart(container, policy, latest.exitCode)) return;
     const readyAt = backoff.readyAt(container.name, latest);
     if (readyAt !== undefined && readyAt > nowMs) backingOff.set(container.name, readyAt);
     else start.push({ container, attempt: latest.metadata.attempt + 1, init });
   };
 
-  for (const container of ephemeralContainers(pod)) if ((current(container.name)?.state ?? 'CONTAINER_CREATED') === 'CONTAINER_CREATED') start.push({ container, attempt: 0, init: false });
+  for (const container of ephemeralContainers(pod)) if ((view.containers.get(container.name)?.latest.state ?? 'CONTAINER_CREATED') === 'CONTAINER_CREATED') start.push({ container, attempt: 0, init: false });
 
   let initialized = true;
-  const appsBegan = containers.some(({ name }) => view.containers.has(name));
+  const appsBegan = containers.some(({ name }) => current(name) !== undefined);
   for (const container of inits) {
     const latest = current(container.name);
     if (isSidecar(container)) {
-      ensure(container, true, () => true);
+      ensure(container, true, true);
       const running = latest?.state === 'CONTAINER_RUNNING';
       if (!appsBegan && !(running && health.started(latest.id))) {
         initialized = false;
@@ -112,30 +116,41 @@ export function planPod(pod: Pod, view: PodView, health: HealthView, backoff: Ba
     }
     // What the app containers' start has shown to be done is not done again, even if its record is gone.
     if (appsBegan || (latest?.state === 'CONTAINER_EXITED' && latest.exitCode === 0)) continue;
-    ensure(container, true, () => policy !== 'Never');
+    ensure(container, true);
     initialized = false;
     break;
   }
   if (initialized) {
-    for (const container of containers) {
-      ensure(container, false, (exitCode) => policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0));
-    }
+    for (const container of containers) ensure(container, false);
   }
   return { sandbox: undefined, start, kill, backingOff, finished: undefined, initialized };
+}
+
+/**
+ * Whether a container that ended with this code runs again: its own rules come first (KEP-5307), then its own policy, then
+ * the pod's. An init container that failed is tried again unless that is Never.
+ */
+function mayRestart(container: Container, podPolicy: string, exitCode: number): boolean {
+  const rule = container.restartPolicyRules?.find(({ exitCodes }) => exitCodes !== undefined && (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === 'In'));
+  if (rule?.action === 'Restart') return true;
+  const policy = container.restartPolicy ?? podPolicy;
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }
 
 /** How the pod ended; undefined while something runs or will run. */
 function outcome(pod: Pod, view: PodView, policy: string): PodPlan['finished'] {
   const known = pod.status?.phase;
   if (known === 'Succeeded' || known === 'Failed') return known;
-  const ended = (name: string): CriContainerStatus | undefined => {
+  const exitCode = ({ name }: Container): number | undefined => {
     const latest = view.containers.get(name)?.latest;
-    return latest?.state === 'CONTAINER_EXITED' ? latest : undefined;
+    return latest?.state === 'CONTAINER_EXITED' ? latest.exitCode : undefined;
   };
-  if (policy === 'Never' && (pod.spec?.initContainers ?? []).some((container) => !isSidecar(container) && (ended(container.name)?.exitCode ?? 0) !== 0)) return 'Failed';
-  if (policy === 'Always') return undefined;
-  const exits = (pod.spec?.containers ?? []).map(({ name }) => ended(name));
-  if (exits.length === 0 || exits.some((exit) => exit === undefined)) return undefined;
-  if (exits.every((exit) => exit!.exitCode === 0)) return 'Succeeded';
-  return policy === 'Never' ? 'Failed' : undefined;
+  const isDone = (container: Container): boolean => {
+    const code = exitCode(container);
+    return code !== undefined && !mayRestart(container, policy, code);
+  };
+  if ((pod.spec?.initContainers ?? []).some((container) => !isSidecar(container) && exitCode(container) !== 0 && isDone(container))) return 'Failed';
+  const containers = pod.spec?.containers ?? [];
+  if (containers.length === 0 || !containers.every(isDone)) return undefined;
+  return containers.every((container) => exitCode(container) === 0) ? 'Succeeded' : 'Failed';
 }

@@ -173,6 +173,7 @@ export class PodWorker {
       return;
     }
     for (const id of this.#view.stale) await cri.removeContainer(id);
+    for (const id of this.#view.emptySandboxes) await cri.removePodSandbox(id);
     const deadline = this.#deadlineMs();
     if (!isTerminal(this.#pod) && deadline <= clock.now()) this.#failed ??= OVERDUE;
     if (this.#failed || (isTerminal(this.#pod) && this.#view.containers.size === 0)) {
@@ -215,7 +216,7 @@ export class PodWorker {
       this.#view = await viewPod(cri, this.uid);
       plan = this.#plan();
       // A container may have ended, or an init container made way, while others were started.
-      if (plan.finished || plan.kill.length > 0 || plan.start.some(({ container }) => !this.#waiting.has(container.name))) this.#again = true;
+      if (plan.finished || plan.sandbox !== undefined || plan.kill.length > 0 || plan.start.some(({ container }) => !this.#waiting.has(container.name))) this.#again = true;
     }
     this.#watchProbes();
     await this.#publish(plan);
@@ -267,7 +268,6 @@ export class PodWorker {
       this.#event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`);
       throw error;
     }
-    for (const id of [...this.#view!.olderSandboxes, ...(old ? [old.id] : [])]) await cri.removePodSandbox(id);
   }
 
   /** Starts one container. @returns when to try again, where it could not be started */

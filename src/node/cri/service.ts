@@ -93,6 +93,7 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
     listPodSandbox: (filter = {}) => Promise.resolve(sandboxes.list(filter).map((sandbox) => ({ ...sandbox, state: stateOf(sandbox.id, sandbox.state) }))),
 
     async createContainer(podSandboxId, config, sandboxConfig) {
+      if (stateOf(podSandboxId, sandboxes.get(podSandboxId).state) !== 'SANDBOX_READY') throw new LongshoreError('conflict', "the pod's sandbox is not running", { object: `sandbox ${podSandboxId}` });
       const image = await images.get(config.image.image);
       const spec = containerSpec(sandboxes.get(podSandboxId), config, sandboxConfig, image, holderOf(podSandboxId));
       await mkdir(dirname(spec.logPath!), { recursive: true, mode: 0o755 });
