@@ -141,11 +141,11 @@ function assertNonRoot(user: number | undefined, image: CriImage | undefined, co
 async function mountsOf(context: AgentContext, pod: Pod, container: Container, volumes: ReadonlyMap<string, MountedVolume>, lookup: (name: string) => string | undefined, hosts: string | undefined): Promise<CriMount[]> {
   const kinds = { None: 'PRIVATE', HostToContainer: 'HOST_TO_CONTAINER', Bidirectional: 'BIDIRECTIONAL' } as const;
   const mounts: CriMount[] = [];
-  for (const { name, mountPath, readOnly, subPath, subPathExpr, mountPropagation } of container.volumeMounts ?? []) {
+  for (const [at, { name, mountPath, readOnly, subPath, subPathExpr, mountPropagation }] of (container.volumeMounts ?? []).entries()) {
     const volume = volumes.get(name);
     if (!volume) throw new LongshoreError('not-found', `volume "${name}" is not among the pod's volumes`, { object: `container ${container.name}` });
     const sub = subPathExpr ? expand(subPathExpr, lookup) : subPath;
-    const hostPath = sub ? await resolveSubPath(volume.path, sub, container) : volume.path;
+    const hostPath = sub ? await context.volumes.subPath(pod, volume, sub, `${container.name}-${at}`) : volume.path;
     mounts.push({ containerPath: mountPath.startsWith('/') ? mountPath : `/${mountPath}`, hostPath, readonly: (readOnly ?? false) || volume.readOnly, propagation: kinds[(mountPropagation ?? 'None') as 'None'] });
   }
   if (hosts !== undefined && !mounts.some(({ containerPath }) => containerPath === '/etc/hosts')) mounts.push({ containerPath: '/etc/hosts', hostPath: hosts, readonly: false, propagation: 'PRIVATE' });
@@ -162,34 +162,5 @@ export async function terminationMessageFile(context: Pick<AgentContext, 'folder
   await writeFile(path, '');
   // For whatever user the container runs as; our umask would have taken that away.
   await chmod(path, 0o666);
-  return path;
-}
-
-/**
- * A path inside of a volume. Every part must be a real folder or file: a link could lead out of the volume.
- * @throws LongshoreError `invalid`
- */
-async function resolveSubPath(root: string, sub: string, container: Container): Promise<string> {
-  const { lstat } = await import('node:fs/promises');
-  const parts = sub.split('/').filter((part) => part !== '' && part !== '.');
-  if (sub.startsWith('/') || parts.includes('..')) throw new LongshoreError('invalid', `subPath "${sub}" must be relative and without ".."`, { object: `container ${container.name}` });
-  let path = root;
-  for (const [at, part] of parts.entries()) {
-    path = join(path, part);
-    const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (!found) {
-      await mkdir(join(path, ...parts.slice(at + 1)), { recursive: true, mode: 0o750 });
-      return join(path, ...parts.slice(at + 1));
-    }
-    // A file that comes from the API is a link to ..data/<name>, made by us; its target is what is mounted.
-    if (found.isSymbolicLink()) {
-      const { readlink, realpath } = await import('node:fs/promises');
-      if ((await readlink(path)) !== `..data/${part}`) throw new LongshoreError('invalid', `subPath "${sub}" leads through a link`, { object: `container ${container.name}`, remedy: 'Name the real path.' });
-      path = await realpath(path);
-    }
-  }
   return path;
 }

@@ -9,6 +9,7 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../..
 import { quantityToNumber } from '../../types/kubernetes/quantity.ts';
 import { writePayload } from './atomic-writer.ts';
 import { hasPayload, payloadOf, tokenSource, type PayloadSource } from './payload.ts';
+import { mountSubPath } from './sub-path.ts';
 import { podFolder, type MountedVolume, type PodVolumes } from './volumes.ts';
 
 export interface PodVolumesOptions {
@@ -45,6 +46,10 @@ export function createPodVolumes({ transport, mounts, folder, clock, allocatable
         throw new LongshoreError('not-implemented', `volumes of kind ${kind} are not supported`, { object: `volume "${volume.name}" of pod ${pod.metadata?.namespace}/${pod.metadata?.name}`, remedy: 'Use emptyDir, hostPath, configMap, secret, projected, downwardAPI or persistentVolumeClaim.' });
       }));
       return new Map(mounted);
+    },
+    subPath(pod, volume, path, name) {
+      const target = join(podFolder(folder, pod.metadata?.uid ?? ''), 'sub-paths', name);
+      return mountSubPath(mounts, { root: volume.path, path, target, object: `volume "${volume.volume.name}" of pod ${pod.metadata?.namespace}/${pod.metadata?.name}` });
     },
     async refresh(pod) {
       for (const volume of pod.spec?.volumes ?? []) if (hasPayload(volume)) await write(pod, volume);

@@ -14,6 +14,13 @@ export interface PodVolumes {
    * @throws LongshoreError `not-found` (a ConfigMap, Secret or claim is missing: names it), `invalid`, `not-implemented` (a kind of volume that we don't have)
    */
   setUp(pod: Pod, signal: AbortSignal): Promise<ReadonlyMap<string, MountedVolume>>;
+  /**
+   * Mounts a part of a volume where no container can put a link in its way; anew for each run of a container.
+   * @param name of the mount, unique in the pod: its folder is called so
+   * @returns the path to give to the container
+   * @throws LongshoreError `invalid` for a path that leads out of the volume
+   */
+  subPath(pod: Pod, volume: MountedVolume, path: string, name: string): Promise<string>;
   /** Writes again what may have changed: ConfigMaps, Secrets, labels, tokens that near their end. */
   refresh(pod: Pod): Promise<void>;
   /** Unmounts and removes all. Safe to call twice. */
