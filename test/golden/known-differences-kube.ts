@@ -46,6 +46,12 @@ export const KUBE_DIFFERENCES: readonly KnownDifference[] = [
     ],
   },
   {
+    why: 'On purpose: the metadata in a row of a Table is that of the object.',
+    at: [
+      'kube/table | daemon sets | body.rows[0].object.metadata.annotations',
+    ],
+  },
+  {
     why: 'On purpose: who writes what nothing here acts upon is warned.',
     at: [
       'kube/kinds | an ingress | headers.warning',
@@ -180,41 +186,6 @@ export const KUBE_DIFFERENCES: readonly KnownDifference[] = [
     ],
   },
   {
-    why: 'Not right yet: server-side apply, in its errors and special cases.',
-    at: [
-      'kube/apply | a pod: sets, granular and atomic parts | headers.warning',
-    ],
-  },
-  {
-    why: 'Not right yet: a Job leaves its pods, unless told otherwise.',
-    at: [
-      'kube/delete | which it says | headers.warning',
-      'kube/delete | which it says | body.kind',
-      'kube/delete | which it says | body.apiVersion',
-      'kube/delete | which it says | body.metadata.name',
-      'kube/delete | which it says | body.metadata.namespace',
-      'kube/delete | which it says | body.metadata.uid',
-      'kube/delete | which it says | body.metadata.resourceVersion',
-      'kube/delete | which it says | body.metadata.generation',
-      'kube/delete | which it says | body.metadata.creationTimestamp',
-      'kube/delete | which it says | body.metadata.deletionTimestamp',
-      'kube/delete | which it says | body.metadata.deletionGracePeriodSeconds',
-      'kube/delete | which it says | body.metadata.labels',
-      'kube/delete | which it says | body.metadata.finalizers',
-      'kube/delete | which it says | body.spec',
-      'kube/delete | which it says | body.status',
-      'kube/delete | which it says | body.details',
-    ],
-  },
-  {
-    why: 'Not right yet: deprecations and other advice in warnings.',
-    at: [
-      'kube/secret | tls with its keys | headers.warning',
-      'kube/service | Endpoints that are wrong | headers.warning',
-      'kube/table | with a balancer | headers.warning',
-    ],
-  },
-  {
     why: 'Not right yet: access reviews and impersonation.',
     at: [
       'kube/rbac | a binding to more than alice has | body.message',
@@ -254,8 +225,6 @@ export const KUBE_DIFFERENCES: readonly KnownDifference[] = [
     why: 'Not right yet: the rest of the API.',
     at: [
       'kube/decode | a whole number written as a fraction | status',
-      'kube/delete | in the old words | body.metadata.annotations',
-      'kube/delete | orphanDependents | body.metadata.annotations',
       'kube/discovery | resources of admissionregistration | body.resources[0].storageVersionHash',
       'kube/discovery | resources of apiextensions | body.resources[0].storageVersionHash',
       'kube/discovery | resources of admissionregistration | body.resources[1].storageVersionHash',
@@ -269,11 +238,9 @@ export const KUBE_DIFFERENCES: readonly KnownDifference[] = [
       'kube/pod-life | of one | status',
       'kube/pod-life | without saying which container | body.message',
       'kube/pod-life | of a container that is not there | body.message',
-      'kube/table | a daemon set | body.metadata.annotations',
       'kube/table | signing requests | body.rows[0]',
       'kube/watch | as a streaming list: a bookmark ends what is there | body[1].object.metadata.creationTimestamp',
       'kube/watch | a watch takes no limit\'s continue | status',
-      'kube/workloads | a DaemonSet | body.metadata.annotations',
     ],
   },
 ];

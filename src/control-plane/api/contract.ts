@@ -168,6 +168,8 @@ export interface Rules {
   applyDefaults(resource: ResourceInfo, object: KubeObject): void;
   /** @returns the causes; empty when it is valid */
   validate(resource: ResourceInfo, object: KubeObject, old: KubeObject | undefined, subresource: string | undefined): readonly FieldError[];
+  /** What a valid object holds against advice; the client is warned. Asked of writes through the main endpoint. */
+  warnings?(resource: ResourceInfo, object: KubeObject, old: KubeObject | undefined): readonly string[];
 }
 
 export interface FieldError {

@@ -16,7 +16,7 @@ import { sendStatus, wantsPretty, warningHeaders } from './respond.ts';
 import { parseResourceRoute, verbOf, type ResourceRoute } from './route.ts';
 import { Routes } from './routes.ts';
 import { parseTarget, type Target } from './target.ts';
-import type { Door } from './verbs/door.ts';
+import { withWarnings, type Door } from './verbs/door.ts';
 import { get } from './verbs/get.ts';
 import { list } from './verbs/list.ts';
 import { remove, removeCollection } from './verbs/remove.ts';
@@ -119,17 +119,19 @@ export class RequestHandler {
 
   #serve(exchange: Exchange, target: Target, route: ResourceRoute, user: UserInfo, headers: readonly string[], verb: string, connecting: boolean): void | Promise<void> {
     const started = this.#parts.door.clock.monotonic();
+    let request: ApiRequest | undefined;
+    const fail = (error: unknown): void => this.#failResource(exchange, target, route, request === undefined ? headers : withWarnings(request).headers, verb, started, error);
     try {
       this.#authorize(user, verb, route, target, connecting && connectsByUpgrade(exchange, route));
-      const request = this.#request(exchange, target, route, user, headers, verb);
+      request = this.#request(exchange, target, route, user, headers, verb);
       const result = connecting ? this.#parts.connector.connect(request) : VERBS[verb]!(this.#parts.door, request);
       if (result === undefined) {
         this.#done(verb, route, 200, started);
         return undefined;
       }
-      return result.then(() => this.#done(verb, route, 200, started), (error: unknown) => this.#failResource(exchange, target, route, headers, verb, started, error));
+      return result.then(() => this.#done(verb, route, 200, started), fail);
     } catch (error) {
-      this.#failResource(exchange, target, route, headers, verb, started, error);
+      fail(error);
       return undefined;
     }
   }

@@ -7,7 +7,6 @@ import { badRequest } from '../errors.ts';
 import { jsonCopy } from './equal.ts';
 import { draftOf, type Pipeline } from './pipeline.ts';
 import { checkName, type Scope } from './scope.ts';
-import type { Draft } from './strategy.ts';
 import { change } from './update.ts';
 
 /**

@@ -73,5 +73,6 @@ export function prepareCreate(pipeline: Pipeline, scope: Scope, draft: Draft, tr
   if (strategy.generation) object.metadata.generation = 1;
   pipeline.validate(scope, object, undefined);
   pipeline.admit(scope, 'CREATE', metadata.name, object, undefined);
+  pipeline.advise(scope, object, undefined);
   return object;
 }

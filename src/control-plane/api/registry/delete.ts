@@ -21,6 +21,7 @@ const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
 export async function remove(pipeline: Pipeline, scope: Scope, name: string, options: DeleteParameters): Promise<DeleteOutcome> {
   const { kind } = scope;
   checkOptions(options);
+  leave(scope, options);
   let alive = false;
   const result = await pipeline.write(scope, kind.key(scope.namespace, name), (current): Decision => {
     if (current === undefined) throw notFound(kind.info, name);
@@ -65,6 +66,12 @@ export async function removeAll(pipeline: Pipeline, scope: Scope, listed: readon
   return removed.filter((item) => item !== undefined);
 }
 
+/** Warns where dependents are left because nothing was said of them. */
+function leave({ kind, context }: Scope, { propagationPolicy }: DeleteParameters): void {
+  const { orphansByDefault } = kind.strategy;
+  if (orphansByDefault !== undefined && propagationPolicy === undefined && !context.warnings.includes(orphansByDefault)) context.warnings.push(orphansByDefault);
+}
+
 function checkOptions(options: DeleteParameters): void {
   const { propagationPolicy } = options;
   if (propagationPolicy !== undefined && propagationPolicy !== 'Orphan' && propagationPolicy !== 'Background' && propagationPolicy !== 'Foreground') {
@@ -93,7 +100,7 @@ function decide(pipeline: Pipeline, scope: Scope, draft: Draft, old: KubeObject,
   if (info.group === '' && info.resource === 'namespaces') return decideNamespace(pipeline, draft, old, options);
   const grace = info.group === '' && info.resource === 'pods' ? decideGrace(pipeline, draft, old, options) : 'none';
   if (grace === 'pending') return 'unchanged';
-  if (scope.kind.strategy.garbageCollected) settleFinalizers(draft, old.metadata ?? {}, options);
+  if (scope.kind.strategy.garbageCollected) settleFinalizers(draft, old.metadata ?? {}, options, scope.kind.strategy.orphansByDefault !== undefined);
   const held = finalizersOf(draft).length > 0;
   if (grace === 'graceful') return held || draft.metadata.deletionGracePeriodSeconds !== 0 ? 'marked' : 'gone';
   if (!held) return 'gone';
@@ -144,10 +151,10 @@ function decideGrace(pipeline: Pipeline, draft: Draft, old: PodLike, options: De
   return 'graceful';
 }
 
-/** The policy decides on the two finalizers of the garbage collector; without one those that are there stay. */
-function settleFinalizers(draft: Draft, meta: ObjectMeta, { propagationPolicy }: DeleteParameters): void {
+/** The policy decides on the two finalizers of the garbage collector; without one those that are there stay, and then the kind's default counts. */
+function settleFinalizers(draft: Draft, meta: ObjectMeta, { propagationPolicy }: DeleteParameters, orphansByDefault = false): void {
   const before = meta.finalizers ?? [];
-  const orphan = propagationPolicy === undefined ? before.includes(ORPHAN) : propagationPolicy === 'Orphan';
+  const orphan = propagationPolicy === undefined ? before.includes(ORPHAN) || (orphansByDefault && !before.includes(FOREGROUND)) : propagationPolicy === 'Orphan';
   const foreground = propagationPolicy === undefined ? !orphan && before.includes(FOREGROUND) : propagationPolicy === 'Foreground';
   const after = before.filter((finalizer) => finalizer !== ORPHAN && finalizer !== FOREGROUND);
   if (orphan) after.push(ORPHAN);

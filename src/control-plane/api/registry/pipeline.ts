@@ -168,6 +168,14 @@ export class Pipeline {
     }
   }
 
+  /** Warns of what is valid and seldom meant. */
+  advise(scope: Scope, object: Draft, old: KubeObject | undefined): void {
+    if (scope.options.subresource !== undefined || this.rules.warnings === undefined) return;
+    const { warnings } = scope.context;
+    // A write may be decided more than once.
+    for (const text of this.rules.warnings(scope.kind.info, object, old)) if (!warnings.includes(text)) warnings.push(text);
+  }
+
   /** Keeps managedFields: who set what. */
   track(scope: Scope, object: Draft, live: KubeObject | undefined): void {
     const { kind, options } = scope;

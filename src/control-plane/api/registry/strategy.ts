@@ -24,6 +24,8 @@ export interface Strategy {
   readonly generation: boolean;
   /** Propagation policies apply (not to events). */
   readonly garbageCollected: boolean;
+  /** Whoever deletes one without a word on its dependents leaves them, and is told: text of that warning. */
+  readonly orphansByDefault?: string;
   /** Sets and clears what the client has no say in. */
   prepareForCreate(object: Draft): void;
   prepareForUpdate(object: Draft, old: KubeObject, subresource: string | undefined): void;

@@ -97,6 +97,7 @@ function prepareUpdate(pipeline: Pipeline, scope: Scope, name: string, draft: Dr
   const more = pipeline.companions(scope, object, old);
   pipeline.validate(scope, object, old);
   pipeline.admit(scope, 'UPDATE', name, object, old);
+  pipeline.advise(scope, object, old);
   return { object, more };
 }
 

@@ -19,6 +19,7 @@ const SPECIAL: Readonly<Record<string, (general: Strategy) => Strategy>> = {
   'core/persistentvolumeclaims': (general) => withInitialStatus(general, () => ({ phase: 'Pending' })),
   'core/services': serviceStrategy,
   'apps/deployments': deploymentStrategy,
+  'apps/daemonsets': daemonSetStrategy,
   'batch/jobs': jobStrategy,
   'certificates.k8s.io/certificatesigningrequests': csrStrategy,
   'apiextensions.k8s.io/customresourcedefinitions': crdStrategy,
@@ -95,9 +96,35 @@ function deploymentStrategy(general: Strategy): Strategy {
   };
 }
 
+const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
+
+/** Counts changes of the template, in an annotation that old clients look at; nobody else sets it. */
+function daemonSetStrategy(general: Strategy): Strategy {
+  const count = (object: Draft, n: number): void => {
+    object.metadata.annotations = { ...(object.metadata.annotations as Members | undefined), [TEMPLATE_GENERATION]: String(n) };
+  };
+  const counted = (object: KubeObject | Draft): number => Number((object.metadata as KubeObject['metadata'])?.annotations?.[TEMPLATE_GENERATION] ?? 0);
+  const template = (object: object): unknown => (object as { spec?: { template?: unknown } }).spec?.template;
+  return {
+    ...general,
+    prepareForCreate(object) {
+      general.prepareForCreate(object);
+      count(object, Math.max(counted(object), 1));
+    },
+    prepareForUpdate(object, old, subresource) {
+      general.prepareForUpdate(object, old, subresource);
+      const before = counted(old);
+      count(object, subresource === undefined && !jsonEqual(template(object), template(old)) ? before + 1 : before);
+    },
+  };
+}
+
+const LEFT_PODS = 'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning';
+
 function jobStrategy(general: Strategy): Strategy {
   return {
     ...general,
+    orphansByDefault: LEFT_PODS,
     prepareForCreate(object) {
       general.prepareForCreate(object);
       const spec = (object.spec ?? {}) as { manualSelector?: boolean; selector?: { matchLabels?: Members }; template?: { metadata?: { labels?: Members } } };
