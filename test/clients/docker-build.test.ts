@@ -233,6 +233,23 @@ CMD cat /script /both /files/expanded /files/literal /unpacked/inner /file.txt /
   assert.equal(await run(`docs2-${door}`), 'script b\nb\ntwo\nhas b\nhas $A\ninner\nfetched trigger');
 });
 
+both('a stage hands its triggers to the stages that build on it, and no further', async (door) => {
+  const folder = context({
+    Dockerfile: `
+FROM busybox AS one
+ONBUILD RUN echo $WHO > /made
+ONBUILD ENV FROM=one
+FROM one AS two
+RUN cat /made
+FROM two
+CMD echo "$FROM $(cat /made)"
+`,
+  });
+  await ok(door, folder, '-t', `triggers-${door}`);
+  assert.equal(await run(`triggers-${door}`), 'one');
+  assert.equal((await config(`triggers-${door}`))['OnBuild'] ?? null, null);
+});
+
 both('a context that reaches outside finds nothing there', async (door) => {
   const folder = context({ Dockerfile: 'FROM busybox\nCOPY link /copied\nCOPY ../secret /a', safe: '' });
   writeFileSync(join(place.folder, 'secret'), 'host secret');

@@ -102,7 +102,8 @@ export class Solver {
     for (const stage of this.plan.needed) {
       for (const instruction of stage.instructions) {
         if (instruction.kind === 'RUN' && instruction.mounts.length > 0) return [];
-        if (instruction.kind === 'ONBUILD') continue;
+        // A stage that builds on this one runs them, and they may take anything.
+        if (instruction.kind === 'ONBUILD') return [];
         if (instruction.kind !== 'COPY' && instruction.kind !== 'ADD') continue;
         if (instruction.flags.from !== undefined) continue;
         for (const source of instruction.sources) {

@@ -57,7 +57,10 @@ export class StageBuilder {
     try {
       if (base === 'scratch') this.#base = { architecture: this.request.platform.architecture, os: this.request.platform.os };
       else if ('image' in base) triggers = await this.#fromImage(base.image);
-      else this.#fromStage(await this.solver.stage(base));
+      else {
+        this.#fromStage(await this.solver.stage(base));
+        triggers = this.#takeTriggers();
+      }
     } catch (error) {
       throw placeError(error, this.stage.line, this.stage.endLine);
     }
@@ -158,10 +161,14 @@ export class StageBuilder {
       step.cached();
     });
     this.#from(image);
-    const triggers = image.document.config.OnBuild ?? [];
-    this.config = { ...this.config };
-    delete (this.config as { OnBuild?: unknown }).OnBuild;
-    return triggers;
+    return this.#takeTriggers();
+  }
+
+  /** The triggers that the base holds for whoever builds on it: for this stage, and no further. */
+  #takeTriggers(): readonly string[] {
+    const { OnBuild = [], ...config } = this.config;
+    this.config = config;
+    return OnBuild ?? [];
   }
 
   #from(image: Pick<Image, 'document' | 'layers'>): void {
