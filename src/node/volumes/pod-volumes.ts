@@ -38,7 +38,8 @@ export function createPodVolumes({ transport, mounts, folder, clock, allocatable
     async setUp(pod, signal) {
       const mounted = await Promise.all((pod.spec?.volumes ?? []).map(async (volume): Promise<[string, MountedVolume]> => {
         signal.throwIfAborted();
-        if (hasPayload(volume)) return [volume.name, { path: await write(pod, volume), volume, readOnly: false }];
+        // What comes from the API is nobody's to change: as with upstream, it is mounted for reading.
+        if (hasPayload(volume)) return [volume.name, { path: await write(pod, volume), volume, readOnly: true }];
         if (volume.emptyDir) return [volume.name, { path: await emptyDir(mounts, volumePath(folder, pod, volume), pod, volume), volume, readOnly: false }];
         if (volume.hostPath) return [volume.name, { path: await hostPath(volume.hostPath.path, volume.hostPath.type ?? '', pod), volume, readOnly: false }];
         if (volume.persistentVolumeClaim || volume.ephemeral) return [volume.name, await claimed(transport, pod, volume)];
