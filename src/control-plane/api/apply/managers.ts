@@ -72,7 +72,8 @@ function order(a = '', b = ''): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function entryOf(manager: Manager): ManagedFieldsEntry {
+/** A manager as it is stored. */
+export function entryOf(manager: Manager): ManagedFieldsEntry {
   const { entry } = manager;
   if (entry !== undefined && entry.fieldsV1 === manager.fields && entry.time === manager.time && entry.apiVersion === manager.apiVersion && (entry.manager ?? '') === manager.name) return entry;
   return {

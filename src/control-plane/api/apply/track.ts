@@ -4,8 +4,9 @@ import { schemaOf } from '../../../types/kubernetes/schema.ts';
 import { decodeKind } from '../rules/decode/decode.ts';
 import { compare, type Comparison } from './compare.ts';
 import type { TrackRequest } from './contract.ts';
-import { differenceAll, type FieldSet, intersectionAll, isEmpty, unionAll } from './field-set.ts';
-import { capUpdaters, identityOf, type Manager, type Managers, readManagers, sameManagers, writeManagers } from './managers.ts';
+import { differenceAll, type FieldSet, intersectionAll, isEmpty, LEAF, unionAll } from './field-set.ts';
+import { recall, remember } from './footprint.ts';
+import { capUpdaters, entryOf, identityOf, type Manager, type Managers, readManagers, sameManagers, writeManagers } from './managers.ts';
 import { rootShape } from './shape.ts';
 
 const blanks = new Map<string, KubeObject>();
@@ -38,12 +39,23 @@ export function trackUpdate(request: TrackRequest): readonly ManagedFieldsEntry[
   const managers = own ?? tracked;
   // Objects from before there was tracking stay without it until somebody applies.
   if (managers.size === 0 && live !== undefined) return undefined;
-  const comparison = compare(rootShape(resource, subresource), live ?? blankOf(resource), updated);
+  const shape = rootShape(resource, subresource);
+  const fresh = live === undefined && managers.size === 0;
+  const recalled = fresh ? recall(shape, blankOf(resource), updated) : undefined;
+  if (recalled !== undefined) return [entryOf({ ...writer(request), fields: recalled })];
+  const comparison = compare(shape, live ?? blankOf(resource), updated);
   if (isEmpty(comparison.changed) && isEmpty(comparison.removed)) return own === undefined ? before : writeManagers(managers);
   takeOver(managers, comparison, undefined);
-  add(managers, { name: request.manager === '' ? 'unknown' : request.manager, operation: 'Update', apiVersion: apiVersionOf(resource), subresource: subresource === '' ? undefined : subresource, time: request.now, fields: comparison.changed, entry: undefined });
+  const fields = fresh ? share(comparison.changed) : comparison.changed;
+  if (fresh && isEmpty(comparison.removed)) remember(shape, blankOf(resource), updated, fields);
+  add(managers, { ...writer(request), fields });
   capUpdaters(managers);
   return writeManagers(managers);
+}
+
+/** Who makes a request, as a manager of nothing yet. */
+function writer({ resource, subresource, manager, now }: TrackRequest): Manager {
+  return { name: manager === '' ? 'unknown' : manager, operation: 'Update', apiVersion: apiVersionOf(resource), subresource: subresource === '' ? undefined : subresource, time: now, fields: LEAF, entry: undefined };
 }
 
 /** Objects made of one template have the same fields: their sets are kept once, as long as they are among the last so many. */
