@@ -47,7 +47,8 @@ await bundle({
   // Native, and what makes bundles.
   external: ['koffi', 'esbuild'],
   plugins: [withoutGetters],
-  banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+  // The same as its build for Node, as ES modules.
+  alias: { yaml: join(import.meta.dirname, '../node_modules/yaml/browser/dist/index.js') },
   sourcemap: 'linked',
   minifySyntax: true,
   minifyWhitespace: true,

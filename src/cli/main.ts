@@ -1,3 +1,4 @@
+import { keepCompiled } from '../app/launch.ts';
 import { messageOf, LongshoreError } from '../lib/errors.ts';
 import { createTalk } from './output.ts';
 import type { CommandContext, CommandModule } from './command.ts';
@@ -20,6 +21,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
 
 /** Exit codes: 0 done, 1 it failed, 2 the command line is wrong. */
 async function main(argv: readonly string[]): Promise<number> {
+  keepCompiled(import.meta.filename);
   const [name = 'help', ...args] = argv;
   const write = (text: string): void => void process.stderr.write(text);
   const terminal = process.stderr.isTTY === true;
