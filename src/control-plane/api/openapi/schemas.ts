@@ -1,4 +1,5 @@
 import { requireSchema, type FieldSchema, type ScalarKind, type TypeRef } from '../../../types/kubernetes/schema.ts';
+import { describeField, describeType } from './descriptions.ts';
 
 /** A JSON Schema object of OpenAPI. */
 export type Schema = Record<string, unknown>;
@@ -82,16 +83,18 @@ export class SchemaCollector {
 
   #build(name: string): void {
     const { fields } = requireSchema(name);
-    const schema: Schema = { type: 'object' };
+    const text = describeType(name);
+    const schema: Schema = { ...(text !== undefined && { description: text }), type: 'object' };
     this.#found.set(name, schema); // Before its fields: types may hold themselves.
     const all = [...fields.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     const required = all.filter((field) => !field.optional && !field.omitEmpty).map((field) => field.name);
     if (required.length > 0) schema.required = required;
-    if (all.length > 0) schema.properties = Object.fromEntries(all.map((field) => [field.name, this.#field(field)]));
+    const isKind = fields.has('apiVersion') && fields.has('kind') && fields.has('metadata');
+    if (all.length > 0) schema.properties = Object.fromEntries(all.map((field) => [field.name, this.#field(field, describeField(name, field.name, isKind))]));
   }
 
-  #field(field: FieldSchema): Schema {
-    const schema: Schema = { ...this.#type(field.type) };
+  #field(field: FieldSchema, text: string | undefined): Schema {
+    const schema: Schema = { ...(text !== undefined && { description: text }), ...this.#type(field.type) };
     if (this.#flavour === 3 && field.type.kind === 'struct' && !field.pointer) schema.default = {};
     if (field.default !== undefined) schema.default = field.default;
     if (field.type.kind === 'list') {
