@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import type { Clock } from '../../lib/clock.ts';
+import { rfc3339, type Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import { Metrics } from '../../lib/metrics.ts';
 import type { Random } from '../../lib/random.ts';
@@ -164,7 +164,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const url = `https://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${listener.port}`;
   await putFirstObjects({
     registry: inner, resources, lookup, logger, service: { serviceCidr: options.serviceCidr, advertiseAddress: options.advertiseAddress, port: listener.port },
-    authority: authority.certificate, server: `https://${outside()}`,
+    authority: authority.certificate, server: `https://${outside()}`, now: rfc3339(clock.now()),
   });
   state = 'running';
 

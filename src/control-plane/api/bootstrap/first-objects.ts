@@ -30,6 +30,8 @@ export interface BootstrapParts {
   /** The authority's certificate, PEM, and where the server is reached: kube-public's `cluster-info` tells both to a node that joins. */
   readonly authority: string;
   readonly server: string;
+  /** RFC 3339. */
+  readonly now: string;
 }
 
 interface Wanted {
@@ -37,6 +39,8 @@ interface Wanted {
   readonly resource: string;
   readonly namespace: string | undefined;
   readonly object: KubeObject;
+  /** Written once the object is there. */
+  readonly status?: object;
 }
 
 /**
@@ -55,6 +59,7 @@ export async function putFirstObjects(parts: BootstrapParts): Promise<void> {
     { group: '', resource: 'configmaps', namespace: 'kube-public', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'cluster-info', namespace: 'kube-public' }, data: { kubeconfig: clusterInfo(parts) } } as KubeObject },
     { group: '', resource: 'configmaps', namespace: 'kube-system', object: authenticationConfig(parts.authority) },
     ...kubernetesService(parts.service),
+    serviceRange(parts),
   ];
   const writes: Promise<void>[] = [];
   for (const each of wanted) {
@@ -66,9 +71,11 @@ export async function putFirstObjects(parts: BootstrapParts): Promise<void> {
   await Promise.all(writes);
 }
 
-async function create({ registry, resources }: BootstrapParts, { group, resource, namespace, object }: Wanted): Promise<void> {
+async function create({ registry, resources }: BootstrapParts, { group, resource, namespace, object, status }: Wanted): Promise<void> {
   try {
-    await registry.create(CONTEXT('create'), resources.findAny(group, resource)!, namespace, object, { fieldManager: MANAGER });
+    const info = resources.findAny(group, resource)!;
+    const { stored } = await registry.create(CONTEXT('create'), info, namespace, object, { fieldManager: MANAGER });
+    if (status !== undefined) await registry.update(CONTEXT('update'), info, namespace, object.metadata!.name!, { ...stored.object, status }, { fieldManager: MANAGER, subresource: 'status' });
   } catch (error) {
     if (!isReason(error, 'AlreadyExists')) throw error; // Another server of the same store was first.
   }
@@ -104,6 +111,15 @@ function differs(found: KubeObject, wanted: KubeObject): boolean {
     return JSON.stringify([data, subsets, endpoints, ports]);
   };
   return part(found) !== part(wanted);
+}
+
+/** Where Services have their addresses from. */
+function serviceRange({ service, now }: BootstrapParts): Wanted {
+  return {
+    group: 'networking.k8s.io', resource: 'servicecidrs', namespace: undefined,
+    object: { kind: 'ServiceCIDR', apiVersion: 'networking.k8s.io/v1', metadata: { name: 'kubernetes' }, spec: { cidrs: [service.serviceCidr] } } as KubeObject,
+    status: { conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: now, reason: '', message: 'Kubernetes default Service CIDR is ready' }] },
+  };
 }
 
 /** Tells API servers that extend this one whose client certificates count. */

@@ -42,7 +42,8 @@ export function watchParameters(query: Query): WatchOptions {
   const bookmarks = flag(query, 'allowWatchBookmarks');
   if (bookmarks !== undefined) out.allowWatchBookmarks = bookmarks;
   const initial = flag(query, 'sendInitialEvents');
-  if (query.get('continue') && query.get('resourceVersionMatch')) throw optionsInvalid('ListOptions', 'resourceVersionMatch', 'FieldValueForbidden', 'Forbidden: resourceVersionMatch is forbidden when continue is provided');
+  // A watch without a version is one that sends what is there first, whose match is set for it.
+  if (query.get('continue') && (query.get('resourceVersionMatch') || Number(query.get('resourceVersion') ?? 0) === 0)) throw optionsInvalid('ListOptions', 'resourceVersionMatch', 'FieldValueForbidden', 'Forbidden: resourceVersionMatch is forbidden when continue is provided');
   const match = query.get('resourceVersionMatch');
   if (initial !== undefined) {
     if (match !== 'NotOlderThan') throw optionsInvalid('ListOptions', 'resourceVersionMatch', 'FieldValueForbidden', 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');

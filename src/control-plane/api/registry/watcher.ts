@@ -52,7 +52,7 @@ export class Watcher {
   bookmark(revision: number, initialEventsEnd = false): void {
     if (this.#stopped || !this.bookmarks) return;
     const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
-    const object = { kind: this.#kind.kind, apiVersion: this.#kind.apiVersion, metadata: { resourceVersion: String(revision), creationTimestamp: null, ...annotations } };
+    const object = { kind: this.#kind.kind, apiVersion: this.#kind.apiVersion, metadata: { resourceVersion: String(revision), ...annotations } };
     this.#sink.event('BOOKMARK', Stored.of(object, revision));
   }
 

@@ -1,5 +1,6 @@
 import { CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, REPLICA_SET, REPLICATION_CONTROLLER, STATEFUL_SET } from './apps.ts';
 import { AUTOSCALER, AUTOSCALER_V1, SCALE } from './autoscaling.ts';
+import { CERTIFICATE_SIGNING_REQUEST } from './certificates.ts';
 import { CONFIG_MAP, SECRET } from './configuration.ts';
 import { ENDPOINT_SLICE, ENDPOINTS } from './endpoints.ts';
 import { CORE_EVENT, EVENT } from './event.ts';
@@ -50,7 +51,7 @@ const ROWS: Readonly<Record<string, KindRules>> = {
   'autoscaling.v2.HorizontalPodAutoscaler': AUTOSCALER,
   'batch.v1.CronJob': CRON_JOB,
   'batch.v1.Job': JOB,
-  'certificates.v1.CertificateSigningRequest': rulesOf({ name: pathSegment }),
+  'certificates.v1.CertificateSigningRequest': CERTIFICATE_SIGNING_REQUEST,
   'coordination.v1.Lease': LEASE,
   'discovery.v1.EndpointSlice': ENDPOINT_SLICE,
   'events.v1.Event': EVENT,
