@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Host } from './host.ts';
 import { openHost } from './open.ts';
-import { probe, which } from './probe.ts';
+import { probe } from './probe.ts';
+import { which } from './which.ts';
 
 const host = await openHost();
 

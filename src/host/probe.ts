@@ -1,10 +1,10 @@
-import { access, readFile, statfs } from 'node:fs/promises';
-import { constants } from 'node:fs';
+import { readFile, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
-import { delimiter, join } from 'node:path';
 import { LongshoreError, messageOf } from '../lib/errors.ts';
 import { openCgroups } from './cgroups/detect.ts';
+import { isRootChanged } from './changed-root.ts';
 import type { Host } from './host.ts';
+import { which } from './which.ts';
 import { PACKAGE_OF } from './spawn.ts';
 import { kernel } from './syscall/kernel.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -59,13 +59,14 @@ export async function probe(host: Host): Promise<readonly Finding[]> {
   );
 }
 
-async function checkRoot(): Promise<Finding> {
+async function checkRoot(host: Host): Promise<Finding> {
   const status = await readFile('/proc/self/status', 'utf8');
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
   const needed: readonly [string, bigint][] = [['CAP_SYS_ADMIN', 21n], ['CAP_NET_ADMIN', 12n], ['CAP_MKNOD', 27n], ['CAP_CHOWN', 0n], ['CAP_DAC_OVERRIDE', 1n]];
   const missing = needed.filter(([, bit]) => ((capabilities >> bit) & 1n) === 0n).map(([name]) => name);
   if (process.getuid?.() !== 0) return { name: 'root', status: 'fail', detail: `running as user ${process.getuid?.()}, and containers need root`, remedy: 'Run it with sudo.' };
   if (missing.length > 0) return { name: 'root', status: 'fail', detail: `root lacks ${missing.join(', ')}`, remedy: 'Run it outside of a container, or in a privileged one.' };
+  if (await isRootChanged(host.spawn)) return { name: 'root', status: 'fail', detail: "a changed root (chroot): commands for a container would run on the machine's own file system", remedy: 'Start longshore outside of it.' };
   return { name: 'root', status: 'ok', detail: 'root with all capabilities that are needed' };
 }
 
@@ -141,19 +142,6 @@ async function checkProgram(host: Host, name: string, args: readonly string[], s
   const { stdout, stderr } = await host.spawn.run(path, args, { timeoutMs: 5000 });
   const line = (stdout.toString('utf8') || stderr).split('\n')[0]!.trim();
   return { name, status: 'ok', detail: line.startsWith(name) ? line : `${name}: ${line}` };
-}
-
-/** The path of a program; undefined when it is in none of the folders of PATH (nor in those of system programs, which a user's PATH may lack). */
-export async function which(name: string, path: string = process.env['PATH'] ?? ''): Promise<string | undefined> {
-  for (const folder of new Set([...path.split(delimiter).filter((part) => part !== ''), '/usr/local/sbin', '/usr/sbin', '/sbin'])) {
-    const candidate = join(folder, name);
-    const runs = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (runs) return candidate;
-  }
-  return undefined;
 }
 
 /** Modules that the running kernel could load. */
