@@ -21,16 +21,29 @@ export function ephemeral(object: KubeObject): StoredObject {
 /** The registry as both doors see it: what is computed goes to its maker, all else to the registry of the kinds. */
 export function withVirtuals(registry: Registry, virtuals: readonly Virtual[], accounts: AccountWait): Registry {
   const table = new Map(virtuals.map((virtual) => [keyOf(virtual, virtual.subresource), virtual]));
+  /** Resources of which nothing is computed, which are nearly all. */
+  const plain = new WeakSet<ResourceInfo>();
+  const virtualOf = (resource: ResourceInfo, subresource: string | undefined): Virtual | undefined => {
+    if (plain.has(resource)) return undefined;
+    if (!virtuals.some((virtual) => virtual.group === resource.group && virtual.resource === resource.resource)) {
+      plain.add(resource);
+      return undefined;
+    }
+    return table.get(keyOf(resource, subresource));
+  };
+  const compute = async (virtual: Virtual, context: RequestContext, namespace: string | undefined, body: unknown, options: WriteParameters & { readonly name?: string }): Promise<WriteOutcome> => ({
+    stored: ephemeral(await virtual.create(context, namespace, options.name, body, options)), created: true,
+  });
   return {
     get: (...args) => registry.get(...args),
     list: (...args) => registry.list(...args),
-    async create(context: RequestContext, resource: ResourceInfo, namespace, body, options): Promise<WriteOutcome> {
-      const virtual = table.get(keyOf(resource, options.subresource));
-      if (virtual === undefined) {
-        if (resource.resource === 'pods' && resource.group === '' && options.subresource === undefined) await accounts.before(namespace, body);
-        return registry.create(context, resource, namespace, body, options);
-      }
-      return { stored: ephemeral(await virtual.create(context, namespace, options.name, body, options)), created: true };
+    create(context: RequestContext, resource: ResourceInfo, namespace, body, options): Promise<WriteOutcome> {
+      const virtual = virtualOf(resource, options.subresource);
+      if (virtual !== undefined) return compute(virtual, context, namespace, body, options);
+      const isPod = resource.resource === 'pods' && resource.group === '' && options.subresource === undefined;
+      const wait = isPod ? accounts.before(namespace, body) : undefined;
+      const make = (): Promise<WriteOutcome> => registry.create(context, resource, namespace, body, options);
+      return wait === undefined ? make() : wait.then(make);
     },
     update: (...args) => registry.update(...args),
     patch: (...args) => registry.patch(...args),

@@ -15,10 +15,10 @@ const NAME_ATTEMPTS = 8;
 const LONGEST_PREFIX = 63 - 5;
 
 /**
- * Creates an object.
+ * Creates an object. What is wrong with the request alone is thrown at once.
  * @throws StatusError 400, 403, 404 (no such namespace), 409 (taken), 422, 500 (it has a resourceVersion)
  */
-export async function create(pipeline: Pipeline, scope: Scope, body: unknown): Promise<WriteOutcome> {
+export function create(pipeline: Pipeline, scope: Scope, body: unknown): Promise<WriteOutcome> {
   const draft = decodeBody(pipeline.rules, scope, body);
   settleNamespace(scope, draft);
   if (draft.metadata.resourceVersion !== undefined && draft.metadata.resourceVersion !== '' && draft.metadata.resourceVersion !== '0') {
@@ -29,6 +29,10 @@ export async function create(pipeline: Pipeline, scope: Scope, body: unknown): P
   if (prefix === undefined || prefix === '') {
     throw invalid(scope.kind.info, '', [{ reason: 'FieldValueRequired', message: 'Required value: name or generateName is required', field: 'metadata.name' }]);
   }
+  return createGenerated(pipeline, scope, draft, prefix);
+}
+
+async function createGenerated(pipeline: Pipeline, scope: Scope, draft: Draft, prefix: string): Promise<WriteOutcome> {
   for (let attempt = 1; ; attempt++) {
     const copy = attempt === NAME_ATTEMPTS ? draft : jsonCopy(draft);
     copy.metadata.name = prefix.slice(0, LONGEST_PREFIX) + nameSuffix(pipeline.random);
@@ -40,18 +44,18 @@ export async function create(pipeline: Pipeline, scope: Scope, body: unknown): P
   }
 }
 
-async function createNamed(pipeline: Pipeline, scope: Scope, draft: Draft, generated: boolean): Promise<WriteOutcome> {
+function createNamed(pipeline: Pipeline, scope: Scope, draft: Draft, generated: boolean): Promise<WriteOutcome> {
   const { kind } = scope;
   const name = draft.metadata.name!;
   pipeline.checkNamespace(scope, name);
   const finished = prepareCreate(pipeline, scope, draft);
-  const { stored } = await pipeline.write(scope, kind.key(scope.namespace, name), (current): Decision => {
+  const written = pipeline.write(scope, kind.key(scope.namespace, name), (current): Decision => {
     if (current !== undefined) throw alreadyExists(kind.info, name, { generated, deleting: current.object.metadata?.deletionTimestamp !== undefined });
     const object = pipeline.accompanied(kind) ? jsonCopy(finished) : finished; // What is allotted now must not be there when this is decided anew.
     const more = pipeline.companions(scope, object, undefined);
     return { type: 'put', object: object, created: true, more };
   });
-  return { stored: kind.view(stored), created: true };
+  return written.then(({ stored }) => ({ stored: kind.view(stored), created: true }));
 }
 
 /** Everything that happens to a new object before it is written: system fields, admission, strategy, validation. */

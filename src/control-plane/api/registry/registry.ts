@@ -70,19 +70,19 @@ export class KindRegistry implements Registry {
     if (options.subresource !== undefined) return this.#parts.subresources.create(scope, options.name ?? '', options.subresource, body);
     const virtual = this.#parts.subresources.virtual(scope);
     if (virtual !== undefined) return virtual(body);
-    return create(this.#parts.pipeline, scope, body);
+    return await create(this.#parts.pipeline, scope, body);
   }
 
   async update(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, body: unknown, options: WriteParameters = {}): Promise<WriteOutcome> {
     const scope = this.#scope(context, resource, namespace, options);
     const own = options.subresource === undefined ? undefined : this.#parts.subresources.update(scope, name, options.subresource, body);
-    return own ?? update(this.#parts.pipeline, scope, name, body);
+    return await (own ?? update(this.#parts.pipeline, scope, name, body));
   }
 
   async patch(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, body: PatchBody, options: WriteParameters = {}): Promise<WriteOutcome> {
     const scope = this.#scope(context, resource, namespace, options);
     const own = options.subresource === undefined ? undefined : this.#parts.subresources.patch(scope, name, options.subresource, body);
-    return own ?? patch(this.#parts.pipeline, scope, name, body);
+    return await (own ?? patch(this.#parts.pipeline, scope, name, body));
   }
 
   async delete(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, options: DeleteParameters = {}): Promise<DeleteOutcome> {

@@ -15,7 +15,7 @@ export async function create(door: Door, request: ApiRequest): Promise<void> {
   const media = bodyMedia(exchange);
   const options = writeParameters(request.target.query, exchange.header('user-agent'), 'CreateOptions', false);
   const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, decodersOf(door, request), kindOf(request)), options, request);
-  const outcome = await door.registry.create(context, request.resource, route.namespace, body, {
+  const outcome = await door.registry.create(context, request.resource, route.namespace, body, route.name === undefined ? options : {
     ...options, ...(route.name !== undefined && { name: route.name }), ...(route.subresource !== undefined && { subresource: route.subresource }),
   });
   await door.representation.sendObject(withWarnings(request), wanted, 201, outcome.stored);
