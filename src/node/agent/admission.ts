@@ -8,6 +8,8 @@ import { quantityToNumber } from '../../types/kubernetes/quantity.ts';
 export interface PodFailure {
   readonly reason: string;
   readonly message: string;
+  /** The node ended it for the node's sake: a condition tells those who would count it against the pod. */
+  readonly disrupted?: boolean;
 }
 
 /** True for a pod that has ended for good, whatever its containers look like. */

@@ -13,6 +13,7 @@ import type { Cri } from '../cri/cri.ts';
 import type { PodVolumes } from '../volumes/volumes.ts';
 import { isTerminal, refusal } from './admission.ts';
 import type { AgentContext } from './context.ts';
+import { startEviction } from './eviction.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { ImagePuller } from './image-puller.ts';
 import { allocatable, type NodeFacts } from './node-status.ts';
@@ -162,6 +163,7 @@ export function startAgent(options: AgentOptions): Agent {
     });
   };
   refresh();
+  const stopEviction = startEviction({ volumes, clock, logger, pods: () => workers.values() });
 
   return {
     ready,
@@ -170,6 +172,7 @@ export function startAgent(options: AgentOptions): Agent {
     async close() {
       closed = true;
       cancelRefresh();
+      stopEviction();
       stopEvents();
       heartbeat.close();
       informers.stop();

@@ -25,7 +25,11 @@ const FORGET_RESTART_MS = 600_000;
 /** After an error of ours or of the runtime: when to look again, doubling. */
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 20_000;
+/** What is missing may be there in a moment: manifests are applied in any order. */
+const CONFIG_RETRY_MS = 2000;
 const HOOK_TIMEOUT_MS = 120_000;
+/** What is evicted for its disk has no time to fill it further. */
+const EVICTION_GRACE_S = 1;
 
 type Waiting = { readonly reason: string; readonly message?: string };
 
@@ -49,6 +53,8 @@ export class PodWorker {
   readonly #restarts = new Map<string, number>();
   /** The API does not have the pod any more. */
   #removed = false;
+  /** Labels or annotations have changed, which files of the pod may show. */
+  #filesStale = false;
   #running = false;
   #again = false;
   #failures = 0;
@@ -99,13 +105,25 @@ export class PodWorker {
     this.#failed = { reason, message: `Pod was rejected: ${message}` };
   }
 
+  /** The pod has to go from this node, and fails. */
+  evict(why: PodFailure): void {
+    if (this.#failed) return;
+    this.#event('Warning', why.reason, why.message);
+    this.#failed = why;
+    this.poke();
+  }
+
   /** A newer version of the pod from the API. */
   update(pod: Pod): void {
     const before = this.#pod;
     this.#pod = pod;
     if (this.#isLeaving()) this.#abort.abort(new LongshoreError('canceled', 'the pod is being deleted'));
     // Our own status update comes back as a change: nothing to do for it.
-    if (before.metadata?.deletionTimestamp !== pod.metadata?.deletionTimestamp || before.metadata?.deletionGracePeriodSeconds !== pod.metadata?.deletionGracePeriodSeconds || before.metadata?.generation !== pod.metadata?.generation || before.spec !== pod.spec && JSON.stringify(before.spec) !== JSON.stringify(pod.spec) || JSON.stringify(before.metadata?.labels) !== JSON.stringify(pod.metadata?.labels) || gatesOf(before) !== gatesOf(pod)) this.poke();
+    if (before.metadata?.deletionTimestamp !== pod.metadata?.deletionTimestamp || before.metadata?.deletionGracePeriodSeconds !== pod.metadata?.deletionGracePeriodSeconds || before.metadata?.generation !== pod.metadata?.generation || before.spec !== pod.spec && JSON.stringify(before.spec) !== JSON.stringify(pod.spec) || gatesOf(before) !== gatesOf(pod)) this.poke();
+    if (factsOf(before) !== factsOf(pod)) {
+      this.#filesStale = true;
+      this.poke();
+    }
   }
 
   /** The API has no such pod any more: take it down without further ado. */
@@ -166,7 +184,7 @@ export class PodWorker {
   }
 
   async #sync(): Promise<void> {
-    const { cri, clock } = this.#context;
+    const { cri, clock, volumes } = this.#context;
     this.#view = await viewPod(cri, this.uid);
     if (this.#isLeaving()) {
       await this.#terminate();
@@ -185,6 +203,8 @@ export class PodWorker {
       await this.#finish(plan);
       return;
     }
+    if (this.#volumes && this.#filesStale) await volumes.refresh(this.#pod);
+    this.#filesStale = false;
     this.#volumes ??= await this.#setUpVolumes();
     if (plan.sandbox !== undefined) {
       await this.#makeSandbox(plan.sandbox);
@@ -304,7 +324,7 @@ export class PodWorker {
       const reason = isCode(error, 'not-found') || isCode(error, 'invalid') ? 'CreateContainerConfigError' : 'CreateContainerError';
       this.#event('Warning', 'Failed', `Error: ${messageOf(error)}`, name);
       this.#waiting.set(name, { reason, message: messageOf(error) });
-      return clock.now() + FIRST_RESTART_MS;
+      return clock.now() + (reason === 'CreateContainerConfigError' ? CONFIG_RETRY_MS : FIRST_RESTART_MS);
     }
   }
 
@@ -388,14 +408,14 @@ export class PodWorker {
     const view = this.#view!;
     if (this.#failed && view.sandbox === undefined && !isTerminal(this.#pod)) {
       // Nothing of it was ever here, and so there is no more to tell.
-      await statuses.set(this.#pod, { phase: 'Failed', ...this.#failed, qosClass: this.#pod.status?.qosClass ?? qosClass(this.#pod), startTime: this.#pod.status?.startTime ?? rfc3339(clock.now()) });
+      await statuses.set(this.#pod, { phase: 'Failed', reason: this.#failed.reason, message: this.#failed.message, qosClass: this.#pod.status?.qosClass ?? qosClass(this.#pod), startTime: this.#pod.status?.startTime ?? rfc3339(clock.now()) });
       return;
     }
     for (const [name, { latest }] of view.containers) {
       prober.unwatch(latest.id);
       if (latest.state !== 'CONTAINER_RUNNING') continue;
       this.#event('Normal', 'Killing', `Stopping container ${name}`, name);
-      await cri.stopContainer(latest.id, this.#pod.spec?.terminationGracePeriodSeconds ?? 30);
+      await cri.stopContainer(latest.id, this.#failed?.disrupted ? EVICTION_GRACE_S : this.#pod.spec?.terminationGracePeriodSeconds ?? 30);
     }
     if (view.sandbox?.state === 'SANDBOX_READY') await cri.stopPodSandbox(view.sandbox.id);
     this.#waiting = new Map();
@@ -455,6 +475,10 @@ type Conditions = NonNullable<PodStatus['conditions']>;
 /** Conditions of others from the API's version, ours from what we wrote last. */
 function mergeConditions(theirs: Conditions, ours: Conditions): Conditions {
   return [...theirs.filter(({ type }) => !ours.some((own) => own.type === type)), ...ours];
+}
+
+function factsOf({ metadata }: Pod): string {
+  return JSON.stringify([metadata?.labels, metadata?.annotations]);
 }
 
 function gatesOf(pod: Pod): string {

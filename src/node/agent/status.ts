@@ -1,6 +1,7 @@
 import { rfc3339 } from '../../lib/clock.ts';
 import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from '../../types/kubernetes/generated/core-v1.ts';
 import type { CriContainerStatus } from '../cri/cri.ts';
+import type { PodFailure } from './admission.ts';
 import { ephemeralContainers, isSidecar, type PodPlan } from './plan.ts';
 import { qosClass } from './resources.ts';
 import type { ContainerView, PodView } from './view.ts';
@@ -18,7 +19,7 @@ export interface StatusInputs {
   readonly nowMs: number;
   /** Set while the pod is being taken down, and for pods that the agent refuses. */
   readonly terminating?: boolean;
-  readonly failed?: { readonly reason: string; readonly message: string };
+  readonly failed?: PodFailure;
 }
 
 /** The pod's status as the API shows it. Pure: times of conditions are kept from the old status where nothing changed. */
@@ -53,6 +54,7 @@ export function podStatus(inputs: StatusInputs): PodStatus {
       condition('Ready', ready && gates && !ended, ready && gates && !ended ? {} : ready && !ended ? { reason: 'ReadinessGatesNotReady', message: 'a readiness gate does not hold' } : notReady),
       condition('ContainersReady', ready && !ended, ready && !ended ? {} : notReady),
       condition('PodScheduled', true),
+      ...(inputs.failed?.disrupted ? [{ ...condition('DisruptionTarget', true), reason: 'TerminationByKubelet', message: inputs.failed.message }] : []),
     ],
     ...(inputs.failed && { reason: inputs.failed.reason, message: inputs.failed.message }),
     ...(!inputs.failed && ended && before?.phase === phase && { ...(before.reason && { reason: before.reason }), ...(before.message && { message: before.message }) }),

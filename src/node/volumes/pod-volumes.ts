@@ -10,6 +10,7 @@ import { quantityToNumber } from '../../types/kubernetes/quantity.ts';
 import { writePayload } from './atomic-writer.ts';
 import { hasPayload, payloadOf, tokenSource, type PayloadSource } from './payload.ts';
 import { mountSubPath } from './sub-path.ts';
+import { diskUsage } from './usage.ts';
 import { podFolder, type MountedVolume, type PodVolumes } from './volumes.ts';
 
 export interface PodVolumesOptions {
@@ -54,6 +55,16 @@ export function createPodVolumes({ transport, mounts, folder, clock, allocatable
     },
     async refresh(pod) {
       for (const volume of pod.spec?.volumes ?? []) if (hasPayload(volume)) await write(pod, volume);
+    },
+    async outgrown(pod) {
+      for (const volume of pod.spec?.volumes ?? []) {
+        const { sizeLimit, medium } = volume.emptyDir ?? {};
+        // In memory the limit is the size of the file system.
+        if (sizeLimit === undefined || medium === 'Memory') continue;
+        const limit = quantityToNumber(sizeLimit);
+        if (limit > 0 && (await diskUsage(volumePath(folder, pod, volume), limit)) > limit) return volume;
+      }
+      return undefined;
     },
     async tearDown(uid) {
       const own = podFolder(folder, uid);

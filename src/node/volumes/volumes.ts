@@ -23,6 +23,8 @@ export interface PodVolumes {
   subPath(pod: Pod, volume: MountedVolume, path: string, name: string): Promise<string>;
   /** Writes again what may have changed: ConfigMaps, Secrets, labels, tokens that near their end. */
   refresh(pod: Pod): Promise<void>;
+  /** The first emptyDir on disk that holds more than its `sizeLimit`. */
+  outgrown(pod: Pod): Promise<Volume | undefined>;
   /** Unmounts and removes all. Safe to call twice. */
   tearDown(podUid: string): Promise<void>;
   /** Pods that have a folder: for the clean-up of those which are gone. */
