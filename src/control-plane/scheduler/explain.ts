@@ -5,7 +5,7 @@ import type { Refusal } from './filter.ts';
  * `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable. preemption: …`
  */
 export function explain(refusals: ReadonlyMap<string, Refusal>, preemption: string | undefined): string {
-  if (refusals.size === 0) return '0/0 nodes are available: no nodes available to schedule pods';
+  if (refusals.size === 0) return 'no nodes available to schedule pods';
   return `0/${refusals.size} nodes are available: ${tally([...refusals.values()].flatMap(({ reasons }) => reasons))}.${preemption ? ` ${preemption}` : ''}`;
 }
 

@@ -152,7 +152,7 @@ test('a pending pod is told why once, and bound when a node comes', async () => 
   let turn = actions.next();
   scheduler.podChanged(pod('p'));
   await turn;
-  assert.deepEqual(actions.messages, ['0/0 nodes are available: no nodes available to schedule pods']);
+  assert.deepEqual(actions.messages, ['no nodes available to schedule pods']);
   // Our own status update comes back through the watch and must not start a new round.
   scheduler.podChanged({ ...pod('p'), status: { phase: 'Pending' } });
   assert.equal(scheduler.queueSizes.active, 0);

@@ -80,7 +80,7 @@ export function startScheduler({ transport, informers, clock, logger, name = 'de
       async markUnschedulable(pod, message, nominatedNode) {
         const now = rfc3339(clock.now());
         const before = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-        const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastProbeTime: null, lastTransitionTime: before?.status === 'False' ? before.lastTransitionTime : now };
+        const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, ...(pod.metadata?.generation !== undefined && { observedGeneration: pod.metadata.generation }), lastProbeTime: null, lastTransitionTime: before?.status === 'False' ? before.lastTransitionTime : now };
         await transport.patch(pods, pod.metadata?.namespace, pod.metadata?.name ?? '', 'strategic', { status: { conditions: [condition], ...(nominatedNode !== undefined && { nominatedNodeName: nominatedNode }) } }, { subresource: 'status' });
       },
       async evict(victim, by) {

@@ -7,7 +7,7 @@ import type { ResourceRoute } from '../http/route.ts';
 import type { Lookup } from '../lookup.ts';
 import { forward } from './forward.ts';
 import type { NodeConnector } from './node-connection.ts';
-import { commandPath, containerOf, logPath, podTarget, portForwardPath } from './pod-target.ts';
+import { commandPath, containerOf, logOptions, logPath, podOf, podTarget, portForwardPath } from './pod-target.ts';
 import { dial, podProxyTarget, serviceProxyTarget, splitName, type ProxyTarget } from './proxy-target.ts';
 import { upgradeOf } from './relay-headers.ts';
 import { relayUpgrade } from './upgrade.ts';
@@ -44,8 +44,12 @@ export class StreamConnector implements Connector {
     const name = route.name ?? '';
     switch (`${route.resourceName}/${route.subresource ?? ''}`) {
       case 'pods/log': {
-        const { pod, node } = podTarget(this.#lookup, namespace, name);
-        const path = logPath(namespace, name, containerOf(pod, target.query), target.query);
+        const options = logOptions(name, target.query);
+        const pod = podOf(this.#lookup, namespace, name);
+        const path = logPath(namespace, name, containerOf(pod, target.query), options);
+        const node = pod.spec?.nodeName ?? '';
+        // What runs nowhere has said nothing.
+        if (node === '') return void exchange.respond(204, request.headers, '');
         return forward(request, await this.#nodes.connect(node), { method: 'GET', path, host: node, strict: true });
       }
       case 'pods/exec': case 'pods/attach': {

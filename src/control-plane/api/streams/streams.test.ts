@@ -87,8 +87,11 @@ describe('logs', () => {
     assert.deepEqual(await message(`${POD}/log?container=x`), [400, 'container x is not valid for pod p']);
     assert.deepEqual(await message(`${POD}/log?container=broken`), [400, 'container "broken" in pod "p" is waiting to start: ContainerCreating']);
     assert.deepEqual(await message(`${POD}/log?container=moved`), [502, 'the node answered with a redirect, which is not followed']);
-    assert.equal((await message(`${POD}/log?container=c&tailLines=-1`))[0], 400);
-    assert.deepEqual(await message('/api/v1/namespaces/default/pods/waiting/log?container=c'), [400, 'pod waiting does not have a host assigned']);
+    assert.deepEqual(await message(`${POD}/log?container=c&tailLines=-1`), [422, 'PodLogOptions "p" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0']);
+    assert.equal((await message(`${POD}/log?container=c&sinceSeconds=5&sinceTime=2024-01-01T00:00:00Z`))[0], 422);
+    assert.equal((await message(`${POD}/log?container=c&tailLines=x`))[0], 400);
+    const unbound = await served.call('GET', '/api/v1/namespaces/default/pods/waiting/log?container=c');
+    assert.deepEqual([unbound.status, unbound.text], [204, '']);
     assert.deepEqual(await message('/api/v1/namespaces/default/pods/none/log'), [404, 'pods "none" not found']);
   });
 });
