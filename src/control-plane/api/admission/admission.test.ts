@@ -53,6 +53,31 @@ describe('service accounts', () => {
     assert.deepEqual([answer.status, message(answer)], [403, 'pods "p" is forbidden: error looking up service account default/ghost: serviceaccount "ghost" not found']);
   });
 
+  test('an account that names the secrets of its pods keeps them from others, whatever the way to use one', async () => {
+    const ns = await namespace();
+    await served.make(`/api/v1/namespaces/${ns}/serviceaccounts`, { metadata: { name: 'strict', annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' } }, secrets: [{ name: 'mine' }], imagePullSecrets: [{ name: 'pull' }] });
+    const key = (name: string): object => ({ env: [{ name: 'E', valueFrom: { secretKeyRef: { name, key: 'k' } } }] });
+    const whole = (name: string): object => ({ envFrom: [{ secretRef: { name } }] });
+    const uses = (name: string): readonly (readonly [object, RegExp])[] => [
+      [{ volumes: [{ name: 'v', secret: { secretName: name } }] }, /volume with secret\.secretName="theirs" is not allowed because service account strict does not reference that secret$/],
+      [{ volumes: [{ name: 'v', projected: { sources: [{ secret: { name } }] } }] }, /volume with/],
+      [{ containers: [{ name: 'c', image: 'i', ...key(name) }] }, /: container c with envVar E referencing secret\.secretName="theirs"/],
+      [{ containers: [{ name: 'c', image: 'i', ...whole(name) }] }, /: container c with envFrom referencing/],
+      [{ initContainers: [{ name: 'n', image: 'i', ...whole(name) }] }, /: init container n with envFrom referencing/],
+    ];
+    for (const [at, [spec, why]] of uses('theirs').entries()) {
+      const answer = await create(ns, plain(`bad-${at}`, { serviceAccountName: 'strict', ...spec }));
+      assert.equal(answer.status, 403);
+      assert.match(message(answer), why);
+    }
+    assert.match(message(await create(ns, plain('bad', { serviceAccountName: 'strict', imagePullSecrets: [{ name: 'theirs' }] }))), /imagePullSecrets\[0\]\.name="theirs" is not allowed/);
+    for (const [at, [spec]] of uses('mine').entries()) assert.equal((await create(ns, plain(`good-${at}`, { serviceAccountName: 'strict', ...spec }))).status, 201);
+    // Nor by containers that come later.
+    const debug = (extra: object): Promise<Answer> => served.call('PATCH', `/api/v1/namespaces/${ns}/pods/good-0/ephemeralcontainers`, { type: 'application/strategic-merge-patch+json', body: { spec: { ephemeralContainers: [{ name: 'e', image: 'i', ...extra }] } } });
+    for (const extra of [key('theirs'), whole('theirs')]) assert.match(message(await debug(extra)), /ephemeral container e with env(Var E|From) referencing secret\.secretName="theirs" is not allowed/);
+    assert.equal((await debug(whole('mine'))).status, 200);
+  });
+
   test('a pod right after its namespace waits for the account', async () => {
     await served.make('/api/v1/namespaces', { metadata: { name: 'fresh' } });
     const waiting = create('fresh', plain('p'));

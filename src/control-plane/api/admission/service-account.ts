@@ -3,6 +3,7 @@ import type { Container, Pod, ServiceAccount, Volume } from '../../../types/kube
 import type { KubeObject } from '../../../types/kubernetes/meta.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../contract.ts';
 import type { Lookup } from '../lookup.ts';
+import { unmountable } from './mountable-secrets.ts';
 import { concerns, draftPod, refuse, type DraftPod } from './plugin.ts';
 
 const DEFAULT = 'default';
@@ -24,10 +25,11 @@ export class ServiceAccountAdmission implements AdmissionPlugin {
   }
 
   handles(at: Pick<AdmissionAttributes, 'operation' | 'resource' | 'subresource'>): boolean {
-    return concerns(at, '', 'pods', 'CREATE');
+    return concerns(at, '', 'pods', 'CREATE') || (at.resource.group === '' && at.resource.resource === 'pods' && at.subresource === 'ephemeralcontainers' && at.operation === 'UPDATE');
   }
 
   mutate(at: AdmissionAttributes): KubeObject | undefined {
+    if (at.operation !== 'CREATE') return undefined;
     const pod = draftPod(at);
     if (isMirror(pod)) return undefined;
     const { spec } = pod;
@@ -41,7 +43,12 @@ export class ServiceAccountAdmission implements AdmissionPlugin {
 
   validate(at: AdmissionAttributes): void {
     const pod = at.object as Pod;
-    if (!isMirror(pod)) return;
+    if (!isMirror(pod)) {
+      const why = unmountable(this.#account(at, pod.spec?.serviceAccountName ?? DEFAULT), pod);
+      if (why !== undefined) throw refuse(at, why);
+      return;
+    }
+    if (at.operation !== 'CREATE') return;
     if (pod.spec?.serviceAccountName) throw refuse(at, 'a mirror pod may not reference service accounts');
     if (pod.spec?.volumes?.some((volume) => volume.secret !== undefined)) throw refuse(at, 'a mirror pod may not reference secrets');
   }
