@@ -1,43 +1,68 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { access, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openNetworks } from '../engine/network/open.ts';
+import type { Host } from '../host/host.ts';
 import { openHost } from '../host/open.ts';
 import { systemClock } from '../lib/clock.ts';
-import { isErrno, LongshoreError } from '../lib/errors.ts';
+import { isErrno } from '../lib/errors.ts';
 import { silentLogger } from '../lib/log.ts';
 import { systemRandom } from '../lib/random.ts';
 import type { Home, InstanceConfig } from './home.ts';
-import { readStatus } from './status.ts';
+import { readInstance } from './instance.ts';
+import { lockInstance } from './instance-lock.ts';
 
 /**
  * Takes away whatever an instance left on the host, found by its mark: processes and control groups, links, nft tables,
- * mounts and kept namespaces. What a clean stop took away already is success.
+ * mounts and kept namespaces. What a clean stop took away already is success. No daemon can start meanwhile.
  * @returns how many things there were
- * @throws LongshoreError `conflict` while its daemon runs
+ * @throws LongshoreError `conflict` while its daemon runs, `internal` when what it decided at its first start is damaged, and nothing tells its mark
  */
 export async function cleanInstance(home: Home): Promise<number> {
-  let instance: InstanceConfig;
+  if (!(await exists(home.root))) return 0;
+  const unlock = await lockInstance(home);
   try {
-    instance = JSON.parse(await readFile(home.configFile, 'utf8')) as InstanceConfig;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return 0;
-    throw error;
+    return await clean(home);
+  } finally {
+    await unlock();
   }
-  if (await readStatus(home)) throw new LongshoreError('conflict', `the daemon of ${home.root} still runs`, { remedy: 'Stop it first: longshore down' });
+}
+
+async function clean(home: Home): Promise<number> {
   const host = await openHost();
   let found = 0;
-
   for (const pid of await supervisors(home)) {
     process.kill(pid, 'SIGKILL');
     found++;
   }
+  // A disk that somebody mounted to hold one of the home's folders is not ours.
+  for (const folder of [home.engine, home.node]) {
+    for (const target of await host.mounts.beneath(folder)) {
+      if (target === folder) continue;
+      await host.mounts.unmount(target);
+      found++;
+    }
+  }
+  const instance = await readInstance(home);
+  if (instance) found += await cleanMarked(home, host, instance);
+  await rm(home.run, { recursive: true, force: true });
+  return found;
+}
+
+/** What bears the instance's mark. */
+async function cleanMarked(home: Home, host: Host, instance: InstanceConfig): Promise<number> {
+  let found = 0;
   const cgroup = `longshore-${instance.id}`;
   if ((await host.cgroups.processes(cgroup)).length > 0) found++;
   await host.cgroups.remove(cgroup);
 
   // The network room knows best what it made: links, rules in chains that are not ours, kernel parameters.
-  const networks = await openNetworks({ host, folder: join(home.engine, 'networks'), instance: instance.id, clock: systemClock, random: systemRandom, logger: silentLogger });
-  await networks.destroy();
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    const networks = await openNetworks({ host, folder: join(home.engine, 'networks'), instance: instance.id, clock: systemClock, random: systemRandom, logger: silentLogger });
+    await networks.destroy();
+  } catch (error) {
+    failure = { error }; // told when all else is gone
+  }
   const prefix = `ls${instance.id.slice(0, 4)}`;
   for (const { name } of await host.links.list()) {
     if (!name.startsWith(prefix)) continue;
@@ -50,15 +75,7 @@ export async function cleanInstance(home: Home): Promise<number> {
     await host.nft.apply(`delete table ${table.family} ${table.name}\n`);
     found++;
   }
-  // A disk that somebody mounted to hold one of the home's folders is not ours.
-  for (const folder of [home.engine, home.node]) {
-    for (const target of await host.mounts.beneath(folder)) {
-      if (target === folder) continue;
-      await host.mounts.unmount(target);
-      found++;
-    }
-  }
-  await rm(home.run, { recursive: true, force: true });
+  if (failure) throw failure.error;
   return found;
 }
 
@@ -75,4 +92,14 @@ async function supervisors(home: Home): Promise<number[]> {
     }
   }
   return pids;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return false;
+    throw error;
+  }
 }

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { isErrno, LongshoreError } from '../lib/errors.ts';
 import type { Home } from './home.ts';
 import { launchOf } from './launch.ts';
+import { lockHolder, type ProcessMark } from './instance-lock.ts';
 import { readStatus, startTicksOf, type DaemonStatus } from './status.ts';
 
 /** What a starting or stopping daemon tells whoever waits for it, one JSON object a line. */
@@ -18,6 +19,9 @@ export type DaemonNote =
 
 /** How long nothing may come from a daemon that stops: a pod's grace is 30 s by default. */
 const DOWN_MS = 120_000;
+
+/** How long a daemon that somebody else has started may take to be ready, in milliseconds. */
+const OTHERS_MS = 30_000;
 
 /** The descriptor on which a daemon that was started in the background reports. */
 export const NOTIFY_FD = 3;
@@ -47,6 +51,7 @@ export async function startDaemon(home: Home, entry: readonly string[], environm
   try {
     for await (const note of notes(child.stdio[NOTIFY_FD] as Readable)) {
       if ('phase' in note) onPhase(note.phase, note.ms);
+      else if ('failed' in note && note.failed.code === 'conflict' && (await lockHolder(home)) !== undefined) return { status: await othersStatus(home, note.failed), started: false };
       else if ('failed' in note) throw new LongshoreError(note.failed.code as 'internal', note.failed.message, note.failed);
       else if ('ready' in note) return { status: note.ready, started: true };
     }
@@ -56,6 +61,16 @@ export async function startDaemon(home: Home, entry: readonly string[], environm
     child.unref();
     (child.stdio[NOTIFY_FD] as Readable).destroy();
   }
+}
+
+/** Another `up` came first: what it starts is what is wanted. @throws LongshoreError what the daemon said that found it there, when nothing comes of the other */
+async function othersStatus(home: Home, failed: { readonly message: string; readonly object?: string; readonly remedy?: string }): Promise<DaemonStatus> {
+  for (const until = performance.now() + OTHERS_MS; performance.now() < until; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    const status = await readStatus(home);
+    if (status) return status;
+    if ((await lockHolder(home)) === undefined) break;
+  }
+  throw new LongshoreError('conflict', failed.message, failed);
 }
 
 async function* notes(stream: Readable): AsyncGenerator<DaemonNote> {
@@ -69,31 +84,48 @@ async function lastLines(path: string): Promise<string> {
 }
 
 /**
- * Asks the running daemon to stop itself and everything it runs.
+ * Asks the running daemon to stop itself and everything it runs. One that does not listen (it is starting, or half of it
+ * is gone) is ended; `cleanInstance` takes away what it leaves.
  * @returns false when no daemon runs
  */
 export async function stopDaemon(home: Home, onPhase: (name: string, ms: number) => void): Promise<boolean> {
-  const running = await readStatus(home);
+  const running = (await readStatus(home)) ?? (await lockHolder(home));
   if (!running) return false;
-  const answer = await new Promise<Readable>((resolve, reject) => {
-    const down = request({ socketPath: controlSocket(home), method: 'POST', path: '/down', timeout: DOWN_MS }, resolve);
-    down.on('timeout', () => down.destroy(new LongshoreError('timeout', `the daemon (pid ${running.pid}) did not stop within ${DOWN_MS / 1000} s`, { object: `home ${home.root}`, remedy: `See why: longshore logs. To end it: kill -9 ${running.pid}, then longshore down.` })));
-    down.on('error', reject).end();
-  });
-  for await (const note of notes(answer)) {
-    if ('phase' in note) onPhase(note.phase, note.ms);
-    if ('failed' in note) throw new LongshoreError(note.failed.code as 'internal', note.failed.message, note.failed);
+  const answer = await askDown(home, running);
+  if (answer === undefined) {
+    try {
+      process.kill(running.pid, 'SIGTERM');
+    } catch (error) {
+      if (!isErrno(error, 'ESRCH')) throw error; // it has ended meanwhile
+    }
+  } else {
+    for await (const note of notes(answer)) {
+      if ('phase' in note) onPhase(note.phase, note.ms);
+      if ('failed' in note) {
+        await waitForEnd(running);
+        throw new LongshoreError(note.failed.code as 'internal', note.failed.message, note.failed);
+      }
+    }
   }
   await waitForEnd(running);
   await rm(home.statusFile, { force: true });
   return true;
 }
 
+/** Its answer, line by line; undefined when nobody listens. */
+function askDown(home: Home, { pid }: ProcessMark): Promise<Readable | undefined> {
+  return new Promise((resolve, reject) => {
+    const down = request({ socketPath: controlSocket(home), method: 'POST', path: '/down', timeout: DOWN_MS }, resolve);
+    down.on('timeout', () => down.destroy(new LongshoreError('timeout', `the daemon (pid ${pid}) did not stop within ${DOWN_MS / 1000} s`, { object: `home ${home.root}`, remedy: `See why: longshore logs. To end it: kill -9 ${pid}, then longshore down.` })));
+    down.on('error', (error) => (isErrno(error, 'ENOENT') || isErrno(error, 'ECONNREFUSED') ? resolve(undefined) : reject(error))).end();
+  });
+}
+
 /** How long a daemon that has stopped everything may take to end, in milliseconds. */
 const END_MS = 5000;
 
 /** Until the process is gone; one that does not go is ended. */
-async function waitForEnd({ pid, startTicks }: DaemonStatus): Promise<void> {
+async function waitForEnd({ pid, startTicks }: ProcessMark): Promise<void> {
   for (const until = performance.now() + END_MS; performance.now() < until; await new Promise((resolve) => setTimeout(resolve, 20))) {
     if ((await startTicksOf(pid)) !== startTicks) return;
   }

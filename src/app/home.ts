@@ -1,10 +1,11 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { createServer } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import type { Links } from '../host/host.ts';
-import { isErrno, LongshoreError } from '../lib/errors.ts';
+import { LongshoreError } from '../lib/errors.ts';
 import { hexId, type Random } from '../lib/random.ts';
+import { readInstance, saveInstance } from './instance.ts';
 import { dropRange, holdRange, takeRange } from './ranges.ts';
 
 /**
@@ -71,7 +72,7 @@ const LONGEST_SOCKET_PATH = 107;
 /**
  * Reads the instance's decisions, or makes them: free ports and address ranges that no link of this machine uses.
  * @param used addresses and destinations of routes that this machine has
- * @throws LongshoreError `invalid` when the home's path is too long for a socket, `forbidden` when it can't be written, `conflict` when another instance holds its addresses
+ * @throws LongshoreError `invalid` when the home's path is too long for a socket, `forbidden` when it can't be written, `internal` when what it decided is damaged, `conflict` when another instance holds its addresses
  */
 export async function openInstance(home: Home, random: Random, nodeName: string, used: () => Promise<readonly string[]>, listen?: string): Promise<InstanceConfig> {
   if (Buffer.byteLength(home.dockerSocket) > LONGEST_SOCKET_PATH) {
@@ -83,16 +84,13 @@ export async function openInstance(home: Home, random: Random, nodeName: string,
   } catch (error) {
     throw new LongshoreError('forbidden', `can't make the folder ${home.root}: ${(error as Error).message}`, { object: `home ${home.root}`, remedy: 'Run as root, or set LONGSHORE_HOME to a folder that you may write.', cause: error });
   }
-  try {
-    const kept = JSON.parse(await readFile(home.configFile, 'utf8')) as InstanceConfig;
+  const kept = await readInstance(home);
+  if (kept) {
     await holdRange({ home: home.root, configName: basename(home.configFile) }, kept.clusterCidr);
     if (listen === undefined || listen === kept.listen) return kept;
-    return await save(home, { ...kept, listen });
-  } catch (error) {
-    if (error instanceof LongshoreError) throw error;
-    if (!isErrno(error, 'ENOENT')) throw new LongshoreError('internal', `can't read ${home.configFile}: ${(error as Error).message}`, { object: home.configFile, remedy: 'Restore the file from a backup, or move it away to start a new instance.', cause: error });
+    return saveInstance(home, { ...kept, listen });
   }
-  return takeRange({ used, home: home.root, configName: basename(home.configFile) }, async (range, ports) => save(home, {
+  return takeRange({ used, home: home.root, configName: basename(home.configFile) }, async (range, ports) => saveInstance(home, {
     id: hexId(random, 4),
     nodeName,
     apiPort: await freePort(ports.has(6443) ? 0 : 6443),
@@ -108,18 +106,8 @@ export async function openInstance(home: Home, random: Random, nodeName: string,
 
 /** Gives back what an instance holds beside its home. Safe to call twice. */
 export async function releaseRange(home: Home): Promise<void> {
-  try {
-    const { clusterCidr } = JSON.parse(await readFile(home.configFile, 'utf8')) as InstanceConfig;
-    await dropRange(home.root, clusterCidr);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
-  }
-}
-
-async function save(home: Home, config: InstanceConfig): Promise<InstanceConfig> {
-  await writeFile(home.configFile + '.new', JSON.stringify(config, undefined, 2) + '\n');
-  await rename(home.configFile + '.new', home.configFile);
-  return config;
+  const config = await readInstance(home);
+  if (config) await dropRange(home.root, config.clusterCidr);
 }
 
 /** The first address of a link that is not a loopback, nor one that an engine made. */

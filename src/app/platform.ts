@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { openLogStore } from '../control-plane/store/log/open-log-store.ts';
 import { openHost } from '../host/open.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
+import { LongshoreError, messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { systemRandom, type Random } from '../lib/random.ts';
 import { UndoStack } from '../lib/undo.ts';
@@ -13,6 +14,7 @@ import type { Engine } from './engine.ts';
 import { openInnerAddress } from './inner-address.ts';
 import { openNodeEngine } from './node-engine.ts';
 import { openInstance, usedAddresses, type Home, type InstanceConfig } from './home.ts';
+import { lockInstance } from './instance-lock.ts';
 import { startNode, type RunningNode } from './node.ts';
 import { createPhaseTimer } from './phases.ts';
 import { createVolumeRemover, localPathRoot } from './remove-volume.ts';
@@ -38,19 +40,22 @@ export interface Platform {
   readonly engine: Engine;
   readonly controlPlane: ControlPlane;
   readonly node: RunningNode;
-  /** `stopContainers`: everything that runs ends, and nothing is left on the host; else containers and pods go on without us. */
+  /** `stopContainers`: everything that runs ends, and nothing is left on the host; else containers and pods go on without us. @throws LongshoreError after all parts were stopped, for those that did not do so in good order */
   close(options: { readonly stopContainers: boolean; readonly onPhase?: (name: string, ms: number) => void }): Promise<void>;
 }
 
 /**
  * Starts everything in this process: engine with its Docker API, state store, API server, controllers, scheduler and a node.
  * Ready when docker and kubectl answer and the node is registered.
+ * @throws LongshoreError `conflict` while another process runs this home's instance, and what the parts throw that can't start
  */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { home, logger, clock = systemClock, random = systemRandom } = options;
   const startedAt = new Date(clock.now()).toISOString();
   const phases = createPhaseTimer(clock, options.onPhase ?? (() => {}));
   const undo = new UndoStack();
+  const unlock = await lockInstance(home);
+  undo.push(unlock);
   try {
     const host = await openHost({ clock });
     const config = await openInstance(home, random, options.nodeName, () => usedAddresses(host.links), options.apiAddress);
@@ -102,14 +107,26 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       status, config, engine, controlPlane, node,
       async close({ stopContainers, onPhase = () => {} }) {
         const stopping = createPhaseTimer(clock, onPhase);
-        await stopping.time('node', () => node.close({ remove: stopContainers }));
-        await stopping.time('control plane', async () => {
+        const failures: string[] = [];
+        // What one part can't do keeps no other from ending.
+        const step = async (name: string, work: () => Promise<void>): Promise<void> => {
+          try {
+            await stopping.time(name, work);
+          } catch (error) {
+            logger.error('a part of the platform did not stop in good order', { part: name, error: error instanceof Error ? error.stack ?? error.message : String(error) });
+            failures.push(`${name}: ${messageOf(error)}`);
+          }
+        };
+        await step('node', () => node.close({ remove: stopContainers }));
+        await step('control plane', async () => {
           await controlPlane.close();
           await closeInner({ remove: stopContainers });
         });
-        await stopping.time('engine', () => engineResult.value.close({ stopContainers }));
-        // Last: whoever finds it gone may take away what is left.
-        await rm(home.statusFile, { force: true });
+        await step('engine', () => engineResult.value.close({ stopContainers }));
+        // Last: whoever finds them gone may take away what is left.
+        await rm(home.statusFile, { force: true }).catch((error: unknown) => failures.push(messageOf(error)));
+        await unlock();
+        if (failures.length > 0) throw new LongshoreError('internal', `the platform did not stop in good order: ${failures.join('; ')}`, { object: `home ${home.root}`, remedy: 'To take away what it left: longshore down' });
       },
     };
   } catch (error) {

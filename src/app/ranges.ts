@@ -87,7 +87,8 @@ async function holderOf(notes: string, range: number, configName: string): Promi
     return clusterCidr.startsWith(`10.${range}.`) ? { home, apiPort } : undefined;
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
-    throw error;
+    // Damaged, or not for us to read: it may well be in use, and concerns nobody but its owner.
+    return { home, apiPort: 0 };
   }
 }
 

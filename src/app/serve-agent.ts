@@ -8,6 +8,7 @@ import { createLogger, type LogLevel } from '../lib/log.ts';
 import { systemRandom } from '../lib/random.ts';
 import type { Service } from '../types/kubernetes/generated/core-v1.ts';
 import { machineAddress, openInstance, usedAddresses, type Home } from './home.ts';
+import { lockInstance } from './instance-lock.ts';
 import { nodeCredentials, type JoinOptions } from './join.ts';
 import { openNodeEngine } from './node-engine.ts';
 import { nodeListener } from './node-listener.ts';
@@ -22,6 +23,7 @@ export interface ServeAgentOptions {
 /** A node of its own: engine, agent, proxy and name server in this process, the control plane by HTTPS. Runs until a signal; containers go on. */
 export async function serveAgent(home: Home, options: ServeAgentOptions): Promise<void> {
   const logger = createLogger((line) => void process.stderr.write(line), Date.now, (process.env.LONGSHORE_LOG as LogLevel | undefined) ?? 'info');
+  const unlock = await lockInstance(home);
   const host = await openHost();
   const config = await openInstance(home, systemRandom, options.nodeName, () => usedAddresses(host.links));
   const address = options.address ?? machineAddress();
@@ -42,16 +44,20 @@ export async function serveAgent(home: Home, options: ServeAgentOptions): Promis
   await node.ready;
   logger.info('the node is up', { node: options.nodeName, address, api: credentials.server });
 
-  await new Promise<void>((resolve) => {
+  const code = await new Promise<number>((resolve) => {
     const end = (): void => {
       server.close();
       server.closeAllConnections();
-      node.close({ remove: false }).then(() => engine.close({ stopContainers: false })).catch((error: unknown) => logger.error('could not stop in good order', { error: messageOf(error) })).finally(resolve);
+      node.close({ remove: false }).then(() => engine.close({ stopContainers: false })).then(() => resolve(0), (error: unknown) => {
+        logger.error('could not stop in good order', { error: messageOf(error) });
+        resolve(1);
+      });
     };
     process.once('SIGTERM', end).once('SIGINT', end);
   });
   transport.close();
-  process.exit(0);
+  await unlock();
+  process.exit(code);
 }
 
 /** The cluster's ranges, as this version lays them out: the name server has the tenth address of the Services' range, and pods' addresses lie one range before. */

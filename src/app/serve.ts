@@ -3,6 +3,7 @@ import { LongshoreError, messageOf } from '../lib/errors.ts';
 import { failure, openControl } from './control.ts';
 import { openNotify } from './daemon.ts';
 import type { Home } from './home.ts';
+import { writeCompiledSoon } from './launch.ts';
 import { startPlatform } from './platform.ts';
 
 /**
@@ -16,25 +17,38 @@ export async function serve(home: Home, nodeName: string): Promise<void> {
   try {
     const platform = await startPlatform({ home, nodeName, logger, ...(process.env.LONGSHORE_LISTEN && { apiAddress: process.env.LONGSHORE_LISTEN }), ...nodeGrace(process.env.LONGSHORE_NODE_GRACE_SECONDS), onPhase: (phase, ms) => void notify?.({ phase, ms }) });
     logger.info('longshore is up', { docker: platform.status.docker, api: platform.status.api });
-    let stopped = (): void => {};
-    const over = new Promise<void>((resolve) => (stopped = resolve));
-    const control = await openControl(home, async (onPhase) => {
-      await platform.close({ stopContainers: true, onPhase });
-      // The answer goes out first.
-      setTimeout(stopped, 50);
-    });
+    let stopped = (_code: number): void => {};
+    const over = new Promise<number>((resolve) => (stopped = resolve));
+    // However the stop went, the process ends: half of a platform serves nobody.
+    const stop = async (how: { readonly stopContainers: boolean; readonly onPhase?: (name: string, ms: number) => void }): Promise<void> => {
+      let code = 1;
+      try {
+        await platform.close(how);
+        code = 0;
+      } catch (error) {
+        logger.error('could not stop in good order', { error: messageOf(error) });
+        throw error;
+      } finally {
+        // An answer goes out first.
+        setTimeout(stopped, 50, code);
+      }
+    };
+    const control = await openControl(home, (onPhase) => stop({ stopContainers: true, onPhase }));
     const end = (signal: string): void => {
       logger.info('stopping; containers go on', { signal });
-      platform.close({ stopContainers: false }).catch((error: unknown) => logger.error('could not stop in good order', { error: messageOf(error) })).finally(stopped);
+      stop({ stopContainers: false }).catch(() => undefined); // it is logged, and the exit code tells
     };
     process.once('SIGTERM', end).once('SIGINT', end);
     await notify?.({ ready: platform.status });
-    await over;
+    writeCompiledSoon();
+    const code = await over;
     await Promise.race([control.close(), new Promise((resolve) => setTimeout(resolve, 500))]);
-    process.exit(0);
+    process.exit(code);
   } catch (error) {
     await notify?.({ failed: failure(error) });
-    logger.error('could not start', { error: error instanceof Error ? error.stack ?? error.message : String(error) });
+    // What the user can mend needs no place in the source.
+    if (error instanceof LongshoreError && error.code !== 'internal') logger.error('could not start', failure(error));
+    else logger.error('could not start', { error: error instanceof Error ? error.stack ?? error.message : String(error), ...(error instanceof LongshoreError && failure(error)) });
     process.exit(1);
   }
 }
