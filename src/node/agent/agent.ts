@@ -5,7 +5,7 @@ import { InformerFactory } from '../../client/informer-factory.ts';
 import { nodes, pods, services } from '../../client/resources.ts';
 import type { Transport } from '../../client/transport.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { isErrno, messageOf } from '../../lib/errors.ts';
+import { isErrno, LongshoreError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Node, Pod, Service } from '../../types/kubernetes/generated/core-v1.ts';
@@ -20,6 +20,7 @@ import { allocatable, type NodeFacts } from './node-status.ts';
 import { PodWorker } from './pod-worker.ts';
 import { Prober } from './probes/prober.ts';
 import { StatusWriter } from './status-writer.ts';
+import { untilStopped } from './stopping.ts';
 import { LABEL } from './view.ts';
 
 export interface AgentOptions {
@@ -59,8 +60,9 @@ export function startAgent(options: AgentOptions): Agent {
   const serviceInformer = informers.for<Service>(services);
   const nodeInformer = informers.for<Node>(nodes, { fieldSelector: `metadata.name=${facts.name}` });
   const events = new EventWriter({ transport, clock, logger, component: 'kubelet', host: facts.name });
+  const stopping = new AbortController();
   const context: AgentContext = {
-    cri, transport, volumes, events, clock, random, logger,
+    cri: untilStopped(cri, stopping.signal), transport, volumes, events, clock, random, logger,
     images: new ImagePuller({ cri, transport, events, clock }),
     environment: {
       transport, allocatable, nodeAddress: facts.address,
@@ -171,6 +173,7 @@ export function startAgent(options: AgentOptions): Agent {
     pods: () => [...workers.values()].map(({ pod }) => pod),
     async close() {
       closed = true;
+      stopping.abort(new LongshoreError('canceled', 'the agent is stopping'));
       cancelRefresh();
       stopEviction();
       stopEvents();

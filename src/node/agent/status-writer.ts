@@ -15,6 +15,7 @@ export class StatusWriter {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #entries = new Map<string, Entry>();
+  readonly #stop = new AbortController();
 
   constructor(transport: Transport, clock: Clock, logger: Logger) {
     this.#transport = transport;
@@ -29,6 +30,8 @@ export class StatusWriter {
 
   /** Resolves when this status, or a newer one, is written (or the pod is gone). */
   set(pod: Pod, status: PodStatus): Promise<void> {
+    // Steps that were under way when the agent stopped may still come by.
+    if (this.#stop.signal.aborted) return Promise.resolve();
     const uid = pod.metadata?.uid ?? '';
     let entry = this.#entries.get(uid);
     if (!entry) this.#entries.set(uid, (entry = { wanted: status, pod, sent: undefined, running: undefined }));
@@ -38,8 +41,9 @@ export class StatusWriter {
     return entry.running;
   }
 
-  /** Gives up what is not written yet: the agent stops. */
+  /** Gives up what is not written yet, now and later: the agent stops. Those who wait for a write wait no longer. */
   close(): void {
+    this.#stop.abort();
     this.#entries.clear();
   }
 
@@ -63,8 +67,9 @@ export class StatusWriter {
           this.#log.debug('the pod is gone, its status is not written', { pod: `${namespace}/${name}` });
           return;
         }
+        if (this.#stop.signal.aborted) return;
         this.#log.warn("could not write a pod's status, trying again", { pod: `${namespace}/${name}`, error: messageOf(error) });
-        await this.#clock.sleep(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!);
+        await this.#clock.sleep(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!, this.#stop.signal).catch(() => undefined); // cut short by the end, which the loop sees
       }
     }
   }

@@ -62,6 +62,7 @@ export const POD_NETWORK = 'longshore-pods';
 export class Sandboxes {
   readonly #options: SandboxesOptions;
   readonly #sandboxes = new Map<string, SandboxRecord>();
+  readonly #turns = new Map<string, Promise<unknown>>();
   #networkId: string | undefined;
   #podCidr: string | undefined;
 
@@ -159,20 +160,35 @@ export class Sandboxes {
     return root;
   }
 
-  async stop(id: string): Promise<void> {
-    const record = this.get(id);
+  /** Takes its network and what its containers share; they must have ended. @throws `not-found` */
+  stop(id: string): Promise<void> {
+    return this.#turn(id, () => this.#stop(this.get(id)));
+  }
+
+  /** Safe to call for one that is gone. */
+  remove(id: string): Promise<void> {
+    return this.#turn(id, async () => {
+      const record = this.#sandboxes.get(id);
+      if (record === undefined) return;
+      await this.#stop(record);
+      await rm(join(this.#options.folder, id), { recursive: true, force: true });
+      this.#sandboxes.delete(id);
+    });
+  }
+
+  async #stop(record: SandboxRecord): Promise<void> {
     if (record.state === 'SANDBOX_NOTREADY') return;
     await this.#takeNetwork(record);
     await this.#takeShared(record);
-    // It may have been removed meanwhile.
-    if (this.#sandboxes.get(id) !== record) return;
     await this.#save({ ...record, state: 'SANDBOX_NOTREADY' });
   }
 
-  async remove(id: string): Promise<void> {
-    await this.stop(id);
-    await rm(join(this.#options.folder, id), { recursive: true, force: true });
-    this.#sandboxes.delete(id);
+  /** One change of a sandbox at a time. */
+  #turn(id: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(id) ?? Promise.resolve()).then(work);
+    const settled = turn.catch(() => undefined).finally(() => this.#turns.get(id) === settled && this.#turns.delete(id)); // told to whoever asked for it
+    this.#turns.set(id, settled);
+    return turn;
   }
 
   list(filter: { readonly id?: string; readonly labelSelector?: Readonly<Record<string, string>> }): PodSandbox[] {
