@@ -39,7 +39,7 @@ export async function startKubePeer(programs: string, company: KubeCompany | und
     const [etcdPort, etcdPeerPort, port] = await freePorts(3);
     await run('openssl', ['genrsa', '-out', join(folder, 'sa.key'), '2048']);
     await makeServingCertificate(folder);
-    await writeFile(join(folder, 'tokens.csv'), [...USERS].map(([token, { name, groups }]) => `${token},${name},${name}-uid,"${groups.join(',')}"\n`).join(''));
+    await writeFile(join(folder, 'tokens.csv'), [...USERS].map(([token, { name, uid, groups }]) => `${token},${name},${uid},"${groups.join(',')}"\n`).join(''));
     const etcd = `http://127.0.0.1:${etcdPort}`;
     const peering = `http://127.0.0.1:${etcdPeerPort}`;
     await processes.start('etcd', join(programs, 'etcd'), ['--data-dir', 'etcd', '--unsafe-no-fsync', '--listen-client-urls', etcd, '--advertise-client-urls', etcd, '--listen-peer-urls', peering, '--initial-advertise-peer-urls', peering, '--initial-cluster', `default=${peering}`]);

@@ -5,10 +5,10 @@ import type { Player } from './play.ts';
 import { formatScenario } from './scenario.ts';
 
 /** Who the scenarios' `@as` names: user and groups. The token is the name. */
-export const USERS: ReadonlyMap<string, { readonly name: string; readonly groups: readonly string[] }> = new Map([
-  ['admin', { name: 'admin', groups: ['system:masters'] }],
-  ['alice', { name: 'alice', groups: ['developers'] }],
-  ['bob', { name: 'bob', groups: [] }],
+export const USERS: ReadonlyMap<string, { readonly name: string; readonly uid: string; readonly groups: readonly string[] }> = new Map([
+  ['admin', { name: 'admin', uid: 'admin-uid', groups: ['system:masters'] }],
+  ['alice', { name: 'alice', uid: 'alice-uid', groups: ['developers'] }],
+  ['bob', { name: 'bob', uid: 'bob-uid', groups: [] }],
 ]);
 
 /** The first service address range: the peer and ours are started with the same. */
