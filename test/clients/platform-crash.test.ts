@@ -168,7 +168,9 @@ test('kill -9 in the middle of `longshore up`: the next one is up, and all that 
     const starting = spawn(process.execPath, [MAIN, 'up'], { env: { ...process.env, ...daemon.environment }, stdio: 'ignore' });
     const ended = once(starting, 'exit');
     await sleep(ms);
-    for (const pid of (await readFile(`/proc/${starting.pid}/task/${starting.pid}/children`, 'utf8')).trim().split(' ').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+    // It may be done already, and its daemon on its own.
+    const children = await readFile(`/proc/${starting.pid}/task/${starting.pid}/children`, 'utf8').catch(async () => String((JSON.parse(await readFile(daemon.home.statusFile, 'utf8')) as { pid: number }).pid));
+    for (const pid of children.trim().split(' ').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
     starting.kill('SIGKILL');
     await ended;
   }

@@ -75,7 +75,7 @@ test('no token, key or password is in the log', async () => {
   await daemon.kubectl(['--token', `${token}x`, 'get', 'pods']);
   await daemon.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'hush' }, stringData: { password: 'correct-horse-battery' } });
   await daemon.apply(pod('tokens', { ...shell('(echo x > /s/planted) 2>/dev/null && exit 1; cat /s/password /var/run/secrets/kubernetes.io/serviceaccount/token; sleep 1000'), volumeMounts: [{ name: 's', mountPath: '/s' }], env: [{ name: 'P', valueFrom: { secretKeyRef: { name: 'hush', key: 'password' } } }] }, { volumes: [{ name: 's', secret: { secretName: 'hush' } }] }));
-  const mounted = /^correct-horse-battery(\S+)$/.exec(await eventually('its token', () => daemon.ok('logs', 'tokens')))![1]!;
+  const mounted = await eventually('its token', async () => /^correct-horse-battery(\S+\.\S+\.\S+)$/.exec(await daemon.ok('logs', 'tokens'))?.[1]);
   await daemon.ok('exec', 'tokens', '--', 'true');
   await runClient('docker', ['login', '-u', 'u', '-p', 'correct-horse-battery', '127.0.0.1:1'], daemon.environment);
   const admin = await readFile(daemon.environment.KUBECONFIG!, 'utf8');
