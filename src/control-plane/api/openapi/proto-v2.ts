@@ -59,6 +59,7 @@ function schemaMessage(schema: Json): ProtoWriter {
   const out = new ProtoWriter().string(1, schema.$ref).string(2, schema.format).string(4, schema.description);
   if (schema.default !== undefined) out.message(5, any(schema.default));
   out.strings(19, schema.required);
+  for (const value of (schema.enum ?? []) as readonly string[]) out.message(20, any(value));
   if (schema.additionalProperties !== undefined) out.message(21, new ProtoWriter().message(1, schemaMessage(schema.additionalProperties as Json)));
   if (schema.type !== undefined) out.message(22, new ProtoWriter().strings(1, [schema.type]));
   if (schema.items !== undefined) out.message(23, new ProtoWriter().message(1, schemaMessage(schema.items as Json)));

@@ -1,5 +1,6 @@
 import { requireSchema, type FieldSchema, type ScalarKind, type TypeRef } from '../../../types/kubernetes/schema.ts';
 import { describeField, describeType } from './descriptions.ts';
+import { enumOf } from './enums.ts';
 
 /** A JSON Schema object of OpenAPI. */
 export type Schema = Record<string, unknown>;
@@ -90,13 +91,17 @@ export class SchemaCollector {
     const required = all.filter((field) => !field.optional && !field.omitEmpty).map((field) => field.name);
     if (required.length > 0) schema.required = required;
     const isKind = fields.has('apiVersion') && fields.has('kind') && fields.has('metadata');
-    if (all.length > 0) schema.properties = Object.fromEntries(all.map((field) => [field.name, this.#field(field, describeField(name, field.name, isKind))]));
+    if (all.length > 0) schema.properties = Object.fromEntries(all.map((field) => [field.name, this.#field(name, field, describeField(name, field.name, isKind))]));
   }
 
-  #field(field: FieldSchema, text: string | undefined): Schema {
+  #field(owner: string, field: FieldSchema, text: string | undefined): Schema {
     const schema: Schema = { ...(text !== undefined && { description: text }), ...this.#type(field.type) };
+    const values = enumOf(owner, field.goType);
+    if (values !== undefined && field.type.kind === 'string') schema.enum = values;
+    if (values !== undefined && field.type.kind === 'list' && field.type.element.kind === 'string') schema.items = { type: 'string', enum: values };
     if (this.#flavour === 3 && field.type.kind === 'struct' && !field.pointer) schema.default = {};
-    if (field.default !== undefined) schema.default = field.default;
+    // Version 2 tells no defaults.
+    if (field.default !== undefined && this.#flavour === 3) schema.default = field.default;
     if (field.type.kind === 'list') {
       if (field.list !== 'atomic' || !field.patchMerge) schema['x-kubernetes-list-type'] = field.list;
       if (field.listKeys.length > 0) schema['x-kubernetes-list-map-keys'] = field.listKeys;
