@@ -33,6 +33,8 @@ export interface Exporter {
 }
 const Exporter = message<Exporter>({ type: [1, 'string'], attrs: [2, 'string', 'map'] });
 
+/** Where caches of other builders are kept: `exports` of `--cache-to`. */
+const CacheOptions = message<{ readonly exports: readonly Exporter[] }>({ exports: [4, Exporter, 'repeated'] });
 export interface SolveRequest {
   readonly ref: string;
   readonly definition: Buffer;
@@ -41,6 +43,7 @@ export interface SolveRequest {
   readonly session: string;
   readonly frontend: string;
   readonly frontendAttrs: Strings;
+  readonly cache: { readonly exports: readonly Exporter[] } | undefined;
   readonly exporters: readonly Exporter[];
 }
 export const SolveRequest: Message<SolveRequest> = message<SolveRequest>({
@@ -51,6 +54,7 @@ export const SolveRequest: Message<SolveRequest> = message<SolveRequest>({
   session: [5, 'string'],
   frontend: [6, 'string'],
   frontendAttrs: [7, 'string', 'map'],
+  cache: [8, CacheOptions],
   exporters: [13, Exporter, 'repeated'],
 });
 export const SolveResponse: Message<{ readonly exporterResponse: Strings }> = message<{ readonly exporterResponse: Strings }>({ exporterResponse: [1, 'string', 'map'] });

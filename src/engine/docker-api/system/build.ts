@@ -27,8 +27,14 @@ export async function build(deps: Deps, request: ApiRequest, response: ServerRes
   }
 }
 
+/** What the builder would have to ignore. */
+const NOT_BUILT = [['squash', '--squash'], ['ulimits', '--ulimit'], ['cgroupparent', '--cgroup-parent'], ['cpusetcpus', '--cpuset-cpus'], ['cpusetmems', '--cpuset-mems'], ['outputs', '--output']] as const;
+
 function optionsOf(request: ApiRequest): ClassicBuildOptions {
   const { query } = request;
+  for (const [name, flag] of NOT_BUILT) {
+    if (!['', '0', 'false', 'null', '[]', '{}'].includes(query.get(name) ?? '')) throw new LongshoreError('not-implemented', `${flag} of builds is not supported`, { remedy: `Build without ${flag}.` });
+  }
   return {
     dockerfile: query.get('dockerfile') || 'Dockerfile',
     tags: query.getAll('t').filter((tag) => tag !== ''),
