@@ -32,11 +32,14 @@ export async function openNodeEngine(options: NodeEngineOptions): Promise<NodeEn
   const sandboxes = await cri.recover();
   await engine.containers.recover((live) => engine.networks.recover(new Set([...live, ...sandboxes])));
   await cri.removeStrays();
-  const docker = options.dockerSocket === undefined ? undefined : engine.dockerApi(await openBuilder(engine, options));
+  const builder = options.dockerSocket === undefined ? undefined : await openBuilder(engine, options);
+  const docker = builder && engine.dockerApi(builder);
   if (docker) await docker.listen(options.dockerSocket!, await dockerGroup());
   return {
     engine, cri,
     async close({ stopContainers }) {
+      // Builds have no supervisor: they end with us, and their clients hear why while they can be told.
+      await builder?.close();
       await docker?.close();
       if (stopContainers) {
         for (const { id } of await cri.listPodSandbox()) await cri.stopPodSandbox(id);

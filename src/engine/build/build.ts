@@ -9,7 +9,7 @@ import type { Containers } from '../containers/containers.ts';
 import type { Images, Platform, Trees } from '../images/images.ts';
 import { hostPlatform } from '../images/manifest.ts';
 import { buildClassic } from './classic.ts';
-import { ControlServer } from './buildkit/control.ts';
+import { CLOSE_MS, ControlServer, settledWithin } from './buildkit/control.ts';
 import { BuildCache } from './solve/cache.ts';
 import type { CacheUsage } from './solve/cache.ts';
 import { CacheMounts } from './solve/cache-mounts.ts';
@@ -33,7 +33,7 @@ export interface Builder {
   cancel(id: string): void;
   prune(options: { readonly all: boolean; readonly keepBytes?: number; readonly filters: Readonly<Record<string, readonly string[]>> }): Promise<{ readonly ids: readonly string[]; readonly bytes: number }>;
   usage(): Promise<readonly CacheUsage[]>;
-  /** Ends what runs. */
+  /** Ends the builds that run, and resolves when their clients were told so, or after a few seconds. */
   close(): Promise<void>;
 }
 
@@ -99,7 +99,8 @@ async function emptyFolder(path: string): Promise<void> {
 class EngineBuilder implements Builder {
   readonly #parts: BuildParts;
   readonly #control: ControlServer;
-  readonly #running = new Map<string, AbortController>();
+  readonly #running = new Map<string, { readonly controller: AbortController; readonly over: Promise<void> }>();
+  #closing: LongshoreError | undefined;
   #anonymous = 0;
 
   constructor(parts: BuildParts, version: string) {
@@ -108,13 +109,16 @@ class EngineBuilder implements Builder {
   }
 
   async build(context: Readable, options: ClassicBuildOptions, emit: (line: unknown) => Promise<void> | undefined, signal: AbortSignal): Promise<void> {
+    if (this.#closing) throw this.#closing;
     const controller = new AbortController();
+    const { promise: over, resolve } = Promise.withResolvers<void>();
     const id = options.buildId === '' ? `anonymous ${this.#anonymous++}` : options.buildId;
-    this.#running.set(id, controller);
+    this.#running.set(id, { controller, over });
     try {
       await buildClassic(this.#parts, context, options, emit, AbortSignal.any([signal, controller.signal]));
     } finally {
       this.#running.delete(id);
+      resolve();
     }
   }
 
@@ -127,7 +131,7 @@ class EngineBuilder implements Builder {
   }
 
   cancel(id: string): void {
-    this.#running.get(id)?.abort(new LongshoreError('canceled', 'the build was cancelled'));
+    this.#running.get(id)?.controller.abort(new LongshoreError('canceled', 'the build was cancelled'));
   }
 
   async prune(options: { readonly all: boolean; readonly keepBytes?: number; readonly filters: Readonly<Record<string, readonly string[]>> }): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
@@ -142,8 +146,13 @@ class EngineBuilder implements Builder {
   }
 
   async close(): Promise<void> {
-    for (const controller of this.#running.values()) controller.abort(new LongshoreError('canceled', 'the builder is closing'));
-    await this.#control.close();
+    const reason = new LongshoreError('canceled', 'the engine is stopping, so this build was ended', { remedy: 'Start the engine and build again: the steps that were done are in the cache.' });
+    this.#closing = reason;
+    for (const { controller } of this.#running.values()) controller.abort(reason);
+    await Promise.all([
+      this.#control.close(reason),
+      settledWithin(this.#parts.clock, [...this.#running.values()].map(({ over }) => over), CLOSE_MS),
+    ]);
     await this.#parts.cache.close();
   }
 }

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { ServerHttp2Session } from 'node:http2';
 import { join } from 'node:path';
+import type { Clock } from '../../../lib/clock.ts';
 import { LongshoreError } from '../../../lib/errors.ts';
 import { GRPC, GrpcError, serveGrpc, unary } from '../../../lib/grpc.ts';
 import type { GrpcHandler, ServerCall } from '../../../lib/grpc.ts';
@@ -46,6 +47,9 @@ interface Build {
 
 /** How long a build that is over can still be asked for, in milliseconds. */
 const FINISHED_MS = 10_000;
+/** How long builds may take to end when the builder closes, and then their clients to hear of it, in milliseconds. */
+export const CLOSE_MS = 5000;
+const FLUSH_MS = 300;
 
 /**
  * BuildKit's control API (services moby.buildkit.v1.Control and, for a build that the client directs itself,
@@ -62,6 +66,9 @@ export class ControlServer {
   readonly #connections = new Set<ServerHttp2Session>();
   readonly #handlers: ReadonlyMap<string, GrpcHandler>;
   readonly #workerId: string;
+  /** Calls of Solve that are not answered. */
+  readonly #solving = new Set<Promise<Uint8Array>>();
+  #closing: LongshoreError | undefined;
 
   constructor(parts: BuildParts, version: string) {
     this.#parts = parts;
@@ -93,16 +100,31 @@ export class ControlServer {
     session.once('close', () => this.#connections.delete(session));
   }
 
-  close(): Promise<void> {
-    for (const build of this.#builds.values()) build.controller.abort(new LongshoreError('canceled', 'the builder is closing'));
+  /** Ends the builds that run with `reason`, tells their clients, and closes. No build begins any more. */
+  async close(reason: LongshoreError): Promise<void> {
+    this.#closing = reason;
+    for (const build of this.#builds.values()) build.controller.abort(reason);
+    await settledWithin(this.#parts.clock, this.#solving, CLOSE_MS);
+    // What was answered goes out first.
+    await settledWithin(this.#parts.clock, [...this.#connections].map(closed), FLUSH_MS);
     for (const session of this.#connections) session.destroy();
     this.sessions.close();
-    return Promise.resolve();
   }
 
-  async #solve(message: Buffer, call: ServerCall): Promise<Uint8Array> {
+  #solve(message: Buffer, call: ServerCall): Promise<Uint8Array> {
+    const solving = this.#solveOne(message, call);
+    this.#solving.add(solving);
+    const over = (): void => void this.#solving.delete(solving);
+    solving.then(over, over);
+    return solving;
+  }
+
+  async #solveOne(message: Buffer, call: ServerCall): Promise<Uint8Array> {
+    if (this.#closing) throw this.#closing;
     const request = SolveRequest.decode(message);
     if (request.definition.length > 0) throw new LongshoreError('not-implemented', 'building a definition in LLB is not supported: only the frontend dockerfile.v0 is');
+    const [cache] = request.cache?.exports ?? [];
+    if (cache) throw new LongshoreError('not-implemented', `a cache can't be exported (--cache-to type=${cache.type}): this builder keeps its own`, { remedy: 'Build without --cache-to; what was built here once is taken from the cache by itself.' });
     if (request.ref === '') throw new LongshoreError('invalid', 'a build needs a reference');
     if (this.#builds.has(request.ref)) throw new LongshoreError('already-exists', `there is a build ${request.ref} already`);
     const build = this.#begin(request.ref, request.session);
@@ -270,6 +292,24 @@ export class ControlServer {
       return;
     }
   }
+}
+
+/** Until all have come to an end, or `ms` milliseconds are over. */
+export function settledWithin(clock: Clock, all: Iterable<Promise<unknown>>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, resolve);
+    void Promise.allSettled(all).then(() => {
+      cancel();
+      resolve();
+    });
+  });
+}
+
+/** Once the streams of a connection are over. */
+function closed(session: ServerHttp2Session): Promise<void> {
+  return new Promise((resolve) => {
+    session.close(resolve);
+  });
 }
 
 function recordOf(record: ReturnType<BuildParts['cache']['usage']>[number]): UsageRecord {
