@@ -1,13 +1,12 @@
-import { events, namespaces, nodes, pods } from '../client/resources.ts';
+import { events, pods } from '../client/resources.ts';
 import { HttpTransport } from '../client/http-transport.ts';
 import type { Transport } from '../client/transport.ts';
-import { podInfo } from '../control-plane/scheduler/model.ts';
-import { plan } from '../control-plane/scheduler/plan.ts';
-import { Snapshot } from '../control-plane/scheduler/snapshot.ts';
-import type { ContainerStatus, Event, Namespace, Node, Pod } from '../types/kubernetes/generated/core-v1.ts';
+import type { ContainerStatus, Event, Pod } from '../types/kubernetes/generated/core-v1.ts';
 import type { ClientConfig } from '../client/kubeconfig.ts';
 import { systemClock } from '../lib/clock.ts';
+import { isCode, LongshoreError } from '../lib/errors.ts';
 import { request } from 'node:https';
+import { whyPending } from './why-pending.ts';
 
 /** What `longshore why` says: a sentence, what it rests on, and what to do next. */
 export interface Explanation {
@@ -35,9 +34,12 @@ export function connect(config: ClientConfig): Transport & { close?(): void } {
   return new HttpTransport({ config, clock: systemClock });
 }
 
-/** Explains a pod's state. @throws StatusError NotFound */
+/** Explains a pod's state. @throws LongshoreError `not-found` */
 export async function whyPod(transport: Transport, namespace: string, name: string, tail: LogTail): Promise<Explanation> {
-  const pod = await transport.get<Pod>(pods, namespace, name);
+  const pod = await transport.get<Pod>(pods, namespace, name).catch((error: unknown) => {
+    if (!isCode(error, 'not-found')) throw error;
+    throw new LongshoreError('not-found', `there is no pod ${name} in the namespace ${namespace}`, { object: `pod ${namespace}/${name}`, remedy: 'See which there are (kubectl get pods -A), and name its namespace with -n.', cause: error });
+  });
   const history = await transport.list<Event>(events, namespace, { fieldSelector: `involvedObject.name=${name},involvedObject.uid=${pod.metadata?.uid ?? ''}` });
   const told = [...history.items].sort((a, b) => ((a.lastTimestamp ?? '') < (b.lastTimestamp ?? '') ? 1 : -1));
   const object = `pod ${namespace}/${name}`;
@@ -45,7 +47,7 @@ export async function whyPod(transport: Transport, namespace: string, name: stri
     const held = pod.metadata.finalizers?.length ? [`It is held by the finalizers ${pod.metadata.finalizers.join(', ')}.`] : [];
     return { summary: `${object} is being deleted since ${pod.metadata.deletionTimestamp}.`, details: [...held, ...warnings(told)], remedy: held.length > 0 ? 'Whoever set the finalizers must remove them.' : undefined };
   }
-  if (!pod.spec?.nodeName) return whyPending(transport, pod, object, told);
+  if (!pod.spec?.nodeName) return whyPending(transport, pod, object, warnings(told));
   for (const status of [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]) {
     const found = await whyContainer(pod, status, object, tail, told);
     if (found) return found;
@@ -58,32 +60,6 @@ export async function whyPod(transport: Transport, namespace: string, name: stri
   return { summary: `${object} is ${pod.status?.phase ?? 'in no known phase'}${pod.status?.phase === 'Running' ? ' and ready' : ''}.`, details: pod.status?.message ? [pod.status.message] : [], remedy: undefined };
 }
 
-async function whyPending(transport: Transport, pod: Pod, object: string, told: readonly Event[]): Promise<Explanation> {
-  const gates = pod.spec?.schedulingGates ?? [];
-  if (gates.length > 0) return { summary: `${object} is pending: scheduling gates hold it (${gates.map(({ name }) => name).join(', ')}).`, details: [], remedy: 'Whoever set the gates must remove them from spec.schedulingGates.' };
-  if ((pod.spec?.schedulerName ?? 'default-scheduler') !== 'default-scheduler') return { summary: `${object} is pending: it waits for the scheduler "${pod.spec?.schedulerName}".`, details: [], remedy: 'Start that scheduler, or take spec.schedulerName out.' };
-  const [allNodes, allPods, allNamespaces] = await Promise.all([transport.list<Node>(nodes, undefined), transport.list<Pod>(pods, undefined), transport.list<Namespace>(namespaces, undefined)]);
-  if (allNodes.items.length === 0) return { summary: `${object} is pending: there is no node.`, details: [], remedy: 'Start a node: longshore up, or longshore agent on another machine.' };
-  const snapshot = new Snapshot();
-  for (const node of allNodes.items) snapshot.setNode(node);
-  for (const other of allPods.items) if (other.spec?.nodeName && other.status?.phase !== 'Succeeded' && other.status?.phase !== 'Failed') snapshot.place(podInfo(other), other.spec.nodeName);
-  const labels = new Map(allNamespaces.items.map(({ metadata }) => [metadata?.name, metadata?.labels]));
-  // Claims are told by the scheduler's own message; nodes are asked anew.
-  const result = plan(podInfo(pod), { snapshot, volumes: { claim: () => ({ state: 'bound', affinity: undefined }) }, namespaceLabels: (name) => labels.get(name) });
-  const message = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')?.message;
-  if (result.node !== undefined) return { summary: `${object} is pending, and would fit on ${result.node} now${message ? `: ${message}` : '; it is about to be placed'}.`, details: warnings(told), remedy: undefined };
-  const details = [...result.refusals].map(([node, refusal]) => `node ${node}: ${refusal.detail ?? refusal.reasons.join('; ')}`);
-  return { summary: `${object} is pending: none of ${result.refusals.size} node${result.refusals.size === 1 ? '' : 's'} takes it.`, details, remedy: remedyFor([...result.refusals.values()].map(({ filter }) => filter)) };
-}
-
-function remedyFor(filters: readonly string[]): string {
-  if (filters.includes('NodeResourcesFit')) return 'Ask for less (resources.requests), remove other pods, or add a node.';
-  if (filters.includes('NodeAffinity')) return 'Label a node as the pod wants it (kubectl label node …), or change its nodeSelector or affinity.';
-  if (filters.includes('NodeUnschedulable')) return 'Let the node take pods again: kubectl uncordon …';
-  if (filters.includes('TaintToleration')) return 'Remove the taint (kubectl taint node … KEY-), or add a toleration to the pod.';
-  return 'Change what the pod asks for, or add a node.';
-}
-
 async function whyContainer(pod: Pod, status: ContainerStatus, object: string, tail: LogTail, told: readonly Event[]): Promise<Explanation | undefined> {
   const namespace = pod.metadata?.namespace ?? '';
   const name = pod.metadata?.name ?? '';
@@ -94,7 +70,7 @@ async function whyContainer(pod: Pod, status: ContainerStatus, object: string, t
     case 'ErrImagePull': case 'ImagePullBackOff': case 'InvalidImageName': case 'ErrImageNeverPull': {
       const failure = told.find(({ reason, message }) => reason === 'Failed' && message?.startsWith('Failed to pull'))?.message;
       const image = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].find((container) => container.name === status.name)?.image ?? status.image;
-      return { summary: `${where} waits for its image ${image}: ${waiting.reason}.`, details: [failure ?? waiting.message ?? ''].filter(Boolean), remedy: `Check the name, build it (docker build -t ${image} .), or give credentials (imagePullSecrets).` };
+      return { summary: `${where} waits for its image ${image}: ${waiting.reason}.`, details: [failure ?? waiting.message ?? ''].filter(Boolean), remedy: imageRemedy(waiting.reason, image) };
     }
     case 'CreateContainerConfigError': case 'CreateContainerError': case 'RunContainerError':
       return { summary: `${where} can't be made: ${waiting.message ?? waiting.reason}.`, details: warnings(told), remedy: 'Correct what the message names; the pod goes on by itself.' };
@@ -105,10 +81,25 @@ async function whyContainer(pod: Pod, status: ContainerStatus, object: string, t
   const lines = (await tail(namespace, name, status.name, false)) || (await tail(namespace, name, status.name, true));
   const how = last ? `exit code ${last.exitCode}${last.reason && last.reason !== 'Error' ? ` (${last.reason})` : ''}` : 'an unknown exit code';
   return {
-    summary: looping ? `${where} keeps ending with ${how}; it was restarted ${status.restartCount} times and waits before the next try.` : `${where} ended with ${how}.`,
+    summary: looping ? `${where} keeps ending with ${how}; it was restarted ${status.restartCount === 1 ? 'once' : `${status.restartCount} times`} and waits before the next try.` : `${where} ended with ${how}.`,
     details: [...(last?.message ? [last.message] : []), ...(lines.trim() === '' ? ['It wrote nothing to its log.'] : ['Its last lines:', ...lines.trimEnd().split('\n').map((line) => `  ${line}`)])],
-    remedy: last?.reason === 'OOMKilled' ? 'It used more memory than its limit: raise resources.limits.memory.' : `See all of it: kubectl -n ${namespace} logs ${name} -c ${status.name} --previous`,
+    remedy: loopRemedy(last?.reason, last?.exitCode, `See all of it: kubectl -n ${namespace} logs ${name} -c ${status.name} --previous`),
   };
+}
+
+function imageRemedy(reason: string, image: string): string {
+  switch (reason) {
+    case 'ErrImageNeverPull': return `Build it (docker build -t ${image} .) or load it (docker load) on the pod's node, or set imagePullPolicy to IfNotPresent.`;
+    case 'InvalidImageName': return 'Correct the name: lower case, as in registry.example:5000/team/app:tag.';
+    default: return `Check the name and the network, build it (docker build -t ${image} .) or load it (docker load), or give credentials (imagePullSecrets).`;
+  }
+}
+
+function loopRemedy(reason: string | undefined, exitCode: number | undefined, see: string): string {
+  if (reason === 'OOMKilled') return 'It used more memory than its limit: raise resources.limits.memory.';
+  if (exitCode === 0) return `It ends by itself, and its restartPolicy starts it again: let its program go on, or run it as a Job. ${see}`;
+  if (exitCode === 127 || exitCode === 128) return `Check that its command is in the image. ${see}`;
+  return see;
 }
 
 function warnings(told: readonly Event[]): string[] {

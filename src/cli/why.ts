@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { homeAt } from '../app/home.ts';
+import { readStatus } from '../app/status.ts';
 import { connect, logTail, whyPod } from '../app/why.ts';
 import { loadKubeconfig } from '../client/kubeconfig.ts';
 import { LongshoreError } from '../lib/errors.ts';
@@ -13,6 +14,7 @@ export async function run({ args, environment, print }: CommandContext): Promise
   const [kind = '', name = ''] = positionals.length === 2 ? positionals : (positionals[0] ?? '').split('/', 2);
   if (!['pod', 'pods', 'po'].includes(kind) || name === '') throw new LongshoreError('invalid', `"${positionals.join(' ')}" is nothing that why can explain`, { remedy: 'Name a pod: longshore why pod/NAME [-n NAMESPACE]' });
   const home = homeAt(environment.LONGSHORE_HOME);
+  if (!(await readStatus(home))) throw new LongshoreError('unavailable', `nothing runs in ${home.root}`, { remedy: 'Start it with longshore up, or set LONGSHORE_HOME to the instance that you mean.' });
   const config = await loadKubeconfig(home.kubeconfig);
   const transport = connect(config);
   try {
