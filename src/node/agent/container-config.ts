@@ -7,6 +7,7 @@ import { podFolder, type MountedVolume } from '../volumes/volumes.ts';
 import type { AgentContext } from './context.ts';
 import { environmentOf } from './environment.ts';
 import { expand } from './expand.ts';
+import { dnsConfig, kernelHostname } from './pod-names.ts';
 import { linuxResources, qosClass } from './resources.ts';
 import { LABEL } from './view.ts';
 
@@ -19,10 +20,11 @@ export function logFolder(root: string, pod: Pod): string {
 export async function sandboxConfig(context: AgentContext, pod: Pod, attempt: number): Promise<PodSandboxConfig> {
   const { name = '', namespace = '', uid = '' } = pod.metadata ?? {};
   const { spec } = pod;
+  if (spec?.hostUsers === false) throw new LongshoreError('not-implemented', 'user namespaces (hostUsers: false) are not supported', { object: `pod ${namespace}/${name}`, remedy: 'Leave hostUsers out, and give the containers a user that is not root.' });
   const qos = qosClass(pod);
   return {
     metadata: { name, namespace, uid, attempt },
-    hostname: spec?.hostNetwork ? context.nodeName : hostname(pod),
+    hostname: spec?.hostNetwork ? context.nodeName : kernelHostname(pod, context.clusterDomain),
     logDirectory: logFolder(context.folder, pod),
     dnsConfig: await dnsConfig(context, pod),
     portMappings: spec?.hostNetwork ? [] : (spec?.containers ?? []).flatMap((container) => (container.ports ?? []).filter(({ hostPort }) => hostPort).map((port) => ({
@@ -45,44 +47,6 @@ export async function sandboxConfig(context: AgentContext, pod: Pod, attempt: nu
 
 function namespaceOptions({ spec }: Pod): NamespaceOption {
   return { network: spec?.hostNetwork ? 'NODE' : 'POD', pid: spec?.hostPID ? 'NODE' : spec?.shareProcessNamespace ? 'POD' : 'CONTAINER', ipc: spec?.hostIPC ? 'NODE' : 'POD' };
-}
-
-/** spec.hostname, else the pod's name, cut to what a host name may be. */
-export function hostname(pod: Pod): string {
-  return (pod.spec?.hostname || pod.metadata?.name || '').slice(0, 63).replace(/[-.]+$/, '');
-}
-
-const MAX_SEARCHES = 32;
-
-async function dnsConfig(context: AgentContext, pod: Pod): Promise<NonNullable<PodSandboxConfig['dnsConfig']>> {
-  const host = await context.hostResolv();
-  const own = pod.spec?.dnsConfig;
-  const policy = pod.spec?.dnsPolicy ?? 'ClusterFirst';
-  const cluster = policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && !pod.spec?.hostNetwork);
-  const domain = context.clusterDomain;
-  const base = policy === 'None' ? { servers: [], searches: [], options: [] }
-    : cluster ? { servers: context.clusterDns, searches: [`${pod.metadata?.namespace}.svc.${domain}`, `svc.${domain}`, domain, ...host.searches], options: ['ndots:5'] }
-    : host;
-  const ownOptions = (own?.options ?? []).map(({ name, value }) => (value === undefined ? name ?? '' : `${name}:${value}`));
-  const overridden = new Set(ownOptions.map((option) => option.split(':')[0]));
-  return {
-    servers: [...new Set([...base.servers, ...(own?.nameservers ?? [])])].slice(0, 3),
-    searches: [...new Set([...base.searches, ...(own?.searches ?? [])])].slice(0, MAX_SEARCHES),
-    options: [...base.options.filter((option) => !overridden.has(option.split(':')[0])), ...ownOptions],
-  };
-}
-
-/** Writes the pod's /etc/hosts and returns its path; undefined where the host's own is used. */
-export async function hostsFile(context: AgentContext, pod: Pod, address: string): Promise<string | undefined> {
-  if (pod.spec?.hostNetwork) return undefined;
-  const folder = podFolder(context.folder, pod.metadata?.uid ?? '');
-  await mkdir(folder, { recursive: true, mode: 0o750 });
-  const own = hostname(pod);
-  const fqdn = pod.spec?.subdomain ? `${own}.${pod.spec.subdomain}.${pod.metadata?.namespace}.svc.${context.clusterDomain}\t` : '';
-  const aliases = (pod.spec?.hostAliases ?? []).map(({ ip, hostnames }) => `${ip}\t${(hostnames ?? []).join('\t')}\n`).join('');
-  const path = join(folder, 'etc-hosts');
-  await writeFile(path, `# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n${address}\t${fqdn}${own}\n${aliases}`);
-  return path;
 }
 
 /** What one container is to be. `targetId`: the container whose processes it is to see, as an ephemeral one may ask. @throws LongshoreError `not-found`, `invalid`: the waiting reason is CreateContainerConfigError */
@@ -121,12 +85,18 @@ export async function containerConfig(context: AgentContext, pod: Pod, container
         ...(user !== undefined && { runAsUser: user }),
         ...(group !== undefined && { runAsGroup: group }),
         readonlyRootfs: security?.readOnlyRootFilesystem ?? false,
-        supplementalGroups: [...(podSecurity?.supplementalGroups ?? []), ...(fsGroup === undefined ? [] : [fsGroup])],
+        supplementalGroups: [...(fsGroup === undefined ? [] : [fsGroup]), ...(podSecurity?.supplementalGroups ?? [])],
         noNewPrivs: security?.allowPrivilegeEscalation === false,
-        ...(seccomp && { seccomp: { profileType: seccomp.type as 'RuntimeDefault', ...(seccomp.localhostProfile !== undefined && { localhostRef: seccomp.localhostProfile }) } }),
+        ...(seccomp && { seccomp: { profileType: seccomp.type as 'RuntimeDefault', ...(seccomp.localhostProfile !== undefined && { localhostRef: seccompPath(context.folder, seccomp.localhostProfile, container) }) } }),
       },
     },
   };
+}
+
+/** A profile's file in the node's folder. @throws LongshoreError `invalid` for a path that leads out of it */
+function seccompPath(folder: string, profile: string, container: Container): string {
+  if (profile.startsWith('/') || profile.split('/').includes('..')) throw new LongshoreError('invalid', `seccomp profile "${profile}" must be relative and without ".."`, { object: `container ${container.name}` });
+  return join(folder, 'seccomp', profile);
 }
 
 function assertNonRoot(user: number | undefined, image: CriImage | undefined, container: Container): void {

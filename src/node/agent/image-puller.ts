@@ -22,6 +22,8 @@ export class ImageError extends LongshoreError {
 
 const FIRST_BACKOFF_MS = 10_000;
 const LONGEST_BACKOFF_MS = 300_000;
+/** A fresh failure is shown so long, before the state tells of the back-off. */
+const SHOW_FAILURE_MS = 1000;
 
 export interface ImagePullerOptions {
   readonly cri: Cri;
@@ -37,7 +39,8 @@ export interface ImagePullerOptions {
  */
 export class ImagePuller {
   readonly #options: ImagePullerOptions;
-  readonly #backoff = new Backoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
+  /** Of each pod's images: when they may be pulled again, and why they could not be. */
+  readonly #backoff = new Backoff<string>(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
   /** One pull of an image at a time; others wait for it. */
   readonly #pulls = new Map<string, Promise<string>>();
 
@@ -69,7 +72,11 @@ export class ImagePuller {
     }
     const key = `${pod.metadata?.uid} ${image}`;
     const readyAt = this.#backoff.readyAt(key) ?? 0;
-    if (readyAt > clock.now()) throw new ImageError('ImagePullBackOff', `Back-off pulling image "${image}"`, readyAt);
+    if (readyAt > clock.now()) {
+      events.event(target, 'Normal', 'BackOff', `Back-off pulling image "${image}"`);
+      events.event(target, 'Warning', 'Failed', 'Error: ImagePullBackOff');
+      throw new ImageError('ImagePullBackOff', `Back-off pulling image "${image}": ErrImagePull: ${this.#backoff.why(key)}`, readyAt);
+    }
     events.event(target, 'Normal', 'Pulling', `Pulling image "${image}"`);
     const start = clock.monotonic();
     try {
@@ -83,7 +90,7 @@ export class ImagePuller {
       const message = `Failed to pull image "${image}": ${messageOf(error)}`;
       events.event(target, 'Warning', 'Failed', message);
       events.event(target, 'Warning', 'Failed', 'Error: ErrImagePull');
-      throw new ImageError('ErrImagePull', message, this.#backoff.fail(key, clock.now()));
+      throw new ImageError('ErrImagePull', message, Math.min(this.#backoff.fail(key, clock.now(), message), clock.now() + SHOW_FAILURE_MS));
     }
   }
 

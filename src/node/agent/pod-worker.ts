@@ -7,12 +7,13 @@ import type { Container, EphemeralContainer, Pod, PodStatus } from '../../types/
 import type { CriContainerStatus } from '../cri/cri.ts';
 import type { MountedVolume } from '../volumes/volumes.ts';
 import { deadlineMs, isTerminal, OVERDUE, type PodFailure } from './admission.ts';
-import { containerConfig, hostsFile, logFolder, sandboxConfig } from './container-config.ts';
+import { containerConfig, logFolder, sandboxConfig } from './container-config.ts';
 import type { AgentContext } from './context.ts';
 import { runHook } from './hooks.ts';
 import { ImageError } from './image-puller.ts';
 import { withLastWords } from './last-words.ts';
 import { allContainers, planPod, type ContainerStart, type PodPlan } from './plan.ts';
+import { hostsFile } from './pod-names.ts';
 import { qosClass } from './resources.ts';
 import { podStatus } from './status.ts';
 import { terminatePod } from './termination.ts';
@@ -240,6 +241,8 @@ export class PodWorker {
     }
     this.#watchProbes();
     await this.#publish(plan);
+    // The pod's time may have begun with this status.
+    retryAtMs = Math.min(retryAtMs, this.#deadlineMs());
     if (retryAtMs < Infinity) this.#wake(Math.max(50, retryAtMs - clock.now()));
   }
 

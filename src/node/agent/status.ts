@@ -80,7 +80,7 @@ function phaseOf({ plan, view, pod, terminating }: StatusInputs, apps: readonly 
 function containerStatus({ pod, view, waiting, started, ready }: StatusInputs, container: Container, init: boolean): ContainerStatus {
   const run = view.containers.get(container.name);
   const wait = waiting.get(container.name);
-  const base = { name: container.name, image: run?.latest.image || container.image || '', imageID: run?.latest.imageRef ?? '', restartCount: run?.latest.metadata.attempt ?? 0 };
+  const base = { name: container.name, image: run?.latest.image || container.image || '', imageID: run?.latest.imageRef ?? '', restartCount: run?.latest.metadata.attempt ?? 0, ...(run && given(container, run.latest)) };
   if (!run) {
     const state: ContainerState = { waiting: wait ?? { reason: (pod.spec?.initContainers ?? []).length > 0 ? 'PodInitializing' : 'ContainerCreating' } };
     return { ...base, state, lastState: {}, ready: false, started: false };
@@ -97,6 +97,17 @@ function containerStatus({ pod, view, waiting, started, ready }: StatusInputs, c
   // A container that is going to run again shows what it waits for; its end moves to lastState.
   if (wait) return { ...base, containerID, state: { waiting: wait }, lastState: terminated, ready: false, started: false };
   return { ...base, containerID, state: terminated, lastState: lastState(run), ready: endedWell, started: false };
+}
+
+/** What a container was given: as it asked, as nothing of it changes while the container is there. */
+function given({ resources, volumeMounts }: Container, { user }: CriContainerStatus): Pick<ContainerStatus, 'allocatedResources' | 'resources' | 'volumeMounts' | 'user'> {
+  const { limits, requests } = resources ?? {};
+  return {
+    ...(requests && { allocatedResources: requests }),
+    resources: { ...(limits && { limits }), ...(requests && { requests }) },
+    ...(volumeMounts && volumeMounts.length > 0 && { volumeMounts: volumeMounts.map(({ name, mountPath, readOnly }) => ({ mountPath, name, ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }) })) }),
+    ...(user && { user: { linux: { gid: user.gid, supplementalGroups: user.supplementalGroups, uid: user.uid } } }),
+  };
 }
 
 function lastState({ previous }: ContainerView): ContainerState {

@@ -20,8 +20,8 @@ export function readOpaque(container: Container): CriRecord {
   return container.spec.opaque as CriRecord;
 }
 
-/** CRI's container as the engine's. Pure. `holder`: the container that holds the pod's PID namespace, where it has one. @throws `invalid` when nothing says what to run */
-export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, sandboxConfig: PodSandboxConfig, image: Image, holder: string | undefined): ContainerSpec {
+/** CRI's container as the engine's. Pure. `given`: the container that holds the pod's PID namespace, where it has one, and a seccomp profile that was read. @throws `invalid` when nothing says what to run */
+export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, sandboxConfig: PodSandboxConfig, image: Image, given: { readonly holder: string | undefined; readonly profile: string | undefined }): ContainerSpec {
   const { securityContext, resources } = config.linux;
   const { name, namespace, uid } = sandboxConfig.metadata;
   const args = commandOf(config, image);
@@ -41,9 +41,9 @@ export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, s
     },
     labels: config.labels,
     hostname: sandboxConfig.hostname,
-    mounts: [...sharedMemory(sandbox, config), ...config.mounts.map(mount)],
+    mounts: [...sharedMounts(sandbox, config), ...config.mounts.map(mount)],
     network: networkOf(sandbox),
-    namespaces: namespacesOf(sandbox, securityContext.namespaceOptions, holder),
+    namespaces: namespacesOf(sandbox, securityContext.namespaceOptions, given.holder),
     limits: {
       ...(resources.cpuShares > 0 && { cpuShares: resources.cpuShares }),
       ...(resources.cpuQuota > 0 && { cpuQuota: resources.cpuQuota, cpuPeriod: resources.cpuPeriod || 100_000 }),
@@ -58,7 +58,7 @@ export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, s
       capAdd: securityContext.capabilities?.addCapabilities ?? [],
       capDrop: securityContext.capabilities?.dropCapabilities ?? [],
       noNewPrivileges: securityContext.noNewPrivs,
-      seccomp: securityContext.privileged || securityContext.seccomp?.profileType !== 'RuntimeDefault' ? 'unconfined' : 'default',
+      seccomp: securityContext.privileged ? 'unconfined' : given.profile ?? (securityContext.seccomp?.profileType === 'RuntimeDefault' ? 'default' : 'unconfined'),
       ...(securityContext.maskedPaths && { maskedPaths: securityContext.maskedPaths }),
       ...(securityContext.readonlyPaths && { readonlyPaths: securityContext.readonlyPaths }),
     },
@@ -125,10 +125,10 @@ function namespacesOf({ netns, shared }: SandboxRecord, { pid, ipc, targetId }: 
   };
 }
 
-/** /dev/shm, the same for all containers of the pod; the container may have put something else there. */
-function sharedMemory({ shared }: SandboxRecord, { mounts }: ContainerConfig): MountSpec[] {
-  if (shared?.shm === undefined || mounts.some(({ containerPath }) => containerPath.replace(/\/+$/, '') === '/dev/shm')) return [];
-  return [{ type: 'bind', source: shared.shm, target: '/dev/shm', readOnly: false, propagation: 'rprivate' }];
+/** What is the same for all containers of the pod, where a container has not put something else there: shared memory, and on the host's network the resolver's file, which would be the host's. */
+function sharedMounts({ shared, netns, resolvConf }: SandboxRecord, { mounts }: ContainerConfig): MountSpec[] {
+  const places = [{ target: '/dev/shm', source: shared?.shm }, { target: '/etc/resolv.conf', source: netns === undefined ? resolvConf : undefined }];
+  return places.flatMap(({ target, source }): MountSpec[] => (source === undefined || mounts.some(({ containerPath }) => containerPath.replace(/\/+$/, '') === target) ? [] : [{ type: 'bind', source, target, readOnly: false, propagation: 'rprivate' }]));
 }
 
 /** `command` replaces the image's ENTRYPOINT (and with it CMD); `args` replaces CMD. */

@@ -16,7 +16,8 @@ export function containerSummary(container: Container): CriContainer {
   return { id: container.id, podSandboxId, metadata, image: container.spec.image.name, imageRef: container.spec.image.id, imageId: container.spec.image.id, state: STATES[container.status], createdAt: nanos(container.createdMs), labels: container.spec.labels, annotations };
 }
 
-export function containerStatus(container: Container): CriContainerStatus {
+/** `user`: that of the process, where it is known. */
+export function containerStatus(container: Container, user?: CriContainerStatus['user']): CriContainerStatus {
   const { podSandboxId: _, ...summary } = containerSummary(container);
   const { exit } = container;
   return {
@@ -30,5 +31,6 @@ export function containerStatus(container: Container): CriContainerStatus {
     message: container.error ?? '',
     mounts: readOpaque(container).mounts,
     logPath: container.logPath ?? '',
+    ...(user && { user }),
   };
 }

@@ -1,16 +1,17 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Container, Containers } from '../../engine/containers/containers.ts';
+import { resolveUser } from '../../engine/containers/users.ts';
 import type { Images } from '../../engine/images/images.ts';
 import type { Networks } from '../../engine/network/network.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { isCode, LongshoreError } from '../../lib/errors.ts';
+import { isCode, LongshoreError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import { containerSpec, holderSpec, readOpaque } from './container-spec.ts';
 import { containerStatus, containerSummary } from './container-status.ts';
-import type { Cri, PodSandboxState } from './cri.ts';
+import type { ContainerConfig, Cri, CriContainerStatus, PodSandboxState } from './cri.ts';
 import { collectExec, streamOf } from './exec.ts';
 import { imageStatus, pull } from './image-service.ts';
 import { Sandboxes, type SandboxHost } from './sandboxes.ts';
@@ -57,6 +58,21 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
     return container;
   };
 
+  const users = new WeakMap<Container['spec'], CriContainerStatus['user']>();
+  /** The user of a container's process, by the files of its root, which are there while it runs; remembered beyond its end. */
+  const userOf = async ({ spec, status, rootfs }: Container): Promise<CriContainerStatus['user']> => {
+    if (!users.has(spec) && status === 'running') {
+      try {
+        const { uid, gid, additionalGids } = await resolveUser(rootfs, spec.process.user, spec.process.additionalGids);
+        users.set(spec, { uid, gid, supplementalGroups: additionalGids });
+      } catch (error) {
+        logger.debug("could not look up a container's user again", { error: messageOf(error) });
+        users.set(spec, undefined);
+      }
+    }
+    return users.get(spec);
+  };
+
   return {
     recover: () => sandboxes.load(),
     async removeStrays() {
@@ -95,7 +111,7 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
     async createContainer(podSandboxId, config, sandboxConfig) {
       if (stateOf(podSandboxId, sandboxes.get(podSandboxId).state) !== 'SANDBOX_READY') throw new LongshoreError('conflict', "the pod's sandbox is not running", { object: `sandbox ${podSandboxId}` });
       const image = await images.get(config.image.image);
-      const spec = containerSpec(sandboxes.get(podSandboxId), config, sandboxConfig, image, holderOf(podSandboxId));
+      const spec = containerSpec(sandboxes.get(podSandboxId), config, sandboxConfig, image, { holder: holderOf(podSandboxId), profile: await seccompProfile(config) });
       await mkdir(dirname(spec.logPath!), { recursive: true, mode: 0o755 });
       return (await containers.create(spec)).id;
     },
@@ -112,7 +128,10 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
         .filter((container) => !isHolder(container) && (filter.id === undefined || container.id === filter.id) && (filter.podSandboxId === undefined || readOpaque(container).podSandboxId === filter.podSandboxId))
         .map(containerSummary));
     },
-    containerStatus: (id) => Promise.resolve(containerStatus(own(id))),
+    async containerStatus(id) {
+      const container = own(id);
+      return containerStatus(container, await userOf(container));
+    },
     async updateContainerResources(id, resources) {
       await containers.update(own(id).id, {
         limits: {
@@ -192,6 +211,19 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
       cpuUsageCoreNanoSeconds: BigInt(Math.round(usage?.cpuNanos ?? 0)), memoryWorkingSetBytes: BigInt(usage?.memoryWorkingSetBytes ?? 0),
       memoryUsageBytes: BigInt(usage?.memoryBytes ?? 0), writableLayerUsedBytes: 0n,
     };
+  }
+}
+
+/** The seccomp profile of the node's that a container names. @throws `invalid` when there is none, or it is no JSON */
+async function seccompProfile({ metadata, linux: { securityContext: { seccomp } } }: ContainerConfig): Promise<string | undefined> {
+  if (seccomp?.profileType !== 'Localhost') return undefined;
+  const path = seccomp.localhostRef ?? '';
+  try {
+    const text = await readFile(path, 'utf8');
+    JSON.parse(text);
+    return text;
+  } catch (error) {
+    throw new LongshoreError('invalid', `cannot load seccomp profile "${path}": ${messageOf(error)}`, { object: `container ${metadata.name}`, remedy: `Put the profile on each node beneath ${dirname(path)}.`, cause: error });
   }
 }
 
