@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -165,4 +166,23 @@ test('names, methods and web pages that have no business here', async (t) => {
   assert.deepEqual(await errorOf(await fetch(`${url}/a/manifests/x`, { method: 'POST' })), [405, 'UNSUPPORTED']);
   assert.deepEqual(await errorOf(await fetch(`${url}/nothing`)), [404, 'NAME_UNKNOWN']);
   assert.deepEqual(await errorOf(await fetch(`${url}/a/blobs/uploads/`, { method: 'POST', headers: { Origin: 'https://evil.example' } })), [403, 'DENIED']);
+});
+
+test('it answers to its own names alone, and at an address that is to be read, takes nothing', async (t) => {
+  const images = await store(t);
+  const registry = openRegistry({ images, clock: systemClock, random: systemRandom, logger: silentLogger });
+  t.after(() => registry.close());
+  const [{ port }, reader] = [await registry.listen(), await registry.listen({ host: '127.0.0.2', readOnly: true })];
+  const ask = (host: string, at: number, name: string, method = 'GET'): Promise<number> => new Promise((resolve, reject) => {
+    request({ host, port: at, path: method === 'POST' ? '/v2/app/blobs/uploads/' : '/v2/', method, headers: { host: name } }, (response) => {
+      response.resume();
+      resolve(response.statusCode!);
+    }).on('error', reject).end();
+  });
+  assert.equal(await ask('127.0.0.1', port, `localhost:${port}`), 200);
+  assert.equal(await ask('127.0.0.1', port, `127.0.0.1:${port}`), 200);
+  assert.equal(await ask('127.0.0.1', port, `evil.example:${port}`), 403);
+  assert.equal(await ask('127.0.0.1', port, `localhost:${port}`, 'POST'), 202);
+  assert.equal(await ask('127.0.0.2', reader.port, `127.0.0.2:${reader.port}`), 200);
+  assert.equal(await ask('127.0.0.2', reader.port, `127.0.0.2:${reader.port}`, 'POST'), 403);
 });

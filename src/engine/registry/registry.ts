@@ -6,6 +6,7 @@ import { errorCode, isErrno, LongshoreError, messageOf } from '../../lib/errors.
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ContentStore } from '../images/images.ts';
+import { isLoopbackDomain } from '../images/reference.ts';
 import { isRepositoryName } from '../images/registry-backing.ts';
 import type { RegistryBacking } from '../images/registry-backing.ts';
 import { RegistryError, sendEmpty, sendError } from './answers.ts';
@@ -23,12 +24,22 @@ export interface OpenRegistryOptions {
   readonly logger: Logger;
 }
 
+export interface ListenOptions {
+  readonly host?: string;
+  readonly port?: number;
+  /** What is there can be pulled; nothing can be pushed or deleted. */
+  readonly readOnly?: boolean;
+}
+
 export interface Registry {
   /** Answers one request: for a server that others share. */
   handle(request: IncomingMessage, response: ServerResponse): void;
-  /** Listens on loopback unless told otherwise. @returns the address. @throws `unavailable` when the port is taken */
-  listen(options?: { readonly host?: string; readonly port?: number }): Promise<{ readonly host: string; readonly port: number }>;
-  /** Ends the uploads under way and stops listening. */
+  /**
+   * Listens on loopback unless told otherwise; may be called for several addresses. Answers to the names of loopback and to the address itself
+   * alone: a web page whose own name was made to lead here gets nothing. @returns the address. @throws `unavailable` when the port is taken
+   */
+  listen(options?: ListenOptions): Promise<{ readonly host: string; readonly port: number }>;
+  /** Ends the uploads under way and stops listening everywhere. */
   close(): Promise<void>;
 }
 
@@ -40,7 +51,7 @@ export function openRegistry(options: OpenRegistryOptions): Registry {
 class DistributionServer implements Registry {
   readonly #options: OpenRegistryOptions;
   readonly #uploads: Uploads;
-  #server: Server | undefined;
+  readonly #servers = new Set<Server>();
 
   constructor(options: OpenRegistryOptions) {
     this.#options = options;
@@ -52,28 +63,30 @@ class DistributionServer implements Registry {
     this.#route(request, response).catch((error: unknown) => this.#fail(request, response, error));
   }
 
-  async listen(options: { readonly host?: string; readonly port?: number } = {}): Promise<{ readonly host: string; readonly port: number }> {
-    const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0, highWaterMark: 256 * 1024 }, (request, response) => this.handle(request, response));
+  async listen({ host = '127.0.0.1', port = 0, readOnly = false }: ListenOptions = {}): Promise<{ readonly host: string; readonly port: number }> {
+    const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0, highWaterMark: 256 * 1024 }, (request, response) => {
+      const refusal = refusalOf(request, host, readOnly);
+      if (refusal) this.#fail(request, response, refusal);
+      else this.handle(request, response);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => {
-        reject(isErrno(error, 'EADDRINUSE') ? new LongshoreError('unavailable', `the registry's port ${options.port} is in use`, { object: `port ${options.port}`, remedy: 'Choose another port for the registry, or stop what listens there.', cause: error }) : error);
+        reject(isErrno(error, 'EADDRINUSE') ? new LongshoreError('unavailable', `the registry's port ${port} is in use`, { object: `port ${port}`, remedy: 'Choose another port for the registry, or stop what listens there.', cause: error }) : error);
       });
-      server.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 }, resolve);
+      server.listen({ host, port }, resolve);
     });
-    this.#server = server;
-    const { address, port } = server.address() as AddressInfo;
-    return { host: address, port };
+    this.#servers.add(server);
+    const at = server.address() as AddressInfo;
+    return { host: at.address, port: at.port };
   }
 
   async close(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    if (server) {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-    }
+    const servers = [...this.#servers];
+    this.#servers.clear();
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all(servers.map((server) => new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    })));
     await this.#uploads.close();
   }
 
@@ -122,6 +135,13 @@ class DistributionServer implements Registry {
     sendError(response, known);
     request.resume();
   }
+}
+
+function refusalOf(request: IncomingMessage, address: string, readOnly: boolean): RegistryError | undefined {
+  const name = request.headers.host ?? 'localhost';
+  if (!isLoopbackDomain(name) && name.replace(/:\d+$/, '') !== address) return new RegistryError('DENIED', `the registry does not answer to the name ${name}`);
+  if (readOnly && !['GET', 'HEAD'].includes(request.method ?? 'GET')) return new RegistryError('DENIED', `at ${name} the registry can be read, not written: push from the machine that it runs on`);
+  return undefined;
 }
 
 function decode(part: string): string {
