@@ -1,10 +1,11 @@
-import { Agent } from 'node:https';
 import { Api } from '../lib/api.ts';
+import { follow } from '../lib/follow.ts';
 import { kubeRow, ratio } from '../lib/row.ts';
 import { percentile } from '../lib/statistics.ts';
 
 const WATCHERS = 100;
 const UPDATES = 200;
+const END = 'end';
 const PATH = '/api/v1/namespaces/default/configmaps';
 
 /** From before an update is sent until each watcher, on a connection of its own, has it. The first round finds the code of either side cold, and that of the client. */
@@ -17,12 +18,10 @@ export const row = kubeRow({
     const sent = new Map<string, number>();
     const delays: number[] = [];
     let watching = 0;
-    const agents = Array.from({ length: WATCHERS }, () => new Agent({ rejectUnauthorized: false }));
-    const watches = agents.map((agent) => api.watch(`${PATH}?watch=1&fieldSelector=metadata.name%3Dbench-watch`, agent, ({ type, object }) => {
-      if (type === 'ADDED') watching++;
-      const turn = object.data?.['turn'] ?? '';
+    const watches = Array.from({ length: WATCHERS }, () => follow(side, `${PATH}?watch=1&fieldSelector=metadata.name%3Dbench-watch`, /"turn":"(\w+)"/g, (turn) => {
+      if (turn === 'none') watching++;
       if (sent.has(turn)) delays.push(performance.now() - sent.get(turn)!);
-      return turn === String(UPDATES - 1);
+      return turn === END;
     }));
     const over = Promise.all(watches);
     while (watching < WATCHERS) await Promise.race([over, new Promise((resolve) => { setTimeout(resolve, 20); })]);
@@ -30,8 +29,9 @@ export const row = kubeRow({
       sent.set(String(turn), performance.now());
       await api.send('PUT', `${PATH}/bench-watch`, object(String(turn)));
     }
+    // Not measured: each watch is taken down as it sees this, while others still wait for it.
+    await api.send('PUT', `${PATH}/bench-watch`, object(END));
     await over;
-    for (const agent of agents) agent.destroy();
     await api.send('DELETE', `${PATH}/bench-watch`);
     return { value: percentile(delays, 0.99), note: `p50 ${percentile(delays, 0.5).toFixed(1)} ms, ${delays.length} delivered` };
   },
