@@ -80,7 +80,8 @@ function phaseOf({ plan, view, pod, terminating }: StatusInputs, apps: readonly 
 function containerStatus({ pod, view, waiting, started, ready }: StatusInputs, container: Container, init: boolean): ContainerStatus {
   const run = view.containers.get(container.name);
   const wait = waiting.get(container.name);
-  const base = { name: container.name, image: run?.latest.image || container.image || '', imageID: run?.latest.imageRef ?? '', restartCount: run?.latest.metadata.attempt ?? 0, ...(run && given(container, run.latest)) };
+  const before = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.ephemeralContainerStatuses ?? [])].find(({ name }) => name === container.name);
+  const base = { name: container.name, image: run?.latest.image || container.image || '', imageID: run?.latest.imageRef ?? '', restartCount: run?.latest.metadata.attempt ?? 0, ...(run && given(container, run.latest, before)) };
   if (!run) {
     const state: ContainerState = { waiting: wait ?? { reason: (pod.spec?.initContainers ?? []).length > 0 ? 'PodInitializing' : 'ContainerCreating' } };
     return { ...base, state, lastState: {}, ready: false, started: false };
@@ -99,14 +100,15 @@ function containerStatus({ pod, view, waiting, started, ready }: StatusInputs, c
   return { ...base, containerID, state: terminated, lastState: lastState(run), ready: endedWell, started: false };
 }
 
-/** What a container was given: as it asked, as nothing of it changes while the container is there. */
-function given({ resources, volumeMounts }: Container, { user }: CriContainerStatus): Pick<ContainerStatus, 'allocatedResources' | 'resources' | 'volumeMounts' | 'user'> {
+/** What a container was given: as it asked, as nothing of it changes while the container is there. The user of one that has ended may be known from `before` alone. */
+function given({ resources, volumeMounts }: Container, { id, user: found }: CriContainerStatus, before: ContainerStatus | undefined): Pick<ContainerStatus, 'allocatedResources' | 'resources' | 'volumeMounts' | 'user'> {
   const { limits, requests } = resources ?? {};
+  const user = found ?? (before?.containerID === `longshore://${id}` ? before.user?.linux : undefined);
   return {
     ...(requests && { allocatedResources: requests }),
     resources: { ...(limits && { limits }), ...(requests && { requests }) },
     ...(volumeMounts && volumeMounts.length > 0 && { volumeMounts: volumeMounts.map(({ name, mountPath, readOnly }) => ({ mountPath, name, ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }) })) }),
-    ...(user && { user: { linux: { gid: user.gid, supplementalGroups: user.supplementalGroups, uid: user.uid } } }),
+    ...(user && { user: { linux: { gid: user.gid, supplementalGroups: user.supplementalGroups ?? [], uid: user.uid } } }),
   };
 }
 
