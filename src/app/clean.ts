@@ -7,8 +7,9 @@ import { systemClock } from '../lib/clock.ts';
 import { isErrno } from '../lib/errors.ts';
 import { silentLogger } from '../lib/log.ts';
 import { systemRandom } from '../lib/random.ts';
-import type { Home, InstanceConfig } from './home.ts';
-import { readInstance } from './instance.ts';
+import { unlinkDockerSocket } from './docker-link.ts';
+import type { Home } from './home.ts';
+import { readInstance, type KeptInstance } from './instance.ts';
 import { lockInstance } from './instance-lock.ts';
 
 /**
@@ -44,12 +45,13 @@ async function clean(home: Home): Promise<number> {
   }
   const instance = await readInstance(home);
   if (instance) found += await cleanMarked(home, host, instance);
+  await unlinkDockerSocket(home.dockerSocket);
   await rm(home.run, { recursive: true, force: true });
   return found;
 }
 
 /** What bears the instance's mark. */
-async function cleanMarked(home: Home, host: Host, instance: InstanceConfig): Promise<number> {
+async function cleanMarked(home: Home, host: Host, instance: KeptInstance): Promise<number> {
   let found = 0;
   const cgroup = `longshore-${instance.id}`;
   if ((await host.cgroups.processes(cgroup)).length > 0) found++;

@@ -53,6 +53,8 @@ export interface InstanceConfig {
   /** Port of the Kubernetes API on loopback. */
   readonly apiPort: number;
   readonly nodePort: number;
+  /** Port of the registry, on loopback and at the inner address. */
+  readonly registryPort: number;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly dnsAddress: string;
@@ -65,6 +67,9 @@ export interface InstanceConfig {
   /** Address of this node for the cluster: of the machine's first interface, or of a dummy link of ours where it has none. */
   readonly nodeAddress: string;
 }
+
+/** Not 5000 or 5001, on which people start registries of their own. */
+const REGISTRY_PORT = 5050;
 
 /** Longest path of a unix socket that Linux takes (sun_path is 108 bytes with its NUL). */
 const LONGEST_SOCKET_PATH = 107;
@@ -87,14 +92,17 @@ export async function openInstance(home: Home, random: Random, nodeName: string,
   const kept = await readInstance(home);
   if (kept) {
     await holdRange({ home: home.root, configName: basename(home.configFile) }, kept.clusterCidr);
-    if (listen === undefined || listen === kept.listen) return kept;
-    return saveInstance(home, { ...kept, listen });
+    // Instances of earlier versions have no registry.
+    const registryPort = kept.registryPort ?? (await freePort(REGISTRY_PORT));
+    if ((listen === undefined || listen === kept.listen) && registryPort === kept.registryPort) return { ...kept, registryPort };
+    return saveInstance(home, { ...kept, registryPort, ...(listen !== undefined && { listen }) });
   }
   return takeRange({ used, home: home.root, configName: basename(home.configFile) }, async (range, ports) => saveInstance(home, {
     id: hexId(random, 4),
     nodeName,
     apiPort: await freePort(ports.has(6443) ? 0 : 6443),
     nodePort: await freePort(10250),
+    registryPort: await freePort(ports.has(REGISTRY_PORT) ? 0 : REGISTRY_PORT),
     ...(listen !== undefined && { listen }),
     clusterCidr: `10.${range}.0.0/16`,
     serviceCidr: `10.${range + 1}.0.0/16`,

@@ -5,12 +5,12 @@ import type { Logger } from '../lib/log.ts';
 import type { InstanceConfig } from './home.ts';
 
 /**
- * Lets pods reach an API server that listens on loopback alone: takes connections at the instance's inner address, which no
- * other machine has a route to, and hands them on. Nothing to do when the API listens on more.
+ * Makes the instance's inner address, which no other machine has a route to. Lets pods reach an API server that listens on loopback alone:
+ * takes connections there and hands them on; that is not needed when the API listens on more.
  */
 export async function openInnerAddress({ links, config, logger }: { readonly links: Pick<Links, 'addDummy'>; readonly config: Pick<InstanceConfig, 'id' | 'innerAddress' | 'listen' | 'apiPort'>; readonly logger: Logger }): Promise<(options: { readonly remove: boolean }) => Promise<void>> {
-  if (config.listen !== undefined) return () => Promise.resolve();
   const undo = await links.addDummy(`ls${config.id.slice(0, 4)}api`, [`${config.innerAddress}/32`]);
+  if (config.listen !== undefined) return ({ remove }) => (remove ? Promise.resolve(undo()) : Promise.resolve());
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ host: '127.0.0.1', port: config.apiPort, noDelay: true });
     // Either end's failure ends the other.

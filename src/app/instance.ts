@@ -6,6 +6,9 @@ import type { Home, InstanceConfig } from './home.ts';
 /** All names that the instance gives on the host follow from this file, so there is a copy of it. */
 const COPY = '~';
 
+/** As an earlier version may have written it. */
+export type KeptInstance = Omit<InstanceConfig, 'registryPort'> & Partial<Pick<InstanceConfig, 'registryPort'>>;
+
 const TEXTS = ['nodeName', 'clusterCidr', 'serviceCidr', 'dnsAddress', 'innerAddress', 'nodeAddress'] as const;
 const PORTS = ['apiPort', 'nodePort'] as const;
 
@@ -13,7 +16,7 @@ const PORTS = ['apiPort', 'nodePort'] as const;
  * What an instance has decided; undefined where none was started in this home yet. A damaged file is made good from its copy.
  * @throws LongshoreError `internal` when both are damaged, `forbidden` when they can't be read
  */
-export async function readInstance(home: Pick<Home, 'root' | 'configFile'>): Promise<InstanceConfig | undefined> {
+export async function readInstance(home: Pick<Home, 'root' | 'configFile'>): Promise<KeptInstance | undefined> {
   const found = await readOne(home.configFile);
   if (found === undefined || !(found instanceof Error)) return found;
   const copy = await readOne(home.configFile + COPY);
@@ -32,7 +35,7 @@ export async function saveInstance(home: Pick<Home, 'configFile'>, config: Insta
 }
 
 /** An Error for what is no description of an instance. */
-async function readOne(path: string): Promise<InstanceConfig | Error | undefined> {
+async function readOne(path: string): Promise<KeptInstance | Error | undefined> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -47,13 +50,13 @@ async function readOne(path: string): Promise<InstanceConfig | Error | undefined
     if (!/^[0-9a-f]{8}$/.test(config.id ?? '')) return new Error('its field id is not 8 hexadecimal digits');
     for (const name of TEXTS) if (typeof config[name] !== 'string') return new Error(`its field ${name} is no text`);
     for (const name of PORTS) if (!Number.isInteger(config[name])) return new Error(`its field ${name} is no number`);
-    return config as InstanceConfig;
+    return config as KeptInstance;
   } catch (error) {
     return error as Error;
   }
 }
 
-async function writeDurably(path: string, config: InstanceConfig): Promise<void> {
+async function writeDurably(path: string, config: KeptInstance): Promise<void> {
   const file = await open(path + '.new', 'w', 0o644);
   try {
     await file.writeFile(JSON.stringify(config, undefined, 2) + '\n');

@@ -11,10 +11,12 @@ import { systemRandom, type Random } from '../lib/random.ts';
 import { UndoStack } from '../lib/undo.ts';
 import { openControlPlane, type ControlPlane } from './control-plane.ts';
 import type { Engine } from './engine.ts';
+import { linkDockerSocket, unlinkDockerSocket } from './docker-link.ts';
 import { openInnerAddress } from './inner-address.ts';
 import { openNodeEngine } from './node-engine.ts';
 import { openInstance, usedAddresses, type Home, type InstanceConfig } from './home.ts';
 import { lockInstance } from './instance-lock.ts';
+import { announceRegistry, innerRegistryName, openPlatformRegistry, type RegistryAccess } from './registry.ts';
 import { startNode, type RunningNode } from './node.ts';
 import { createPhaseTimer } from './phases.ts';
 import { createVolumeRemover, localPathRoot } from './remove-volume.ts';
@@ -32,6 +34,10 @@ export interface PlatformOptions {
   readonly apiAddress?: string;
   /** A node that was not heard of for so long is not ready; nodes report each 10 s. 40 s where it is left out. */
   readonly nodeMonitorGraceMs?: number;
+  /** Who may use the registry beside this machine's own programs: pods may pull where it is left out. */
+  readonly registry?: RegistryAccess;
+  /** Whether /var/run/docker.sock is to lead here. */
+  readonly standardDockerSocket?: boolean;
 }
 
 export interface Platform {
@@ -62,7 +68,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await mkdir(home.node, { recursive: true, mode: 0o711 });
 
     // The engine and the control plane know nothing of each other, so they start side by side.
-    const engineOpening = phases.time('engine', () => openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock, random, logger, dockerSocket: home.dockerSocket }));
+    const engineOpening = phases.time('engine', () => openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock, random, logger, dockerSocket: home.dockerSocket, insecureRegistries: [innerRegistryName(config)] }));
     const nodeSocket = join(home.run, 'node.sock');
     const controlPlaneOpening = (async () => {
       const store = await phases.time('store', () => openLogStore({ path: home.store, clock, logger: logger.child({ room: 'store' }) }));
@@ -88,6 +94,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const { rename } = await import('node:fs/promises');
     await rename(home.kubeconfig + '.new', home.kubeconfig);
 
+    const registry = await openPlatformRegistry({ images: engine.images, config, access: options.registry ?? 'read', clock, random, logger: logger.child({ room: 'registry' }) });
+    undo.push(() => registry.close());
+    if (options.standardDockerSocket) {
+      await linkDockerSocket(home.dockerSocket);
+      undo.push(() => unlinkDockerSocket(home.dockerSocket));
+    }
+
     const node = await startNode({
       host, cri, folder: home.node, config, clock, random, logger: logger.child({ house: 'node' }), labels: {},
       transport: controlPlane.transportFor(`system:node:${config.nodeName}`, ['system:nodes', 'system:authenticated']),
@@ -95,11 +108,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     });
     undo.push(() => node.close({ remove: false }));
     await listenSocket(node.api, nodeSocket);
-    await phases.time('node', () => node.ready);
+    await phases.time('node', () => Promise.all([node.ready, announceRegistry(controlPlane.transportFor('longshore', ['system:masters', 'system:authenticated']), registry)]));
 
     const status: DaemonStatus = {
       pid: process.pid, startTicks: (await startTicksOf(process.pid)) ?? '', version: VERSION, instance: config.id, home: home.root, docker: `unix://${home.dockerSocket}`,
-      api: controlPlane.api.url, kubeconfig: home.kubeconfig, registry: undefined, nodeAddress: config.nodeAddress, startedAt, phases: phases.taken,
+      api: controlPlane.api.url, kubeconfig: home.kubeconfig, registry: registry.name, registryForPods: registry.innerName, nodeAddress: config.nodeAddress, startedAt, phases: phases.taken,
     };
     await writeStatus(home, status);
     undo.release();
@@ -121,6 +134,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         await step('control plane', async () => {
           await controlPlane.close();
           await closeInner({ remove: stopContainers });
+        });
+        await step('registry', async () => {
+          await registry.close();
+          await unlinkDockerSocket(home.dockerSocket);
         });
         await step('engine', () => engineResult.value.close({ stopContainers }));
         // Last: whoever finds them gone may take away what is left.

@@ -26,7 +26,7 @@ export interface RangeOptions {
 
 /**
  * Takes a run of three free ranges 10.N.0.0/16, 10.(N+1).0.0/16 and 10.(N+2).0.0/16 for an instance.
- * `keep` runs before anybody else may choose, and is to write the choice down; it learns the API ports of other instances, which need not listen at the moment.
+ * `keep` runs before anybody else may choose, and is to write the choice down; it learns the ports of other instances, which need not listen at the moment.
  * @throws LongshoreError `unavailable` when none is left
  */
 export async function takeRange<T>({ used, home, configName, notes = NOTES }: RangeOptions, keep: (range: number, ports: ReadonlySet<number>) => Promise<T>): Promise<T> {
@@ -35,7 +35,7 @@ export async function takeRange<T>({ used, home, configName, notes = NOTES }: Ra
     await mkdir(notes, { recursive: true, mode: 0o755 });
     const addresses = await used();
     const holders = await Promise.all((await readdir(notes)).map((name) => holderOf(notes, Number(name), configName)));
-    const ports = new Set(holders.flatMap((holder) => holder?.apiPort ?? []));
+    const ports = new Set(holders.flatMap((holder) => holder?.ports ?? []));
     for (let range = FIRST; range < LAST; range += STEP) {
       if ([0, 1, 2].some((n) => addresses.some((address) => address.startsWith(`10.${range + n}.`)))) continue;
       const holder = await holderOf(notes, range, configName);
@@ -79,16 +79,16 @@ async function note(notes: string, range: number, home: string): Promise<void> {
 }
 
 /** Undefined when nobody holds it, or whoever did is gone or has decided otherwise since. */
-async function holderOf(notes: string, range: number, configName: string): Promise<{ readonly home: string; readonly apiPort: number } | undefined> {
+async function holderOf(notes: string, range: number, configName: string): Promise<{ readonly home: string; readonly ports: readonly number[] } | undefined> {
   const home = await target(join(notes, String(range)));
   if (home === undefined) return undefined;
   try {
-    const { clusterCidr, apiPort } = JSON.parse(await readFile(join(home, configName), 'utf8')) as { readonly clusterCidr: string; readonly apiPort: number };
-    return clusterCidr.startsWith(`10.${range}.`) ? { home, apiPort } : undefined;
+    const { clusterCidr, apiPort, registryPort = 0 } = JSON.parse(await readFile(join(home, configName), 'utf8')) as { readonly clusterCidr: string; readonly apiPort: number; readonly registryPort?: number };
+    return clusterCidr.startsWith(`10.${range}.`) ? { home, ports: [apiPort, registryPort] } : undefined;
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
     // Damaged, or not for us to read: it may well be in use, and concerns nobody but its owner.
-    return { home, apiPort: 0 };
+    return { home, ports: [] };
   }
 }
 

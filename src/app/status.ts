@@ -13,7 +13,10 @@ export interface DaemonStatus {
   readonly docker: string;
   readonly api: string;
   readonly kubeconfig: string;
+  /** As `localhost:5050`: for clients on this machine, and in names of images; undefined when there is none. */
   readonly registry: string | undefined;
+  /** The same registry at an address to which this machine and pods have a route. */
+  readonly registryForPods: string | undefined;
   readonly nodeAddress: string;
   readonly startedAt: string;
   /** Milliseconds that each phase of the start took. */

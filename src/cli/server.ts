@@ -7,6 +7,6 @@ import type { CommandContext } from './command.ts';
 export async function run({ environment }: CommandContext): Promise<number> {
   relaunchAsServer(process);
   const { serve } = await import('../app/serve.ts');
-  await serve(homeAt(environment.LONGSHORE_HOME), hostname().toLowerCase());
+  await serve(homeAt(environment.LONGSHORE_HOME), hostname().toLowerCase(), environment);
   return 0;
 }
