@@ -1,3 +1,4 @@
+import { EventWriter } from '../client/events.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import type { Transport } from '../client/transport.ts';
 import type { Host } from '../host/host.ts';
@@ -10,6 +11,7 @@ import { startDns, type DnsServer } from '../node/dns/server.ts';
 import { ClusterZone } from '../node/dns/zone.ts';
 import { startProxy } from '../node/proxy/proxy.ts';
 import { startRoutes } from '../node/proxy/routes.ts';
+import { warnOfTakenPorts } from '../node/proxy/taken-ports.ts';
 import { createPodVolumes } from '../node/volumes/pod-volumes.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
@@ -54,6 +56,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 
   const informers = new InformerFactory({ transport: options.readTransport, clock, random, logger });
   const proxy = startProxy({ informers, nft: host.nft, clock, logger: logger.child({ room: 'proxy' }), table: `longshore-${config.id}-services`, nodeName: config.nodeName, clusterCidr: config.clusterCidr, serviceCidr: config.serviceCidr });
+  const events = new EventWriter({ transport: options.transport, clock, logger, component: 'kube-proxy', host: config.nodeName });
+  const stopWarning = warnOfTakenPorts({ informers, ports: host.ports, events, logger: logger.child({ room: 'proxy' }), nodeName: config.nodeName });
   const routes = startRoutes({ informers, links: host.links, logger: logger.child({ room: 'routes' }), nodeName: config.nodeName });
   const zone = new ClusterZone(informers);
   informers.start();
@@ -75,6 +79,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       nodeApi.close();
       nodeApi.closeAllConnections();
       await agent.close();
+      stopWarning();
       informers.stop();
       await proxy.close({ remove });
       await routes.close({ remove });
