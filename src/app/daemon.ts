@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
@@ -7,8 +7,10 @@ import type { Readable } from 'node:stream';
 import { isErrno, LongshoreError } from '../lib/errors.ts';
 import type { Home } from './home.ts';
 import { launchOf } from './launch.ts';
-import { lockHolder, type ProcessMark } from './instance-lock.ts';
-import { readStatus, startTicksOf, type DaemonStatus } from './status.ts';
+import { assertNeeded } from './needed.ts';
+import { lockHolder, makeHome } from './instance-lock.ts';
+import { startTicksOf, type ProcessMark } from './process-mark.ts';
+import { readStatus, type DaemonStatus } from './status.ts';
 
 /** What a starting or stopping daemon tells whoever waits for it, one JSON object a line. */
 export type DaemonNote =
@@ -33,12 +35,13 @@ export function controlSocket(home: Home): string {
 /**
  * Starts the daemon in the background (its own session, output to the log) and resolves when it is ready.
  * A daemon that runs already is what is wanted.
- * @throws LongshoreError what the daemon said when it failed
+ * @throws LongshoreError what the daemon said when it failed, `unavailable` when a program that it needs is missing
  */
 export async function startDaemon(home: Home, entry: readonly string[], environment: Readonly<Record<string, string>>, onPhase: (name: string, ms: number) => void): Promise<{ readonly status: DaemonStatus; readonly started: boolean }> {
   const running = await readStatus(home);
   if (running) return { status: running, started: false };
-  await mkdir(home.root, { recursive: true, mode: 0o711 });
+  await assertNeeded();
+  await makeHome(home);
   await using log = await open(home.daemonLog, 'a', 0o600);
   const launch = launchOf([...entry, 'server'], { ...process.env, ...environment, LONGSHORE_HOME: home.root, LONGSHORE_NOTIFY: '1' }, process.execArgv);
   const child = spawn(process.execPath, launch.args, {
@@ -89,7 +92,8 @@ async function lastLines(path: string): Promise<string> {
  * @returns false when no daemon runs
  */
 export async function stopDaemon(home: Home, onPhase: (name: string, ms: number) => void): Promise<boolean> {
-  const running = (await readStatus(home)) ?? (await lockHolder(home));
+  // A status that can't be read is no reason not to stop.
+  const running = (await readStatus(home).catch(() => undefined)) ?? (await lockHolder(home));
   if (!running) return false;
   const answer = await askDown(home, running);
   if (answer === undefined) {
@@ -117,7 +121,7 @@ function askDown(home: Home, { pid }: ProcessMark): Promise<Readable | undefined
   return new Promise((resolve, reject) => {
     const down = request({ socketPath: controlSocket(home), method: 'POST', path: '/down', timeout: DOWN_MS }, resolve);
     down.on('timeout', () => down.destroy(new LongshoreError('timeout', `the daemon (pid ${pid}) did not stop within ${DOWN_MS / 1000} s`, { object: `home ${home.root}`, remedy: `See why: longshore logs. To end it: kill -9 ${pid}, then longshore down.` })));
-    down.on('error', (error) => (isErrno(error, 'ENOENT') || isErrno(error, 'ECONNREFUSED') ? resolve(undefined) : reject(error))).end();
+    down.on('error', (error) => (isErrno(error, 'ENOENT') || isErrno(error, 'ECONNREFUSED') ? resolve(undefined) : reject(isErrno(error, 'EACCES') ? new LongshoreError('forbidden', `the daemon of ${home.root} (pid ${pid}) listens to root alone`, { object: `home ${home.root}`, remedy: 'Run it as root: sudo longshore down', cause: error }) : error))).end();
   });
 }
 

@@ -1,13 +1,11 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants } from 'node:fs';
+import { access, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { isErrno, LongshoreError, messageOf } from '../lib/errors.ts';
 import { lockFile } from '../lib/file-lock.ts';
 import type { Undo } from '../lib/undo.ts';
 import type { Home } from './home.ts';
-import { startTicksOf, type DaemonStatus } from './status.ts';
-
-/** A process, told apart from a later one of the same number. */
-export type ProcessMark = Pick<DaemonStatus, 'pid' | 'startTicks'>;
+import { startTicksOf, type ProcessMark } from './process-mark.ts';
 
 /**
  * Takes a home for this process alone: before anything else of it is opened, and until the undo is called or the process
@@ -15,11 +13,7 @@ export type ProcessMark = Pick<DaemonStatus, 'pid' | 'startTicks'>;
  * @throws LongshoreError `conflict` with the holder's pid, `forbidden` when the home can't be written
  */
 export async function lockInstance(home: Home): Promise<Undo> {
-  try {
-    await mkdir(home.root, { recursive: true, mode: 0o711 });
-  } catch (error) {
-    throw unusable(home, error);
-  }
+  await makeHome(home);
   let unlock: Undo | undefined;
   try {
     unlock = lockFile(join(home.root, 'lock'));
@@ -44,6 +38,30 @@ export async function lockInstance(home: Home): Promise<Undo> {
   };
 }
 
+/** Makes the home where it is missing. @throws LongshoreError `forbidden` or `exhausted`, with what stands in the way */
+export async function makeHome(home: Home): Promise<void> {
+  try {
+    await mkdir(home.root, { recursive: true, mode: 0o711 });
+  } catch (error) {
+    throw unusable(home, await obstacle(home.root) ?? error);
+  }
+}
+
+/** Of a folder that can't be made, the nearest that is there tells why: mkdir says ENOENT where a file system is read-only. */
+async function obstacle(path: string): Promise<unknown> {
+  for (let folder = path; ; folder = dirname(folder)) {
+    try {
+      const stats = await stat(folder);
+      if (!stats.isDirectory()) return new Error(`${folder} is no folder`);
+      await access(folder, constants.W_OK);
+      return undefined;
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) return error;
+      if (folder === dirname(folder)) return undefined;
+    }
+  }
+}
+
 /** The living process that took this home, be it starting, up or stopping; undefined when there is none. */
 export async function lockHolder(home: Home): Promise<ProcessMark | undefined> {
   let text: string;
@@ -64,5 +82,5 @@ function pidFile(home: Home): string {
 
 function unusable(home: Home, error: unknown): LongshoreError {
   const full = isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT');
-  return new LongshoreError(full ? 'exhausted' : 'forbidden', `can't use the folder ${home.root}: ${messageOf(error)}`, { object: `home ${home.root}`, remedy: full ? 'Free some disk space.' : 'Run as root, or set LONGSHORE_HOME to a folder that you may write.', cause: error });
+  return new LongshoreError(full ? 'exhausted' : 'forbidden', `can't use the folder ${home.root}: ${messageOf(error)}`, { object: `home ${home.root}`, remedy: full ? 'Free some disk space.' : 'Run as root, or set LONGSHORE_HOME to a folder on a disk that can be written.', cause: error });
 }

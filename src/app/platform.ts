@@ -21,7 +21,9 @@ import { startNode, type RunningNode } from './node.ts';
 import { createPhaseTimer } from './phases.ts';
 import { createVolumeRemover, localPathRoot } from './remove-volume.ts';
 import { VERSION } from './version.ts';
-import { startTicksOf, writeStatus, type DaemonStatus } from './status.ts';
+import { nameHolder } from './taken-port.ts';
+import { startTicksOf } from './process-mark.ts';
+import { writeStatus, type DaemonStatus } from './status.ts';
 
 export interface PlatformOptions {
   readonly home: Home;
@@ -79,13 +81,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       });
     })();
     const inner = openInnerAddress({ links: host.links, config, logger });
-    const [engineResult, controlPlaneResult] = await Promise.allSettled([engineOpening, controlPlaneOpening]);
+    const [engineResult, controlPlaneResult, innerResult] = await Promise.allSettled([engineOpening, controlPlaneOpening, inner]);
     if (engineResult.status === 'fulfilled') undo.push(() => engineResult.value.close({ stopContainers: false }));
     if (controlPlaneResult.status === 'fulfilled') undo.push(() => controlPlaneResult.value.close());
-    const closeInner = await inner;
-    undo.push(() => closeInner({ remove: false }));
+    if (innerResult.status === 'fulfilled') undo.push(() => innerResult.value({ remove: false }));
     if (engineResult.status === 'rejected') throw engineResult.reason;
-    if (controlPlaneResult.status === 'rejected') throw controlPlaneResult.reason;
+    if (controlPlaneResult.status === 'rejected') throw await nameHolder(controlPlaneResult.reason, host.ports, home, config);
+    if (innerResult.status === 'rejected') throw await nameHolder(innerResult.reason, host.ports, home, config);
+    const closeInner = innerResult.value;
     const { engine, cri } = engineResult.value;
     const controlPlane = controlPlaneResult.value;
 

@@ -1,12 +1,11 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { isErrno } from '../lib/errors.ts';
+import { isErrno, LongshoreError, messageOf } from '../lib/errors.ts';
 import type { Home } from './home.ts';
+import { lockHolder } from './instance-lock.ts';
+import { startTicksOf, type ProcessMark } from './process-mark.ts';
 
 /** What a running daemon says of itself; written when it is ready, removed when it stops. */
-export interface DaemonStatus {
-  readonly pid: number;
-  /** Start time of that process in clock ticks since boot (proc(5), stat field 22): a pid may be given again. */
-  readonly startTicks: string;
+export interface DaemonStatus extends ProcessMark {
   readonly version: string;
   readonly instance: string;
   readonly home: string;
@@ -28,27 +27,24 @@ export async function writeStatus(home: Home, status: DaemonStatus): Promise<voi
   await rename(home.statusFile + '.new', home.statusFile);
 }
 
-/** The status of this home's daemon if that process still lives; undefined otherwise. */
+/**
+ * The status of this home's daemon if that process still lives; undefined otherwise.
+ * @throws LongshoreError `internal` when a daemon lives whose status can't be read, `forbidden`
+ */
 export async function readStatus(home: Home): Promise<DaemonStatus | undefined> {
-  let status: DaemonStatus;
+  let text: string;
   try {
-    status = JSON.parse(await readFile(home.statusFile, 'utf8')) as DaemonStatus;
+    text = await readFile(home.statusFile, 'utf8');
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
+    throw new LongshoreError('forbidden', `can't read ${home.statusFile}: ${messageOf(error)}`, { object: `home ${home.root}`, remedy: 'Run as root, or set LONGSHORE_HOME to a folder of your own.', cause: error });
   }
-  return (await startTicksOf(status.pid)) === status.startTicks ? status : undefined;
-}
-
-/** Undefined when there is no such process. */
-export async function startTicksOf(pid: number): Promise<string | undefined> {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The second field, the program's name in parentheses, may hold spaces.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? undefined : fields[19];
+    const status = JSON.parse(text) as DaemonStatus;
+    return (await startTicksOf(status.pid)) === status.startTicks ? status : undefined;
   } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH')) return undefined;
-    throw error;
+    const holder = await lockHolder(home);
+    if (holder === undefined) return undefined; // what a dead daemon left is of no use to anybody
+    throw new LongshoreError('internal', `${home.statusFile} is damaged, and the daemon (pid ${holder.pid}) runs: ${messageOf(error)}`, { object: `home ${home.root}`, remedy: `Stop it, and start it again: kill ${holder.pid}, then longshore up. Containers go on meanwhile.`, cause: error });
   }
 }

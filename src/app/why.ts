@@ -56,6 +56,8 @@ export async function whyPod(transport: Transport, namespace: string, name: stri
     const unready = (pod.status.containerStatuses ?? []).filter(({ ready }) => !ready).map((status) => status.name);
     return { summary: `${object} runs, but is not ready: ${unready.join(', ')} ${unready.length === 1 ? 'does' : 'do'} not pass the readiness probe.`, details: warnings(told), remedy: `See what it answers: kubectl -n ${namespace} logs ${name} ${unready[0] ?? ''}`.trim() };
   }
+  const hindrance = told.find(({ type, reason }) => type === 'Warning' && (reason === 'FailedCreatePodSandBox' || reason === 'FailedMount'));
+  if (pod.status?.phase === 'Pending' && hindrance) return { summary: `${object} is on node ${pod.spec.nodeName} and can't be started: ${hindrance.message}`, details: warnings(told), remedy: 'Correct what the message names; the pod goes on by itself.' };
   if (pod.status?.phase === 'Pending') return { summary: `${object} is on node ${pod.spec.nodeName} and is being started.`, details: warnings(told), remedy: undefined };
   return { summary: `${object} is ${pod.status?.phase ?? 'in no known phase'}${pod.status?.phase === 'Running' ? ' and ready' : ''}.`, details: pod.status?.message ? [pod.status.message] : [], remedy: undefined };
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { LongshoreError, messageOf } from '../lib/errors.ts';
+import { isErrno, LongshoreError, messageOf } from '../lib/errors.ts';
 
 /** Where an API server is, and who we are to it. Never log one. */
 export interface ClientConfig {
@@ -26,14 +26,14 @@ type Fields = Readonly<Record<string, unknown>>;
 /**
  * Reads a kubeconfig file (`clusters`, `users`, `contexts`), taking `context`
  * or its current one. File names in it are relative to the file.
- * @throws LongshoreError `not-found`, `invalid`, or `not-implemented` for exec and auth-provider plug-ins
+ * @throws LongshoreError `not-found`, `forbidden`, `invalid`, or `not-implemented` for exec and auth-provider plug-ins
  */
 export async function loadKubeconfig(path: string, context?: string): Promise<ClientConfig> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new LongshoreError('not-found', `the kubeconfig ${path} cannot be read: ${messageOf(error)}`, { object: path, remedy: 'Name a kubeconfig that exists, with KUBECONFIG or a flag.', cause: error });
+    throw new LongshoreError(isErrno(error, 'EACCES') ? 'forbidden' : 'not-found', `the kubeconfig ${path} cannot be read: ${messageOf(error)}`, { object: path, remedy: isErrno(error, 'EACCES') ? 'Run as the user whom it belongs to (sudo), or name another, with KUBECONFIG or a flag.' : 'Name a kubeconfig that exists, with KUBECONFIG or a flag.', cause: error });
   }
   return parseKubeconfig(text, path, context);
 }

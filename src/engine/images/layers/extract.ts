@@ -169,7 +169,7 @@ export class Extractor implements TarHandler {
 
   #file(header: TarHeader, folder: number, name: string, path: string): void {
     this.#bytes += header.size;
-    if (this.#bytes > this.#options.maxBytes) throw new LongshoreError('too-large', `the archive's files have more than ${this.#options.maxBytes} bytes`, { remedy: 'Free some disk space, or raise the limit.' });
+    if (this.#bytes > this.#options.maxBytes) throw new LongshoreError('too-large', `the archive's files take more than the ${this.#options.maxBytes} bytes that may be used of this disk`, { remedy: 'Free some disk space (docker system prune), or raise the limit.' });
     this.#fd = this.#making(folder, name, path, () => openSync(pathAt(folder, name), WRITE_NEW, 0o600));
     this.#header = header;
     this.#at = { folder, name };
