@@ -148,7 +148,7 @@ export class Sandboxes {
       return id;
     } catch (error) {
       await undo.run();
-      throw error;
+      throw inWords(error);
     }
   }
 
@@ -266,6 +266,12 @@ export class Sandboxes {
     await rename(path + '.new', path);
     this.#sandboxes.set(record.id, record);
   }
+}
+
+/** With the remedy in the message: who meets it reads an event, which has no other place for it. */
+function inWords(error: unknown): unknown {
+  if (!(error instanceof LongshoreError) || error.remedy === undefined) return error;
+  return new LongshoreError(error.code, `${error.message}. ${error.remedy}`, { ...(error.object !== undefined && { object: error.object }), remedy: error.remedy, cause: error });
 }
 
 function summary({ id, config, createdMs, state }: SandboxRecord): PodSandbox {
