@@ -108,6 +108,20 @@ test('grace: a process that heeds nothing is killed when it is over, and sooner 
   assert.ok(performance.now() - begun < 20_000);
 });
 
+test('a deletion cuts short what waits for a long grace: a failed probe, a deadline, a side-car that stays', async () => {
+  const deaf = sh('trap "" TERM; while :; do sleep 0.1; done');
+  const long = { terminationGracePeriodSeconds: 600 };
+  await platform.apply(
+    pod('probed', { ...deaf, livenessProbe: { exec: { command: ['false'] }, periodSeconds: 1, failureThreshold: 1 } }, long),
+    pod('overdue', deaf, { ...long, activeDeadlineSeconds: 1 }),
+    pod('served', sh('sleep 0.5'), { ...long, restartPolicy: 'Never', initContainers: [{ name: 'side', ...deaf, restartPolicy: 'Always' }] }),
+  );
+  for (const name of ['probed', 'overdue', 'served']) await eventually(`${name} is being stopped`, async () => /Killing/.test(await events(name)));
+  const begun = performance.now();
+  await ok('delete', 'pod', 'probed', 'overdue', 'served', '--grace-period=1');
+  assert.ok(performance.now() - begun < 20_000);
+});
+
 test('activeDeadlineSeconds ends the pod', async () => {
   await platform.apply(pod('late', sh('sleep 1000'), { activeDeadlineSeconds: 1 }));
   await ended('late', 'Failed');

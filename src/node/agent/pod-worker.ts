@@ -4,7 +4,6 @@ import { rfc3339 } from '../../lib/clock.ts';
 import { isCode, LongshoreError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Container, EphemeralContainer, Pod, PodStatus } from '../../types/kubernetes/generated/core-v1.ts';
-import type { CriContainerStatus } from '../cri/cri.ts';
 import type { MountedVolume } from '../volumes/volumes.ts';
 import { deadlineMs, isTerminal, OVERDUE, type PodFailure } from './admission.ts';
 import { containerConfig, logFolder, sandboxConfig } from './container-config.ts';
@@ -13,16 +12,15 @@ import { runHook } from './hooks.ts';
 import { ImageError } from './image-puller.ts';
 import { withLastWords } from './last-words.ts';
 import { allContainers, planPod, type ContainerStart, type PodPlan } from './plan.ts';
+import { changesOf, withConditions } from './pod-changes.ts';
 import { hostsFile } from './pod-names.ts';
 import { qosClass } from './resources.ts';
+import { FIRST_RESTART_MS, RestartBackoff } from './restart-backoff.ts';
 import { podStatus } from './status.ts';
 import { terminatePod } from './termination.ts';
+import { untilAborted } from './until-aborted.ts';
 import { viewPod, type PodView } from './view.ts';
 
-/** Restarts: at once the first time, then after 10 s, 20 s, … up to 5 minutes; forgotten after 10 minutes of running. */
-const FIRST_RESTART_MS = 10_000;
-const LONGEST_RESTART_MS = 300_000;
-const FORGET_RESTART_MS = 600_000;
 /** After an error of ours or of the runtime: when to look again, doubling. */
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 20_000;
@@ -51,7 +49,7 @@ export class PodWorker {
   /** Killed for a probe or a hook: by container id. */
   readonly #hookFailures = new Map<string, string>();
   readonly #hooksRunning = new Set<string>();
-  readonly #restarts = new Map<string, number>();
+  readonly #restarts = new RestartBackoff();
   /** The API does not have the pod any more. */
   #removed = false;
   /** Labels or annotations have changed, which files of the pod may show. */
@@ -119,12 +117,9 @@ export class PodWorker {
     const before = this.#pod;
     this.#pod = pod;
     if (this.#isLeaving()) this.#abort.abort(new LongshoreError('canceled', 'the pod is being deleted'));
-    // Our own status update comes back as a change: nothing to do for it.
-    if (before.metadata?.deletionTimestamp !== pod.metadata?.deletionTimestamp || before.metadata?.deletionGracePeriodSeconds !== pod.metadata?.deletionGracePeriodSeconds || before.metadata?.generation !== pod.metadata?.generation || before.spec !== pod.spec && JSON.stringify(before.spec) !== JSON.stringify(pod.spec) || gatesOf(before) !== gatesOf(pod)) this.poke();
-    if (factsOf(before) !== factsOf(pod)) {
-      this.#filesStale = true;
-      this.poke();
-    }
+    const { look, files } = changesOf(before, pod);
+    this.#filesStale ||= files;
+    if (look) this.poke();
   }
 
   /** The API has no such pod any more: take it down without further ado. */
@@ -216,7 +211,7 @@ export class PodWorker {
       this.#event('Normal', 'Killing', why, container);
       const seconds = this.#containerSpec(container)?.livenessProbe?.terminationGracePeriodSeconds ?? this.#pod.spec?.terminationGracePeriodSeconds ?? 30;
       this.#context.prober.unwatch(id);
-      await cri.stopContainer(id, seconds);
+      await untilAborted(cri.stopContainer(id, seconds), this.#abort.signal);
       this.#hookFailures.delete(id);
     }
     this.#waiting = new Map();
@@ -227,14 +222,14 @@ export class PodWorker {
       this.#abort.signal.throwIfAborted();
     }
     for (const [name, readyAt] of plan.backingOff) {
-      const delayS = Math.round((this.#restarts.get(name) ?? FIRST_RESTART_MS) / 1000);
-      const message = `back-off ${delayS < 60 || delayS % 60 ? `${delayS >= 60 ? `${Math.floor(delayS / 60)}m` : ''}${delayS % 60}s` : `${delayS / 60}m0s`} restarting failed container=${name} pod=${this.#pod.metadata?.name}_${this.#pod.metadata?.namespace}(${this.uid})`;
-      if (!this.#waiting.has(name)) this.#waiting.set(name, { reason: 'CrashLoopBackOff', message });
+      if (!this.#waiting.has(name)) this.#waiting.set(name, { reason: 'CrashLoopBackOff', message: this.#restarts.message(name, this.#pod) });
       this.#event('Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${this.#pod.metadata?.name}_${this.#pod.metadata?.namespace}(${this.uid})`, name);
       retryAtMs = Math.min(retryAtMs, readyAt);
     }
     if (plan.start.length > 0 || plan.kill.length > 0) {
       this.#view = await viewPod(cri, this.uid);
+      // A side-car without a startup probe has started as soon as it runs.
+      this.#watchProbes();
       plan = this.#plan();
       // A container may have ended, or an init container made way, while others were started.
       if (plan.finished || plan.sandbox !== undefined || plan.kill.length > 0 || plan.start.some(({ container }) => !this.#waiting.has(container.name))) this.#again = true;
@@ -251,19 +246,7 @@ export class PodWorker {
     return planPod(this.#pod, this.#view!, {
       started: (id) => prober.started(id) && !this.#hooksRunning.has(id),
       mustRestart: (id) => this.#hookFailures.get(id) ?? prober.mustRestart(id),
-    }, { readyAt: (name, latest) => this.#readyAt(name, latest) }, clock.now());
-  }
-
-  #readyAt(name: string, latest: CriContainerStatus): number | undefined {
-    const delay = this.#restarts.get(name);
-    const finishedMs = Number(latest.finishedAt / 1_000_000n);
-    const ranMs = finishedMs - Number(latest.startedAt / 1_000_000n);
-    if (delay === undefined) return undefined;
-    if (ranMs > FORGET_RESTART_MS) {
-      this.#restarts.delete(name);
-      return undefined;
-    }
-    return finishedMs + delay;
+    }, this.#restarts, clock.now());
   }
 
   async #setUpVolumes(): Promise<ReadonlyMap<string, MountedVolume>> {
@@ -305,7 +288,7 @@ export class PodWorker {
       const created = view.containers.get(name)?.latest;
       if (created?.state === 'CONTAINER_CREATED') await cri.removeContainer(created.id);
       const sandboxId = view.sandbox!.id;
-      if (attempt > 0) this.#raiseBackoff(name);
+      if (attempt > 0) this.#restarts.raise(name);
       const id = await cri.createContainer(sandboxId, config, await sandboxConfig(this.#context, this.#pod, view.sandbox!.metadata.attempt));
       this.#event('Normal', 'Created', 'Container created', name);
       try {
@@ -313,7 +296,7 @@ export class PodWorker {
       } catch (error) {
         this.#event('Warning', 'Failed', `Error: ${messageOf(error)}`, name);
         this.#waiting.set(name, { reason: 'RunContainerError', message: messageOf(error) });
-        return clock.now() + (this.#restarts.get(name) ?? 0);
+        return clock.now() + this.#restarts.delayMs(name);
       }
       this.#event('Normal', 'Started', 'Container started', name);
       if (container.lifecycle?.postStart) this.#runPostStart(container, id, address);
@@ -329,11 +312,6 @@ export class PodWorker {
       this.#waiting.set(name, { reason, message: messageOf(error) });
       return clock.now() + (reason === 'CreateContainerConfigError' ? CONFIG_RETRY_MS : FIRST_RESTART_MS);
     }
-  }
-
-  #raiseBackoff(name: string): void {
-    const before = this.#restarts.get(name);
-    this.#restarts.set(name, before === undefined ? FIRST_RESTART_MS : Math.min(LONGEST_RESTART_MS, before * 2));
   }
 
   /** Runs beside the container; until it has ended, the container counts as not started. */
@@ -379,7 +357,7 @@ export class PodWorker {
     const { prober, nodeAddress, clock, statuses } = this.#context;
     const last = statuses.get(this.uid);
     return podStatus({
-      pod: last ? { ...this.#pod, status: { ...this.#pod.status, ...last, conditions: mergeConditions(this.#pod.status?.conditions ?? [], last.conditions ?? []) } } : this.#pod,
+      pod: last ? { ...this.#pod, status: { ...this.#pod.status, ...last, conditions: withConditions(this.#pod.status?.conditions ?? [], last.conditions ?? []) } } : this.#pod,
       view: this.#view!, plan, waiting: this.#waiting,
       started: (id) => prober.started(id) && !this.#hooksRunning.has(id),
       ready: (id) => prober.ready(id),
@@ -388,14 +366,9 @@ export class PodWorker {
   }
 
   async #finish(plan: PodPlan): Promise<void> {
-    const { cri, prober, volumes } = this.#context;
-    for (const { latest } of this.#view!.containers.values()) prober.unwatch(latest.id);
+    const { volumes } = this.#context;
     // Side-cars have nobody left to serve.
-    for (const { latest } of this.#view!.containers.values()) if (latest.state === 'CONTAINER_RUNNING') await cri.stopContainer(latest.id, this.#pod.spec?.terminationGracePeriodSeconds ?? 30);
-    if (this.#view!.sandbox?.state === 'SANDBOX_READY') {
-      await cri.stopPodSandbox(this.#view!.sandbox.id);
-      this.#view = await viewPod(cri, this.uid);
-    }
+    await this.#endContainers();
     await this.#publish(plan);
     await volumes.tearDown(this.uid);
     this.#volumes = undefined;
@@ -407,23 +380,15 @@ export class PodWorker {
 
   /** The pod has failed as a whole, now or in an earlier life of the agent: nothing of it runs on. */
   async #fail(): Promise<void> {
-    const { cri, clock, prober, statuses, volumes } = this.#context;
-    const view = this.#view!;
-    if (this.#failed && view.sandbox === undefined && !isTerminal(this.#pod)) {
+    const { clock, statuses, volumes } = this.#context;
+    if (this.#failed && this.#view!.sandbox === undefined && !isTerminal(this.#pod)) {
       // Nothing of it was ever here, and so there is no more to tell.
       await statuses.set(this.#pod, { phase: 'Failed', reason: this.#failed.reason, message: this.#failed.message, qosClass: this.#pod.status?.qosClass ?? qosClass(this.#pod), startTime: this.#pod.status?.startTime ?? rfc3339(clock.now()) });
       return;
     }
-    for (const [name, { latest }] of view.containers) {
-      prober.unwatch(latest.id);
-      if (latest.state !== 'CONTAINER_RUNNING') continue;
-      this.#event('Normal', 'Killing', `Stopping container ${name}`, name);
-      await cri.stopContainer(latest.id, this.#failed?.disrupted ? EVICTION_GRACE_S : this.#pod.spec?.terminationGracePeriodSeconds ?? 30);
-    }
-    if (view.sandbox?.state === 'SANDBOX_READY') await cri.stopPodSandbox(view.sandbox.id);
+    await this.#endContainers();
     this.#waiting = new Map();
     if (this.#failed) {
-      this.#view = await viewPod(cri, this.uid);
       await this.#publish({ finished: 'Failed', initialized: true }, { failed: this.#failed });
     }
     await volumes.tearDown(this.uid);
@@ -432,7 +397,7 @@ export class PodWorker {
 
   async #terminate(): Promise<void> {
     const { cri, statuses, volumes, transport } = this.#context;
-    await terminatePod(this.#context, () => ({ pod: this.#pod, removed: this.#removed }), this.#view!, (container, message) => this.#event('Normal', 'Killing', message, container), (view) => (this.#view = view));
+    await this.#endContainers();
     this.#waiting = new Map();
     if (!this.#removed) await this.#publish({ finished: undefined, initialized: true }, { terminating: true });
     for (const id of [...(this.#view!.sandbox ? [this.#view!.sandbox.id] : []), ...this.#view!.olderSandboxes]) await cri.removePodSandbox(id);
@@ -448,6 +413,12 @@ export class PodWorker {
     statuses.forget(this.uid);
     this.#ended = true;
     this.#gone(this.uid);
+  }
+
+  /** Ends what runs of the pod, within its grace, which a deletion may cut short. */
+  async #endContainers(): Promise<void> {
+    const now = (): { readonly pod: Pod; readonly removed: boolean; readonly graceSeconds?: number } => ({ pod: this.#pod, removed: this.#removed, ...(this.#failed?.disrupted && { graceSeconds: EVICTION_GRACE_S }) });
+    await terminatePod(this.#context, now, this.#view!, (container, message) => this.#event('Normal', 'Killing', message, container), (view) => (this.#view = view));
   }
 
   #containerSpec(name: string): Container | undefined {
@@ -471,19 +442,4 @@ export class PodWorker {
     const field = this.#pod.spec?.initContainers?.some(({ name }) => name === container) ? 'initContainers' : this.#pod.spec?.ephemeralContainers?.some(({ name }) => name === container) ? 'ephemeralContainers' : 'containers';
     this.#context.events.event({ apiVersion: 'v1', kind: 'Pod', ...(this.#pod.metadata && { metadata: this.#pod.metadata }), ...(container !== undefined && { fieldPath: `spec.${field}{${container}}` }) }, type, reason, message);
   }
-}
-
-type Conditions = NonNullable<PodStatus['conditions']>;
-
-/** Conditions of others from the API's version, ours from what we wrote last. */
-function mergeConditions(theirs: Conditions, ours: Conditions): Conditions {
-  return [...theirs.filter(({ type }) => !ours.some((own) => own.type === type)), ...ours];
-}
-
-function factsOf({ metadata }: Pod): string {
-  return JSON.stringify([metadata?.labels, metadata?.annotations]);
-}
-
-function gatesOf(pod: Pod): string {
-  return (pod.spec?.readinessGates ?? []).map(({ conditionType }) => pod.status?.conditions?.find(({ type }) => type === conditionType)?.status ?? '').join();
 }

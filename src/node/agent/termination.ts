@@ -11,11 +11,12 @@ const LOOK_MS = 250;
 
 /**
  * Ends a pod's containers within its grace: what took traffic drains first, then preStop, the stop signal, and at the end
- * SIGKILL; side-cars go last, in reverse order. A shorter grace that comes meanwhile counts at once.
+ * SIGKILL; side-cars go last, in reverse order. A shorter grace that comes meanwhile counts at once. `graceSeconds` comes
+ * before what the pod says.
  */
 export async function terminatePod(
   context: AgentContext,
-  current: () => { readonly pod: Pod; readonly removed: boolean },
+  current: () => { readonly pod: Pod; readonly removed: boolean; readonly graceSeconds?: number },
   view: PodView,
   killing: (container: string, message: string) => void,
   seen: (view: PodView) => void,
@@ -24,8 +25,8 @@ export async function terminatePod(
   const uid = current().pod.metadata?.uid ?? '';
   const begun = clock.monotonic();
   const graceMs = (): number => {
-    const { pod, removed } = current();
-    const seconds = removed ? SHORTEST_GRACE_S : pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30;
+    const { pod, removed, graceSeconds } = current();
+    const seconds = removed ? SHORTEST_GRACE_S : graceSeconds ?? pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30;
     return Math.max(SHORTEST_GRACE_S, seconds) * 1000;
   };
   /** Whole milliseconds, as timers want them. */
