@@ -15,8 +15,8 @@ export interface Explanation {
   readonly remedy: string | undefined;
 }
 
-/** Reads the last lines of a container's log; empty when there are none. */
-export type LogTail = (namespace: string, pod: string, container: string, previous: boolean) => Promise<string>;
+/** Reads the last lines of a container's log; empty when there are none, undefined where nobody can look. */
+export type LogTail = (namespace: string, pod: string, container: string, previous: boolean) => Promise<string | undefined>;
 
 /** The log of a container by the API server's own log endpoint. */
 export function logTail(config: ClientConfig, lines: number): LogTail {
@@ -84,7 +84,7 @@ async function whyContainer(pod: Pod, status: ContainerStatus, object: string, t
   const how = last ? `exit code ${last.exitCode}${last.reason && last.reason !== 'Error' ? ` (${last.reason})` : ''}` : 'an unknown exit code';
   return {
     summary: looping ? `${where} keeps ending with ${how}; it was restarted ${status.restartCount === 1 ? 'once' : `${status.restartCount} times`} and waits before the next try.` : `${where} ended with ${how}.`,
-    details: [...(last?.message ? [last.message] : []), ...(lines.trim() === '' ? ['It wrote nothing to its log.'] : ['Its last lines:', ...lines.trimEnd().split('\n').map((line) => `  ${line}`)])],
+    details: [...(last?.message ? [last.message] : []), ...(lines === undefined ? [] : lines.trim() === '' ? ['It wrote nothing to its log.'] : ['Its last lines:', ...lines.trimEnd().split('\n').map((line) => `  ${line}`)])],
     remedy: loopRemedy(last?.reason, last?.exitCode, `See all of it: kubectl -n ${namespace} logs ${name} -c ${status.name} --previous`),
   };
 }

@@ -1,33 +1,45 @@
 import { request } from 'node:http';
-import { deployments, endpointSlices, services, statefulSets, daemonSets, jobs } from '../../client/resources.ts';
+import { deployments, endpointSlices, pods, services, statefulSets, daemonSets, jobs } from '../../client/resources.ts';
 import type { Transport } from '../../client/transport.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { LongshoreError } from '../../lib/errors.ts';
+import { errorCode, LongshoreError, messageOf } from '../../lib/errors.ts';
 import type { DaemonSet, Deployment, StatefulSet } from '../../types/kubernetes/generated/apps-v1.ts';
 import type { Job } from '../../types/kubernetes/generated/batch-v1.ts';
-import type { Service } from '../../types/kubernetes/generated/core-v1.ts';
+import type { Pod, Service } from '../../types/kubernetes/generated/core-v1.ts';
 import type { EndpointSlice } from '../../types/kubernetes/generated/discovery-v1.ts';
 import { RESOURCES } from '../../types/kubernetes/generated/resources.ts';
 import type { KubeObject } from '../../types/kubernetes/meta.ts';
+import { whyPod } from '../why.ts';
 
 /** Namespaces and definitions before what lies in them, configuration before what reads it, workloads last. */
 const ORDER = ['Namespace', 'CustomResourceDefinition', 'StorageClass', 'PriorityClass', 'ServiceAccount', 'ClusterRole', 'Role', 'ClusterRoleBinding', 'RoleBinding', 'ConfigMap', 'Secret', 'PersistentVolume', 'PersistentVolumeClaim', 'Service'];
 const FIELD_MANAGER = 'longshore-up';
 
-/** Server-side apply of all objects. @throws LongshoreError `not-implemented` for a kind that the API does not have; StatusError */
-export async function applyAll(transport: Transport, objects: readonly KubeObject[], namespace: string): Promise<void> {
+/**
+ * Server-side apply of all objects.
+ * @param sourceOf the file that an object is from, for errors
+ * @throws LongshoreError `not-implemented` for a kind that the API does not have, and with the API's own code for what it refuses
+ */
+export async function applyAll(transport: Transport, objects: readonly KubeObject[], namespace: string, sourceOf: (object: KubeObject) => string | undefined = () => undefined): Promise<void> {
   const rank = ({ kind = '' }: KubeObject): number => (ORDER.indexOf(kind) + 1 || ORDER.length + 1);
   for (const object of [...objects].sort((a, b) => rank(a) - rank(b))) {
-    const { resource, namespaced } = resourceOf(object);
     const name = object.metadata?.name;
-    if (!name) throw new LongshoreError('invalid', `a ${object.kind} has no metadata.name`, { remedy: 'Name it: up applies objects, and does not make new ones each time.' });
-    await transport.patch(resource, namespaced ? object.metadata?.namespace ?? namespace : undefined, name, 'apply', object, { fieldManager: FIELD_MANAGER, force: true });
+    try {
+      const { resource, namespaced } = resourceOf(object);
+      if (!name) throw new LongshoreError('invalid', 'it has no metadata.name', { remedy: 'Name it: up applies objects, and does not make new ones each time.' });
+      await transport.patch(resource, namespaced ? object.metadata?.namespace ?? namespace : undefined, name, 'apply', object, { fieldManager: FIELD_MANAGER, force: true });
+    } catch (error) {
+      const file = sourceOf(object);
+      const what = `${object.kind}${name ? `/${name}` : ''}`;
+      const remedy = error instanceof LongshoreError ? error.remedy : undefined;
+      throw new LongshoreError(errorCode(error), `${what}${file === undefined ? '' : ` of ${file}`} was not applied: ${messageOf(error)}`, { object: what, remedy: remedy ?? 'Correct it there, and run longshore up again.', cause: error });
+    }
   }
 }
 
 function resourceOf(object: KubeObject): { readonly resource: typeof deployments; readonly namespaced: boolean } {
   const found = RESOURCES.find(({ group, version, kind }) => kind === object.kind && (group === '' ? version : `${group}/${version}`) === object.apiVersion);
-  if (!found) throw new LongshoreError('not-implemented', `the API has no kind ${object.kind} of ${object.apiVersion}`, { object: `${object.kind}/${object.metadata?.name}`, remedy: 'Check apiVersion and kind: kubectl api-resources' });
+  if (!found) throw new LongshoreError('not-implemented', `the API has no kind ${object.kind} of ${object.apiVersion}`, { remedy: 'Check apiVersion and kind: kubectl api-resources' });
   return { resource: found, namespaced: found.namespaced };
 }
 
@@ -49,10 +61,21 @@ export async function waitForWorkloads(transport: Transport, objects: readonly K
       const missing = await check(transport, space, name);
       if (missing === undefined) break;
       note(`${kind?.toLowerCase()}/${name}: ${missing}`);
-      if (clock.monotonic() > deadline) throw new LongshoreError('timeout', `${kind?.toLowerCase()}/${name} did not become available within ${timeoutMs / 1000} s: ${missing}`, { remedy: `Ask why: longshore why pod/NAME -n ${space} (kubectl -n ${space} get pods lists them)` });
+      if (clock.monotonic() > deadline) throw await late(transport, `${kind?.toLowerCase()}/${name} did not become available within ${timeoutMs / 1000} s: ${missing}`, space, name);
       await clock.sleep(POLL_MS);
     }
   }
+}
+
+/** The error for a workload that does not come about, with the reason of the first of its pods that is not ready. */
+async function late(transport: Transport, message: string, namespace: string, name: string): Promise<LongshoreError> {
+  const remedy = `Ask why: longshore why pod/NAME -n ${namespace} (kubectl -n ${namespace} get pods lists them)`;
+  const { items } = await transport.list<Pod>(pods, namespace);
+  // Pods of a workload begin with its name.
+  const pod = items.find(({ metadata, status }) => metadata?.name?.startsWith(`${name}-`) && metadata.deletionTimestamp === undefined && !status?.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds === 'True'));
+  if (pod === undefined) return new LongshoreError('timeout', message, { remedy });
+  const why = await whyPod(transport, namespace, pod.metadata?.name ?? '', () => Promise.resolve(undefined));
+  return new LongshoreError('timeout', [message, `  ${why.summary}`, ...why.details.map((line) => `    ${line}`)].join('\n'), { remedy: why.remedy ?? remedy });
 }
 
 type Check = (transport: Transport, namespace: string, name: string) => Promise<string | undefined>;

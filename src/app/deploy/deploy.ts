@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { errorCode, LongshoreError, messageOf } from '../../lib/errors.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Transport } from '../../client/transport.ts';
 import type { KubeObject } from '../../types/kubernetes/meta.ts';
@@ -32,10 +34,17 @@ export async function deploy(project: Project, options: DeployOptions): Promise<
   }
   for (const { context, dockerfile, tag } of project.builds) {
     const name = tags.get(tag) ?? tag;
-    await phase(`build ${name}`, async (note) => docker.build(tarOf(context, await ignoredBy(context)), { tag: name, dockerfile }, note));
+    await phase(`build ${name}`, async (note) => {
+      try {
+        await docker.build(tarOf(context, await ignoredBy(context)), { tag: name, dockerfile }, note);
+      } catch (error) {
+        const file = join(context, dockerfile);
+        throw new LongshoreError(errorCode(error), `${file} could not be built: ${messageOf(error)}`, { object: file, remedy: 'Correct it there, and run longshore up again.', cause: error });
+      }
+    });
   }
   if (project.objects.length === 0) return [];
-  await phase(`apply ${project.objects.length} objects`, () => applyAll(transport, project.objects, namespace));
+  await phase(`apply ${project.objects.length} objects`, () => applyAll(transport, project.objects, namespace, (object) => project.sources?.get(object)));
   await phase('pods available', (note) => waitForWorkloads(transport, project.objects, namespace, systemClock, timeoutMs, note));
   const urls = await serviceUrls(transport, project.objects, namespace);
   await phase('services answer', (note) => waitForAnswers(transport, project.objects, namespace, urls, systemClock, timeoutMs, note));

@@ -10,6 +10,8 @@ export interface Project {
   readonly name: string;
   readonly builds: readonly Build[];
   readonly objects: readonly KubeObject[];
+  /** The file that each object is from. */
+  readonly sources?: ReadonlyMap<KubeObject, string>;
 }
 
 export interface Build {
@@ -41,14 +43,20 @@ export async function readProject(path: string): Promise<Project> {
     if (build) builds.push(build);
   }
   const objects: KubeObject[] = [];
+  const sources = new Map<KubeObject, string>();
   for (const sub of MANIFEST_FOLDERS) {
-    for (const file of await manifestFiles(join(folder, sub))) objects.push(...(await readManifest(file, folder)));
+    for (const file of await manifestFiles(join(folder, sub))) {
+      for (const object of await readManifest(file, folder)) {
+        objects.push(object);
+        sources.set(object, file);
+      }
+    }
   }
   if (builds.length === 0 && objects.length === 0) {
     if (entries.some(({ name }) => /^(docker-)?compose\.ya?ml$/.test(name))) throw new LongshoreError('not-implemented', `${folder} has a compose file, which up can't deploy yet`, { remedy: 'Use: eval "$(longshore env)" && docker compose up' });
     throw new LongshoreError('not-found', `${folder} has neither a Dockerfile nor manifests`, { remedy: 'Add a Dockerfile, or YAML files in it or in its folder manifests/.' });
   }
-  return { folder, name: basename(folder), builds, objects };
+  return { folder, name: basename(folder), builds, objects, sources };
 }
 
 async function readBuild(context: string, name: string): Promise<Build | undefined> {
@@ -102,12 +110,12 @@ async function readManifest(file: string, folder: string): Promise<KubeObject[]>
   const found: KubeObject[] = [];
   for (const document of parseAllDocuments(await readFile(file, 'utf8'), { maxAliasCount: 100 } as object)) {
     const [problem] = document.errors;
-    if (problem) throw new LongshoreError('invalid', `${relative(folder, file)}: ${problem.message}`, { object: file });
+    if (problem) throw new LongshoreError('invalid', `${file} is no YAML: ${problem.message.trim()}`, { object: file, remedy: 'Correct it there, and run longshore up again.' });
     const object = document.toJS({ maxAliasCount: 100 }) as (KubeObject & { readonly items?: readonly KubeObject[] }) | null;
     if (object === null) continue;
     if (typeof object.apiVersion !== 'string' || typeof object.kind !== 'string') {
       // Other YAML may lie in the folder itself; in a folder for manifests it is a mistake.
-      if (relative(folder, file).includes('/')) throw new LongshoreError('invalid', `${relative(folder, file)} holds something without apiVersion and kind`, { object: file });
+      if (relative(folder, file).includes('/')) throw new LongshoreError('invalid', `${relative(folder, file)} holds something without apiVersion and kind`, { object: file, remedy: 'Add them, or move the file out of the folder for manifests.' });
       continue;
     }
     found.push(...(object.kind === 'List' ? object.items ?? [] : [object]));
