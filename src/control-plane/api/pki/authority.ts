@@ -76,8 +76,13 @@ export class Authority {
   async signingKey(): Promise<KeyPair> {
     const found = await read(join(this.#folder, 'sa.key'));
     if (found !== undefined) {
-      const privateKey = createPrivateKey(found);
-      return { privateKey, publicKey: createPublicKey(privateKey) };
+      try {
+        const privateKey = createPrivateKey(found);
+        return { privateKey, publicKey: createPublicKey(privateKey) };
+      } catch (error) {
+        const path = join(this.#folder, 'sa.key');
+        throw new LongshoreError('invalid', `cannot read the key that signs service-account tokens, ${path}: ${messageOf(error)}`, { object: path, remedy: 'Restore the file from a backup, or remove it to make a new key; tokens that were given out are void then.', cause: error });
+      }
     }
     const pair = await newKey();
     await write(join(this.#folder, 'sa.key'), keyPem(pair.privateKey), 0o600);
@@ -115,7 +120,7 @@ export class Authority {
 
   async #keep(file: string, subject: Subject, use: 'server' | 'client', names: readonly string[]): Promise<Credentials> {
     const found = await readPair(this.#folder, file);
-    if (found !== undefined && this.#good(found.certificate, names)) return found;
+    if (found !== undefined && this.#good(found, names)) return found;
     const made = await this.#make(subject, use, names);
     await writePair(this.#folder, file, made);
     return made;
@@ -130,8 +135,15 @@ export class Authority {
     return { certificate, key: keyPem(pair.privateKey) };
   }
 
-  #good(pem: string, names: readonly string[]): boolean {
-    const certificate = new X509Certificate(pem);
+  /** False also for a damaged one, and for halves of two: a crash may come between the writes of key and certificate. */
+  #good(pair: Credentials, names: readonly string[]): boolean {
+    let certificate: X509Certificate;
+    try {
+      certificate = new X509Certificate(pair.certificate);
+      if (!certificate.checkPrivateKey(createPrivateKey(pair.key))) return false;
+    } catch {
+      return false; // whatever is wrong with it, it is made anew
+    }
     const inTime = certificate.validToDate.getTime() - this.#clock.now() > RENEW_BEFORE_DAYS * DAY_MS;
     return inTime && certificate.verify(this.#issuer.publicKey) && names.every((name) => (isIP(name) > 0 ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined);
   }
@@ -144,7 +156,7 @@ function issuerOf(folder: string, pair: Credentials): Issuer {
     if (!certificate.checkPrivateKey(key)) throw new LongshoreError('invalid', 'ca.key is not the key of ca.crt');
     return { subject: { commonName: 'longshore-ca', organizations: [] }, key, publicKey: certificate.publicKey };
   } catch (error) {
-    throw new LongshoreError('invalid', `cannot read the certificate authority in ${folder}: ${messageOf(error)}`, { remedy: 'restore ca.crt and ca.key from a copy, or remove the folder to make a new authority', cause: error });
+    throw new LongshoreError('invalid', `cannot read the certificate authority in ${folder}: ${messageOf(error)}`, { object: folder, remedy: 'Restore ca.crt and ca.key from a copy, or remove the folder to make a new authority; nodes have to join again then.', cause: error });
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,6 +84,22 @@ describe('the authority', () => {
     assert.notEqual((await again.server([...NAMES, 'more.example.com'])).certificate, server.certificate);
     const later = await open({ ...systemClock, now: () => Date.now() + 320 * 86_400_000 });
     assert.notEqual((await later.client('admin', { commonName: 'a', organizations: [] })).certificate, client.certificate);
+  });
+
+  test('a certificate that is damaged, or whose key a crash has replaced, is made anew', async () => {
+    const first = await open();
+    const server = await first.server(NAMES);
+    const place = join(folder, 'pki');
+    await writeFile(join(place, 'server.crt'), 'torn');
+    const second = await first.server(NAMES);
+    assert.ok(new X509Certificate(second.certificate).checkPrivateKey(createPrivateKey(second.key)));
+    await writeFile(join(place, 'server.key'), server.key);
+    const third = await first.server(NAMES);
+    assert.ok(new X509Certificate(third.certificate).checkPrivateKey(createPrivateKey(third.key)));
+    assert.notEqual(third.certificate, second.certificate);
+    await first.signingKey();
+    await writeFile(join(place, 'sa.key'), 'torn');
+    await assert.rejects(first.signingKey(), (error: Error) => isCode(error, 'invalid') && error.message.includes(join(place, 'sa.key')));
   });
 
   test('a broken or mixed-up folder is told, with what to do', async () => {
