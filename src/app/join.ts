@@ -79,6 +79,17 @@ export async function nodeCredentials(folder: string, nodeName: string, options:
   }
 }
 
+/** The name under which this machine has joined a cluster; undefined when it has not. */
+export async function joinedName(folder: string): Promise<string | undefined> {
+  try {
+    const { certificate } = JSON.parse(await readFile(join(folder, 'node.json'), 'utf8')) as { readonly certificate: string };
+    return /^CN=system:node:(.+)$/m.exec(new X509Certificate(certificate).subject)?.[1];
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
 async function signed(transport: Transport, name: string): Promise<string> {
   for (const end = systemClock.monotonic() + CERTIFICATE_TIMEOUT_MS; systemClock.monotonic() < end; await systemClock.sleep(POLL_MS)) {
     const { status } = await transport.get<CertificateSigningRequest>(certificateSigningRequests, undefined, name);

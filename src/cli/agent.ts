@@ -1,24 +1,25 @@
 import { hostname } from 'node:os';
-import { parseArgs } from 'node:util';
-import { homeAt } from '../app/home.ts';
 import { relaunchAsServer } from '../app/launch.ts';
-import { LongshoreError } from '../lib/errors.ts';
-import type { CommandContext } from './command.ts';
+import { command } from './command.ts';
+import { requireRoot } from './instance.ts';
+import { JOIN_FLAGS, joinOptionsOf } from './join-flags.ts';
 
-/** Runs a node in the foreground: joins with a token the first time, and with its own certificate from then on. */
-export async function run({ args, environment }: CommandContext): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { server: { type: 'string' }, token: { type: 'string' }, 'ca-hash': { type: 'string' }, name: { type: 'string' }, address: { type: 'string' } },
-  });
-  const home = homeAt(environment.LONGSHORE_HOME);
-  if (values.token !== undefined && (values.server === undefined || values['ca-hash'] === undefined)) throw new LongshoreError('invalid', 'joining needs --server, --token and --ca-hash together', { remedy: 'Copy the line that "longshore token" prints on the server.' });
+export const cli = command({
+  about: 'Runs a node in the foreground: joins with a token the first time (as "longshore join" does), and with its own certificate from then on. SIGTERM ends it and its pods go on; "longshore down", after it, ends them and takes away all that it made.',
+  flags: {
+    ...JOIN_FLAGS,
+    address: { type: 'string', value: 'ADDRESS', describe: "this machine's address for the cluster (default: that of its first interface)" },
+  },
+}, async ({ home }, values) => {
+  const join = joinOptionsOf(values);
+  requireRoot('a node makes namespaces, mounts and networks', 'longshore agent');
   relaunchAsServer(process);
+  const { joinedName } = await import('../app/join.ts');
   const { serveAgent } = await import('../app/serve-agent.ts');
   await serveAgent(home, {
-    nodeName: (values.name ?? hostname()).toLowerCase(),
+    nodeName: (values.name ?? (await joinedName(home.pki)) ?? hostname()).toLowerCase(),
     ...(values.address !== undefined && { address: values.address }),
-    ...(values.server !== undefined && values.token !== undefined && { join: { server: values.server, token: values.token, caHash: values['ca-hash']! } }),
+    ...(join && { join }),
   });
   return 0;
-}
+});

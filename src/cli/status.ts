@@ -1,22 +1,20 @@
-import { parseArgs } from 'node:util';
-import { homeAt } from '../app/home.ts';
 import { readStatus } from '../app/status.ts';
-import type { CommandContext } from './command.ts';
+import { command, OUTPUT } from './command.ts';
+import { printData } from './data.ts';
+import { EXIT_CODES } from './exit-codes.ts';
 
-/** Exit code 0 when the platform runs, 1 when not. */
-export async function run({ args, environment, print, talk }: CommandContext): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: { output: { type: 'string', short: 'o' } } });
-  const home = homeAt(environment.LONGSHORE_HOME);
+export const cli = command({ about: 'Shows what runs, and where it listens. Exit code 0 when the platform runs, 3 when not.', flags: { output: OUTPUT } }, async (context, { output }) => {
+  const { home, talk } = context;
   const status = await readStatus(home);
-  if (values.output === 'json') {
-    print(JSON.stringify(status ?? { home: home.root, running: false }, undefined, 2) + '\n');
-    return status ? 0 : 1;
-  }
   if (!status) {
-    talk.say(`longshore: nothing runs in ${home.root}. Start it with: longshore up`);
-    return 1;
+    if (output === undefined || output === 'name') talk.say(`longshore: nothing runs in ${home.root}. Start it with: longshore up`);
+    else await printData(context, output, { value: { home: home.root, running: false }, names: [], text: '' });
+    return EXIT_CODES.absent[0];
   }
-  const rows = { pid: status.pid, version: status.version, instance: status.instance, docker: status.docker, kubernetes: status.api, kubeconfig: status.kubeconfig, registry: status.registry ?? '-', 'node address': status.nodeAddress, started: status.startedAt };
-  print(Object.entries(rows).map(([name, value]) => `${name.padEnd(13)} ${value}\n`).join(''));
-  return 0;
-}
+  const rows = {
+    pid: status.pid, version: status.version, instance: status.instance, docker: status.docker, kubernetes: status.api, kubeconfig: status.kubeconfig,
+    registry: status.registry === undefined ? '- (see: longshore logs)' : `${status.registry}${status.registryForPods === undefined ? '' : `, for pods also ${status.registryForPods}`}`, 'node address': status.nodeAddress, started: status.startedAt,
+  };
+  await printData(context, output, { value: { ...status, running: true }, names: [status.instance], text: Object.entries(rows).map(([name, value]) => `${name.padEnd(13)} ${value}\n`).join('') });
+  return EXIT_CODES.done[0];
+});

@@ -1,26 +1,27 @@
-import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { homeAt, type InstanceConfig } from '../app/home.ts';
+import { readInstance } from '../app/instance.ts';
 import { createJoinToken } from '../app/join.ts';
 import { connect } from '../app/why.ts';
 import { loadKubeconfig } from '../client/kubeconfig.ts';
-import type { CommandContext } from './command.ts';
+import { LongshoreError } from '../lib/errors.ts';
+import { command, OUTPUT } from './command.ts';
+import { printData } from './data.ts';
+import { requireCredentials } from './instance.ts';
 
-/** Makes a bootstrap token (24 hours) and prints the command with which another machine joins. */
-export async function run({ args, environment, print, talk }: CommandContext): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: { output: { type: 'string', short: 'o' } } });
-  const home = homeAt(environment.LONGSHORE_HOME);
+export const cli = command({ about: 'Makes a token, good for 24 hours, and prints the command with which another machine joins as a node.', flags: { output: OUTPUT } }, async (context, { output }) => {
+  const { home, talk } = context;
+  await requireCredentials(home);
   const config = await loadKubeconfig(home.kubeconfig);
-  const { listen, nodeAddress, apiPort } = JSON.parse(await readFile(home.configFile, 'utf8')) as InstanceConfig;
+  const instance = await readInstance(home);
+  if (!instance) throw new LongshoreError('not-found', `there is no instance in ${home.root}`, { remedy: 'Start one with: longshore up' });
+  const { listen, nodeAddress, apiPort } = instance;
   const server = listen === undefined ? config.server : `https://${listen === '0.0.0.0' ? nodeAddress : listen}:${apiPort}`;
   const transport = connect(config);
   try {
     const { token, caHash } = await createJoinToken(transport, config);
-    if (values.output === 'json') print(JSON.stringify({ token, caHash, server }) + '\n');
-    else print(`longshore agent --server ${server} --token ${token} --ca-hash ${caHash}\n`);
+    await printData(context, output, { value: { token, caHash, server }, names: [token], text: `longshore agent --server ${server} --token ${token} --ca-hash ${caHash}\n` });
     if (listen === undefined) talk.say('longshore: this API server listens on loopback alone; start it with "longshore up --listen ADDRESS" so that other machines can join.');
     return 0;
   } finally {
     transport.close?.();
   }
-}
+});

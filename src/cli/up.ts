@@ -1,29 +1,35 @@
-import { parseArgs } from 'node:util';
 import { startDaemon } from '../app/daemon.ts';
-import { homeAt } from '../app/home.ts';
+import { readSettings, settingsEnvironment } from '../app/settings.ts';
 import { connect } from '../app/why.ts';
 import { loadKubeconfig } from '../client/kubeconfig.ts';
-import { LongshoreError } from '../lib/errors.ts';
-import type { CommandContext } from './command.ts';
+import { command, NAMESPACE, UsageError } from './command.ts';
+import { requireRoot } from './instance.ts';
+import { SETTINGS_FLAGS } from './settings-flags.ts';
 
-/** `longshore up [--listen ADDRESS] [DIR…]`: the platform, and what lies in the folders. The API listens on loopback unless ADDRESS says more. */
-export async function run({ args, environment, talk, print }: CommandContext): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args], allowPositionals: true,
-    options: { namespace: { type: 'string', short: 'n', default: 'default' }, timeout: { type: 'string', default: '120' }, listen: { type: 'string' } },
-  });
-  const timeoutMs = Number(values.timeout) * 1000;
-  if (!(timeoutMs > 0)) throw new LongshoreError('invalid', `--timeout ${values.timeout} is not a number of seconds`);
-  if (process.getuid?.() !== 0) throw new LongshoreError('forbidden', 'Longshore makes namespaces, mounts and networks, which needs root', { remedy: 'Run it as root: sudo longshore up' });
-  const home = homeAt(environment.LONGSHORE_HOME);
+export const cli = command({
+  about: 'Starts the platform in the background, if it does not run, and deploys what lies in each DIR: builds its Dockerfiles, applies its manifests (or, with a Dockerfile alone, a Deployment and a Service made of it), waits until all of it answers, and prints its addresses. Again after a change, it builds and rolls out what changed.',
+  words: '[DIR…]',
+  flags: {
+    namespace: NAMESPACE,
+    timeout: { type: 'string', value: 'SECONDS', describe: 'how long pods and Services may take to answer (default 120)' },
+    ...SETTINGS_FLAGS,
+  },
+}, async ({ environment, home, print, talk }, values, words) => {
+  const { namespace, timeout = '120' } = values as { readonly namespace?: string; readonly timeout?: string };
+  const timeoutMs = Number(timeout) * 1000;
+  if (!(timeoutMs > 0)) throw new UsageError(`--timeout ${timeout} is not a number of seconds`);
+  requireRoot('Longshore makes namespaces, mounts and networks', 'longshore up');
+  const flags = settingsEnvironment(values);
+  await readSettings(home, { ...environment, ...flags });
   // What can't be read is found before anything is started.
   const { readProject } = await import('../app/deploy/project.ts');
-  const projects = await Promise.all(positionals.map(readProject));
+  const projects = await Promise.all(words.map(readProject));
 
   const began = performance.now();
   const phases: string[] = [];
-  const { started } = await talk.phase('platform', () => startDaemon(home, [process.argv[1]!], values.listen === undefined ? {} : { LONGSHORE_LISTEN: values.listen }, (name, ms) => phases.push(`${name} ${Math.round(ms)} ms`)));
+  const { started } = await talk.phase('platform', () => startDaemon(home, [process.argv[1]!], flags, (name, ms) => phases.push(`${name} ${Math.round(ms)} ms`)));
   talk.say(started ? `    ${phases.join(', ')}` : '    it runs already');
+  if (!started && Object.keys(flags).length > 0) talk.say('  ! it keeps the settings with which it was started; for new ones: longshore down, then up');
   if (projects.length > 0) {
     const [{ deploy }, { dockerAt }, { openHost }] = await Promise.all([import('../app/deploy/deploy.ts'), import('../app/deploy/docker.ts'), import('../app/machine.ts')]);
     const transport = connect(await loadKubeconfig(home.kubeconfig));
@@ -31,7 +37,7 @@ export async function run({ args, environment, talk, print }: CommandContext): P
       const { spawn } = await openHost();
       for (const project of projects) {
         talk.say(`${project.name}:`);
-        const urls = await deploy(project, { docker: dockerAt(home.dockerSocket), transport, machine: { spawn, node: process.execPath }, namespace: values.namespace, timeoutMs, phase: (name, work) => talk.phase(name, work), say: (line) => talk.say(line) });
+        const urls = await deploy(project, { docker: dockerAt(home.dockerSocket), transport, machine: { spawn, node: process.execPath }, namespace: namespace ?? 'default', timeoutMs, phase: (name, work) => talk.phase(name, work), say: (line) => talk.say(line) });
         for (const { url } of urls) print(`${url}\n`);
       }
     } finally {
@@ -40,4 +46,4 @@ export async function run({ args, environment, talk, print }: CommandContext): P
   }
   talk.say(`longshore: up in ${((performance.now() - began) / 1000).toFixed(2)} s. docker and kubectl: eval "$(longshore env)"`);
   return 0;
-}
+});

@@ -55,7 +55,7 @@ test('up builds, deploys and answers; docker and kubectl see it; down leaves not
 
   const down = await longshore('down');
   assert.equal(down.code, 0, down.stderr);
-  assert.equal((await longshore('status')).code, 1);
+  assert.equal((await longshore('status')).code, 3);
   await assertNothingLeft(home, instance);
 });
 
@@ -63,7 +63,7 @@ test('what can not be deployed is told before anything is started', async (t) =>
   const home = await mkdtemp(join(tmpdir(), 'ls-'));
   t.after(() => rm(home, { recursive: true, force: true }));
   const result = await run('./longshore', ['up', '/nonexistent/folder'], { LONGSHORE_HOME: home });
-  assert.equal(result.code, 1);
+  assert.equal(result.code, 3);
   assert.match(result.stderr, /there is no folder \/nonexistent\/folder\n {2}→ Name a folder/);
   assert.deepEqual(await readdir(home), []);
   const unknown = await run('./longshore', ['upp'], { LONGSHORE_HOME: home });

@@ -1,6 +1,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { LongshoreError } from '../../lib/errors.ts';
+import { text as readText } from 'node:stream/consumers';
+import { isErrno, LongshoreError } from '../../lib/errors.ts';
 
 /** A small client of the Docker Engine API on a unix socket: what `up` needs to build. */
 export interface Docker {
@@ -10,13 +11,17 @@ export interface Docker {
   pull(reference: string, note: (detail: string) => void): Promise<void>;
   /** Makes an image of a root file system. `changes` are Dockerfile instructions such as `CMD ["sh"]`. */
   importImage(tar: Readable, reference: string, changes: readonly string[]): Promise<void>;
+  /** Any call that is answered by JSON. @throws LongshoreError with the engine's own message */
+  json(method: string, path: string): Promise<unknown>;
   build(context: Readable, options: { readonly tag: string; readonly dockerfile: string }, note: (detail: string) => void): Promise<void>;
 }
 
 export function dockerAt(socketPath: string): Docker {
   const call = (method: string, path: string, body?: Readable): Promise<IncomingMessage> => new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, method, path, headers: body ? { 'content-type': 'application/x-tar' } : {} }, resolve);
-    outgoing.on('error', (error) => reject(new LongshoreError('unavailable', `the engine at ${socketPath} does not answer: ${error.message}`, { remedy: 'See the log: longshore logs' })));
+    outgoing.on('error', (error) => reject(isErrno(error, 'EACCES')
+      ? new LongshoreError('forbidden', `you may not use ${socketPath}`, { object: socketPath, remedy: 'Run it as root, or become a member of the group docker where there is one (then start the platform again).', cause: error })
+      : new LongshoreError('unavailable', `the engine at ${socketPath} does not answer: ${error.message}`, { remedy: 'See the log: longshore logs', cause: error })));
     if (body) body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
     else outgoing.end();
   });
@@ -33,6 +38,13 @@ export function dockerAt(socketPath: string): Docker {
     async importImage(tar, reference, changes) {
       const [name, tag] = splitTag(reference);
       await stream(await call('POST', `/images/create?fromSrc=-&repo=${encodeURIComponent(name)}&tag=${encodeURIComponent(tag)}${changes.map((change) => `&changes=${encodeURIComponent(change)}`).join('')}`, tar), () => {});
+    },
+    async json(method, path) {
+      const response = await call(method, path);
+      const text = await readText(response);
+      const answer: unknown = text === '' ? undefined : JSON.parse(text);
+      if ((response.statusCode ?? 500) >= 400) throw new LongshoreError(response.statusCode === 404 ? 'not-found' : 'invalid', (answer as { readonly message?: string } | undefined)?.message ?? `the engine answered ${response.statusCode}`);
+      return answer;
     },
     async build(context, { tag, dockerfile }, note) {
       await stream(await call('POST', `/build?t=${encodeURIComponent(tag)}&dockerfile=${encodeURIComponent(dockerfile)}&rm=1`, context), note);
