@@ -6,7 +6,7 @@ import { compare, type Comparison, equal } from './compare.ts';
 import { type Conflict, conflictError } from './conflicts.ts';
 import type { ApplyRequest, ApplyResult } from './contract.ts';
 import { differenceAll, type FieldSet, intersectionAll, isEmpty, LEAF, unionAll } from './field-set.ts';
-import { renewLastApplied, stillAsLastApplied } from './last-applied.ts';
+import { LAST_APPLIED, renewLastApplied, stillAsLastApplied } from './last-applied.ts';
 import { identityOf, type Manager, type Managers, readManagers, sameManagers, writeManagers } from './managers.ts';
 import { merge } from './merge.ts';
 import { ownedBy } from './own.ts';
@@ -81,10 +81,17 @@ function finish(request: ApplyRequest, base: KubeObject, next: KubeObject, befor
   delete metadata.managedFields;
   const whole = { ...next, metadata: metadata as ObjectMeta };
   const object = schemaOf(resource.schema) === undefined ? whole : decodeKind(resource, whole, []);
-  const fields = equal(comparable(object), comparable(base)) ? quiet(before, managers, identity) : managers;
+  const fields = equal(withoutLastApplied(object), withoutLastApplied(base)) ? quiet(before, managers, identity) : managers;
   const entries = fields === before && live?.metadata?.managedFields !== undefined ? live.metadata.managedFields : writeManagers(fields);
   const changed = live === undefined || !equal(comparable(object), comparable(live)) || entries !== live.metadata?.managedFields;
   return { object: { ...object, metadata: { ...object.metadata, ...(entries !== undefined && { managedFields: entries }) } }, changed };
+}
+
+/** What an apply itself can change: the annotation that follows it is the server's doing. */
+function withoutLastApplied(object: KubeObject): unknown {
+  const { managedFields: _, annotations = {}, ...metadata } = object.metadata ?? {};
+  const { [LAST_APPLIED]: __, ...others } = annotations;
+  return { ...object, metadata: { ...metadata, annotations: others } };
 }
 
 /** An apply that changes nothing of the object keeps the time of its last change, or has none; one that changes no ownership either is no change at all. */

@@ -48,7 +48,7 @@ export function podStrategy(general: Strategy): Strategy {
       const gated = (spec.schedulingGates ?? []).length > 0;
       object.status = {
         phase: 'Pending', qosClass: qosClass(spec),
-        ...(gated && { conditions: [{ type: 'PodScheduled', status: 'False', lastTransitionTime: object.metadata.creationTimestamp, reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' }] }),
+        ...(gated && { conditions: [{ type: 'PodScheduled', status: 'False', lastProbeTime: null, lastTransitionTime: object.metadata.creationTimestamp, reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' }] }),
       };
     },
     prepareForUpdate(object: Draft, old: KubeObject, subresource: string | undefined): void {
