@@ -49,7 +49,10 @@ export class StreamConnector implements Connector {
         const path = logPath(namespace, name, containerOf(pod, target.query), options);
         const node = pod.spec?.nodeName ?? '';
         // What runs nowhere has said nothing.
-        if (node === '') return void exchange.respond(204, request.headers, '');
+        if (node === '') {
+          exchange.respond(204, request.headers, '');
+          return;
+        }
         return forward(request, await this.#nodes.connect(node), { method: 'GET', path, host: node, strict: true });
       }
       case 'pods/exec': case 'pods/attach': {
