@@ -20,7 +20,8 @@ import { NodeAuthorizer } from './authz/node.ts';
 import { RbacAuthorizer } from './authz/rbac.ts';
 import { feedRbac } from './authz/rbac-feed.ts';
 import type { RoleObject } from './authz/rbac-types.ts';
-import { putFirstObjects } from './bootstrap/first-objects.ts';
+import { putFirstObjects, type BootstrapParts } from './bootstrap/first-objects.ts';
+import { keepFirstObjects } from './bootstrap/keep.ts';
 import { defaultPolicy } from './bootstrap/policy.ts';
 import { firstAddress } from './bootstrap/service.ts';
 import { ProtobufCodec } from './codec/protobuf/codec.ts';
@@ -162,10 +163,12 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const reachable = options.address === '0.0.0.0' || options.address === '::' ? '127.0.0.1' : options.address;
   metrics.gauge('apiserver_connections', 'TLS connections that are open now.', {}, () => listener?.connections ?? 0);
   const url = `https://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${listener.port}`;
-  await putFirstObjects({
+  const bootstrap: BootstrapParts = {
     registry: inner, resources, lookup, logger, service: { serviceCidr: options.serviceCidr, advertiseAddress: options.advertiseAddress, port: listener.port },
     authority: authority.certificate, server: `https://${outside()}`, now: rfc3339(clock.now()),
-  });
+  };
+  await putFirstObjects(bootstrap);
+  const stopKeeping = keepFirstObjects(bootstrap, clock);
   state = 'running';
 
   const entry = (): KubeconfigEntry => ({ name: options.clusterName ?? 'longshore', server: url, authority: authority.certificate, ...admin });
@@ -182,6 +185,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
       gate.close(unavailable('the server is stopping'));
       await Promise.all([listener.close(STOP_GRACE_MS), yaml.close()]);
       stopFeed();
+      stopKeeping();
       await inner.close();
     },
   };

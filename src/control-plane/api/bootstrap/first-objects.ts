@@ -34,7 +34,8 @@ export interface BootstrapParts {
   readonly now: string;
 }
 
-interface Wanted {
+/** An object of the bootstrap, and where it belongs. */
+export interface Wanted {
   readonly group: string;
   readonly resource: string;
   readonly namespace: string | undefined;
@@ -51,15 +52,13 @@ interface Wanted {
  */
 export async function putFirstObjects(parts: BootstrapParts): Promise<void> {
   const wanted: Wanted[] = [
-    ...NAMESPACES.map((name): Wanted => ({ group: '', resource: 'namespaces', namespace: undefined, object: { kind: 'Namespace', apiVersion: 'v1', metadata: { name } } })),
+    ...indispensable(parts), // the namespaces before what goes into them
     ...PRIORITY_CLASSES.map(({ name, ...rest }): Wanted => ({
       group: 'scheduling.k8s.io', resource: 'priorityclasses', namespace: undefined, object: { kind: 'PriorityClass', apiVersion: 'scheduling.k8s.io/v1', metadata: { name }, ...rest } as KubeObject,
     })),
     ...defaultPolicy().map(({ resource, namespace, object }): Wanted => ({ group: 'rbac.authorization.k8s.io', resource, namespace, object })),
     { group: '', resource: 'configmaps', namespace: 'kube-public', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'cluster-info', namespace: 'kube-public' }, data: { kubeconfig: clusterInfo(parts) } } as KubeObject },
     { group: '', resource: 'configmaps', namespace: 'kube-system', object: authenticationConfig(parts.authority) },
-    ...kubernetesService(parts.service),
-    serviceRange(parts),
   ];
   const writes: Promise<void>[] = [];
   for (const each of wanted) {
@@ -71,7 +70,17 @@ export async function putFirstObjects(parts: BootstrapParts): Promise<void> {
   await Promise.all(writes);
 }
 
-async function create({ registry, resources }: BootstrapParts, { group, resource, namespace, object, status }: Wanted): Promise<void> {
+/** What has to be there for as long as the server runs: see `keepFirstObjects`. */
+export function indispensable(parts: BootstrapParts): readonly Wanted[] {
+  return [
+    ...NAMESPACES.map((name): Wanted => ({ group: '', resource: 'namespaces', namespace: undefined, object: { kind: 'Namespace', apiVersion: 'v1', metadata: { name } } })),
+    ...kubernetesService(parts.service),
+    serviceRange(parts),
+  ];
+}
+
+/** Makes one object of the bootstrap; that it is there already is no error. */
+export async function create({ registry, resources }: BootstrapParts, { group, resource, namespace, object, status }: Wanted): Promise<void> {
   try {
     const info = resources.findAny(group, resource)!;
     const { stored } = await registry.create(CONTEXT('create'), info, namespace, object, { fieldManager: MANAGER });
