@@ -10,8 +10,11 @@ import type { Draft } from './strategy.ts';
 
 const FOREGROUND = 'foregroundDeletion';
 const ORPHAN = 'orphan';
-/** These cannot be deleted. */
-const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
+/** What cannot be deleted, by `group/resource`. */
+const IMMORTAL: Readonly<Record<string, { readonly names: ReadonlySet<string>; readonly why: string }>> = {
+  '/namespaces': { names: new Set(['default', 'kube-system', 'kube-public']), why: 'this namespace may not be deleted' },
+  'scheduling.k8s.io/priorityclasses': { names: new Set(['system-node-critical', 'system-cluster-critical']), why: 'this is a system priority class and cannot be deleted' },
+};
 
 /**
  * Deletes an object, or begins to: with a grace period (pods) or finalizers
@@ -39,7 +42,8 @@ export async function remove(pipeline: Pipeline, scope: Scope, name: string, opt
 export function decideDeletion(pipeline: Pipeline, scope: Scope, name: string, current: Stored, object: KubeObject, options: DeleteParameters): Decision {
   const { info } = scope.kind;
   checkPreconditions(info, name, object, options);
-  if (info.group === '' && info.resource === 'namespaces' && IMMORTAL.has(name)) throw forbidden(info, name, 'this namespace may not be deleted');
+  const immortal = IMMORTAL[`${info.group}/${info.resource}`];
+  if (immortal?.names.has(name)) throw forbidden(info, name, immortal.why);
   pipeline.admit(scope, 'DELETE', name, undefined, object);
   const draft = draftOf(object);
   const fate = decide(pipeline, scope, draft, object, options);

@@ -121,6 +121,14 @@ test('a namespace goes in steps, and takes in nothing meanwhile', async () => {
   await assert.rejects(registry.delete(context(), namespaces, undefined, 'default', {}), /namespaces "default" is forbidden: this namespace may not be deleted/);
 });
 
+test('a priority class of the system stays', async () => {
+  const { registry } = await realFixture();
+  const classes = resource('scheduling.k8s.io', 'priorityclasses');
+  for (const [name, value] of [['system-node-critical', 2_000_001_000], ['mine', 1000]] as const) await registry.create(context(), classes, undefined, { metadata: { name }, value }, {});
+  await assert.rejects(registry.delete(context(), classes, undefined, 'system-node-critical', {}), /priorityclasses\.scheduling\.k8s\.io "system-node-critical" is forbidden: this is a system priority class and cannot be deleted/);
+  assert.equal((await registry.delete(context(), classes, undefined, 'mine', {})).gone, true);
+});
+
 test('a collection is deleted by selector', async () => {
   const { registry } = await realFixture();
   for (const [name, app] of [['a', 'x'], ['b', 'x'], ['c', 'y']] as const) await registry.create(context(), configMaps, 'default', configMap(name, {}, { app }), {});
