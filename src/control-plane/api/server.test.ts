@@ -55,6 +55,12 @@ describe('the life of an object over HTTPS', () => {
     assert.deepEqual(table.columnDefinitions.map((column) => column.name), ['Name', 'Data', 'Age']);
     assert.deepEqual(table.rows[0]!.cells.slice(0, 2), ['rows', 2]);
     assert.equal(table.rows[0]!.object.kind, 'PartialObjectMetadata');
+    await served.make('/apis/apps/v1/namespaces/default/deployments', {
+      metadata: { name: 'scaled' }, spec: { replicas: 3, selector: { matchLabels: { app: 'scaled' } }, template: { metadata: { labels: { app: 'scaled' } }, spec: { containers: [{ name: 'c', image: 'i' }] } } },
+    });
+    const scale = (await served.call('GET', '/apis/apps/v1/namespaces/default/deployments/scaled/scale', { headers: { accept } })).json<{ columnDefinitions: { name: string }[]; rows: { cells: unknown[] }[] }>();
+    assert.deepEqual(scale.columnDefinitions.map((column) => column.name), ['Name', 'Desired', 'Available', 'Age'], 'those of a Scale, not of the Deployment');
+    assert.deepEqual(scale.rows[0]!.cells.slice(0, 3), ['scaled', 3, 0]);
     const partial = (await served.call('GET', `${CONFIG_MAPS}/rows`, { headers: { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' } })).json<Loose>();
     assert.deepEqual([partial.kind, partial.metadata?.name, 'data' in partial], ['PartialObjectMetadata', 'rows', false]);
   });

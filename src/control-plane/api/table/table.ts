@@ -5,6 +5,7 @@ import type { StoredObject } from '../contract.ts';
 import type { TableMaker } from '../http/respond.ts';
 import { NAME_AND_DATE } from './columns/core.ts';
 import { columnsOf } from './columns/index.ts';
+import { SCALE } from './columns/workloads.ts';
 import type { Cell, Column } from './column.ts';
 
 /** meta.k8s.io/v1 Table: what `kubectl get` prints. */
@@ -16,7 +17,7 @@ export class Tables implements TableMaker {
   }
 
   table(resource: ResourceInfo, items: readonly StoredObject[], include: 'None' | 'Metadata' | 'Object', headers: boolean): unknown {
-    const columns = columnsOf(resource);
+    const columns = items[0]?.object.kind === 'Scale' ? SCALE : columnsOf(resource);
     const now = this.#clock.now();
     return {
       kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: items.length === 1 ? { resourceVersion: items[0]!.object.metadata?.resourceVersion ?? '' } : {},

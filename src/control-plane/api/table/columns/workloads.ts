@@ -1,4 +1,5 @@
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../../../../types/kubernetes/generated/apps-v1.ts';
+import type { Scale } from '../../../../types/kubernetes/generated/autoscaling-v1.ts';
 import type { CronJob, Job } from '../../../../types/kubernetes/generated/batch-v1.ts';
 import type { PodTemplate, ReplicationController } from '../../../../types/kubernetes/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../../../../types/kubernetes/generated/policy-v1.ts';
@@ -13,6 +14,14 @@ export const DEPLOYMENT: readonly Column[] = [
   AGE,
   ...containerColumns<Deployment>(({ spec }) => spec?.template),
   wide<Deployment>('Selector', ({ spec }) => selectorText(spec?.selector)),
+];
+
+/** The subresource `scale`, of whatever kind. */
+export const SCALE: readonly Column[] = [
+  NAME,
+  column<Scale>('Desired', ({ spec }) => spec?.replicas ?? 0, { type: 'integer' }),
+  column<Scale>('Available', ({ status }) => status?.replicas ?? 0, { type: 'integer' }),
+  AGE,
 ];
 
 export const REPLICA_SET: readonly Column[] = [
