@@ -110,7 +110,6 @@ export const DOCKER_DIFFERENCES: readonly KnownDifference[] = [
       'docker/system | ping with a version | headers.builder-version',
       'docker/system | info | body.Containerd',
       'docker/system | a version that is too old | headers.content-type',
-      'docker/system | a login without a registry | status',
     ],
   },
 ];

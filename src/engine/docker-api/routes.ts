@@ -16,6 +16,7 @@ import { listImages } from './images/list.ts';
 import { createImage } from './images/pull.ts';
 import type { Handler } from './request.ts';
 import type { Router } from './router.ts';
+import { logIn } from './system/auth.ts';
 import { build, cancelBuild, grpc, pruneBuilds, session } from './system/build.ts';
 import { diskUsage } from './system/disk-usage.ts';
 import { info } from './system/info.ts';
@@ -61,7 +62,7 @@ function system(router: Router, deps: Deps): void {
     .on('HEAD', '/_ping', (_request, response) => ping(deps, response, false))
     .on('GET', '/version', async () => ({ body: await versionInfo(deps) }))
     .on('GET', '/info', () => info(deps))
-    .on('POST', '/auth', notBuilt('logging in to a registry through the engine'))
+    .on('POST', '/auth', (request) => logIn(deps, request))
     .on('GET', '/events', (request, response) => streamEvents(deps.events, deps.clock, request, response))
     .on('GET', '/system/df', (request) => diskUsage(deps, request))
     .on('POST', '/build', (request, response) => build(deps, request, response))

@@ -102,6 +102,7 @@ export const ENDPOINT: Shape = { IPAMConfig: { IPv4Address: 's', IPv6Address: 's
 
 export const CREATE: Shape = { ...CONFIG, HostConfig: { ...HOST_CONFIG }, NetworkingConfig: { EndpointsConfig: { '*': ENDPOINT } } };
 
+export const AUTH: Shape = { username: 's', password: 's', auth: 's', email: 's', serveraddress: 's', identitytoken: 's', registrytoken: 's' };
 export const EXEC: Shape = { AttachStdin: 'b', AttachStdout: 'b', AttachStderr: 'b', DetachKeys: 's', Tty: 'b', Env: 's[]', Cmd: 's[]', Privileged: 'b', User: 's', WorkingDir: 's', ConsoleSize: '[]' };
 export const EXEC_START: Shape = { Detach: 'b', Tty: 'b', ConsoleSize: '[]' };
 export const VOLUME_CREATE: Shape = { Name: 's', Driver: 's', DriverOpts: 's{}', Labels: 's{}' };

@@ -131,6 +131,13 @@ export interface Images {
   /** @throws `not-found` (no such repository or tag), `unauthorized`, `unavailable` (registry can't be reached) */
   pull(reference: string, options?: TransferOptions): Promise<Image>;
   push(reference: string, options?: TransferOptions): Promise<{ readonly digest: string; readonly size: number }>;
+  /**
+   * Tries credentials at a registry (`docker login`). `serverAddress`: host with port, or its address; empty: Docker Hub.
+   * @returns the token that the registry gives to be kept instead of the password, if any. @throws `invalid`, `unauthorized`, `unavailable`
+   */
+  logIn(serverAddress: string, credentials: Credentials, signal?: AbortSignal): Promise<string | undefined>;
+  /** What a registry has under a name, without fetching it. @throws as `pull` does */
+  askRegistry(reference: string, credentials?: Credentials, signal?: AbortSignal): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }>;
   /** `docker load`: a docker-archive or OCI layout as a tar stream, compressed or not. */
   load(tar: Readable, options?: TransferOptions): Promise<readonly { readonly image: Image; readonly references: readonly string[] }[]>;
   /** `docker save`. `names`: what the image (one) is called in the archive, instead of its names here. */

@@ -10,12 +10,13 @@ import { Catalog } from './catalog.ts';
 import { collectGarbage } from './collect.ts';
 import { FileContentStore } from './content.ts';
 import { HttpClient } from './distribution/http.ts';
+import { askRegistry, logIn } from './distribution/login.ts';
 import { pullImage } from './distribution/pull.ts';
 import type { PullParts } from './distribution/pull.ts';
 import { pushImage } from './distribution/push.ts';
 import { chainIds } from './digest.ts';
 import { readBoot, restoreChain, syncFileSystem } from './durability.ts';
-import type { ContentStore, Descriptor, Image, ImageConfig, ImageDocument, ImageEvent, Images, Platform, Snapshots, TransferOptions, Trees } from './images.ts';
+import type { ContentStore, Credentials, Descriptor, Image, ImageConfig, ImageDocument, ImageEvent, Images, Platform, Snapshots, TransferOptions, Trees } from './images.ts';
 import { importImage } from './import.ts';
 import { Journal } from './journal.ts';
 import { LayerStore } from './layers/layer-store.ts';
@@ -161,6 +162,14 @@ export class ImageStore implements Images {
 
   async push(reference: string, options: TransferOptions = {}): Promise<{ readonly digest: string; readonly size: number }> {
     return await pushImage(this.#parts, reference, options);
+  }
+
+  async logIn(serverAddress: string, credentials: Credentials, signal?: AbortSignal): Promise<string | undefined> {
+    return await logIn(this.#parts, serverAddress, credentials, signal);
+  }
+
+  async askRegistry(reference: string, credentials?: Credentials, signal?: AbortSignal): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }> {
+    return await askRegistry(this.#parts, reference, credentials, signal);
   }
 
   async load(tar: Readable, options: TransferOptions = {}): Promise<readonly LoadedImage[]> {

@@ -142,10 +142,8 @@ export async function pruneImages(deps: Deps, request: ApiRequest): Promise<Json
   return { body: { ImagesDeleted: deleted.length === 0 ? null : deleted.map((name) => (name.startsWith('sha256:') ? { Deleted: name } : { Untagged: familiar(name) })), SpaceReclaimed: bytes } };
 }
 
-/** `GET /distribution/{name}/json`. */
+/** `GET /distribution/{name}/json`: of the registry, without pulling. */
 export async function inspectDistribution(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const image = await deps.images.get(request.params['name']!).catch(() => undefined); // then ask the registry
-  if (image === undefined) throw new LongshoreError('not-implemented', 'asking a registry for a manifest without pulling it is not built', { object: request.params['name']!, remedy: 'Pull the image first.' });
-  const { document } = image;
-  return { body: { Descriptor: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: image.manifestDigest, size: 0 }, Platforms: [{ architecture: document.architecture, os: document.os, ...(document.variant === undefined ? {} : { variant: document.variant }) }] } };
+  const { descriptor, platforms } = await deps.images.askRegistry(request.params['name']!, credentialsOf(request.raw.headers), request.signal);
+  return { body: { Descriptor: descriptor, Platforms: platforms } };
 }

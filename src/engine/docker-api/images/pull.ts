@@ -79,7 +79,9 @@ async function pull(deps: Deps, request: ApiRequest, response: ServerResponse, r
     await lines.send({ status: `Status: ${before?.id === image.id ? 'Image is up to date for' : 'Downloaded newer image for'} ${familiar(reference)}${/[:@][^/]*$/.test(reference) ? '' : ':latest'}` });
     lines.end();
   } catch (error) {
-    lines.fail(error);
+    // Not 401: upon that the command line asks for a user name, and waits for it in scripts as well.
+    if (error instanceof LongshoreError && error.code === 'unauthorized') lines.fail(new LongshoreError('not-found', error.message, { cause: error, ...(error.remedy === undefined ? {} : { remedy: error.remedy }) }));
+    else lines.fail(error);
   }
 }
 

@@ -62,13 +62,22 @@ export class Authenticator {
   readonly #clock: Clock;
   readonly #registry: URL;
   readonly #credentials: Credentials;
+  readonly #offline: boolean;
+  #identityToken: string | undefined;
   readonly #tokens = new Map<string, { readonly token: string; readonly untilMs: number }>();
 
-  constructor(http: HttpClient, clock: Clock, registry: URL, credentials: Credentials = {}) {
+  /** @param offline of a login: asks token servers for a token to keep instead of the password as well */
+  constructor(http: HttpClient, clock: Clock, registry: URL, credentials: Credentials = {}, offline = false) {
     this.#http = http;
     this.#clock = clock;
     this.#registry = registry;
     this.#credentials = credentials;
+    this.#offline = offline;
+  }
+
+  /** What a token server gave to be kept instead of the password. */
+  get identityToken(): string | undefined {
+    return this.#identityToken;
   }
 
   /** The Authorization header that is known to work for a scope, or to begin with. */
@@ -105,6 +114,9 @@ export class Authenticator {
       throw new LongshoreError('unauthorized', `the registry ${this.#registry.host} names a token server that can't be trusted: ${JSON.stringify(challenge.parameters['realm'])}`, { object: `registry ${this.#registry.host}` });
     }
     const trusted = mayTrustRealm(this.#registry, realm);
+    if (this.#offline && !trusted && this.#hasCredentials()) {
+      throw new LongshoreError('unauthorized', `the registry ${this.#registry.host} wants the password sent to ${realm.host}, which does not belong to it`, { object: `registry ${this.#registry.host}` });
+    }
     const { service } = challenge.parameters;
     const scopes = new Set([...(challenge.parameters['scope']?.split(' ') ?? []), ...wanted.split(' ')].filter((scope) => scope !== ''));
     const response = this.#credentials.identityToken && trusted ? await this.#refresh(realm, service, scopes, signal) : await this.#fetch(realm, service, scopes, trusted, signal);
@@ -116,6 +128,7 @@ export class Authenticator {
     const body = parse(await readBody(response, TOKEN_BYTES));
     const token = body['token'] ?? body['access_token'];
     if (typeof token !== 'string' || token === '' || /[^\x21-\x7e]/.test(token)) throw new LongshoreError('unauthorized', `the token server ${realm.host} gave no token`, { object: `registry ${this.#registry.host}` });
+    if (this.#offline && typeof body['refresh_token'] === 'string' && body['refresh_token'] !== '') this.#identityToken = body['refresh_token'];
     const seconds = typeof body['expires_in'] === 'number' ? Math.max(body['expires_in'], TOKEN_SECONDS) : TOKEN_SECONDS;
     this.#tokens.set(wanted, { token, untilMs: this.#clock.now() + (seconds - 10) * 1000 });
     return token;
@@ -129,6 +142,10 @@ export class Authenticator {
     const url = new URL(realm);
     if (service !== undefined) url.searchParams.set('service', service);
     for (const scope of scopes) url.searchParams.append('scope', scope);
+    if (this.#offline) {
+      url.searchParams.set('offline_token', 'true');
+      url.searchParams.set('client_id', 'longshore');
+    }
     const basic = trusted ? this.#basic() : undefined;
     if (basic !== undefined && this.#credentials.username !== undefined) url.searchParams.set('account', this.#credentials.username);
     return await this.#http.send({ method: 'GET', url, headers: basic === undefined ? {} : { Authorization: basic }, ...(signal ? { signal } : {}) });

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../../lib/clock.ts';
@@ -17,8 +18,8 @@ export interface RegistryClientOptions {
   /** Within the domain, as in `library/busybox`. */
   readonly repository: string;
   readonly credentials?: Credentials;
-  /** What will be done: what a token is asked for. */
-  readonly actions: 'pull' | 'pull,push';
+  /** What will be done: what a token is asked for. `none`: a login, which is about no repository. */
+  readonly actions: 'pull' | 'pull,push' | 'none';
   /** Other repositories, to mount from. */
   readonly alsoPull?: readonly string[];
   /** Hosts that may be spoken to without TLS, beside this machine's own. */
@@ -42,12 +43,30 @@ export class RegistryClient {
     const host = options.domain === DEFAULT_DOMAIN ? DOCKER_HUB : options.domain;
     this.#base = new URL(`${this.#mayBePlain() ? 'http' : 'https'}://${host}`);
     this.#authenticator = this.#makeAuthenticator();
-    this.#scope = [`repository:${options.repository}:${options.actions}`, ...(options.alsoPull ?? []).map((name) => `repository:${name}:pull`)].join(' ');
+    this.#scope = options.actions === 'none' ? '' : [`repository:${options.repository}:${options.actions}`, ...(options.alsoPull ?? []).map((name) => `repository:${name}:pull`)].join(' ');
   }
 
   /** The name as users know it. */
   get name(): string {
     return familiar(`${this.#options.domain}/${this.#options.repository}`);
+  }
+
+  /**
+   * Asks whether the registry lets this user in. @returns the token that it gives for the password, if it does
+   * @throws `unauthorized`, `unavailable`
+   */
+  async ping(): Promise<string | undefined> {
+    const url = new URL('/v2/', this.#base);
+    const response = await this.#redirected(await this.#request('GET', url, {}), {}, REDIRECTS);
+    if (response.status === 200) {
+      response.body.resume();
+      return this.#authenticator.identityToken;
+    }
+    const body = await readError(response);
+    const detail = body?.message ? ` (${body.message})` : '';
+    const code = response.status === 401 || response.status === 403 ? 'unauthorized' : 'unavailable';
+    const remedy = code === 'unauthorized' ? 'Check the user name and the password, or the access token.' : `Check that ${this.#options.domain} is a registry.`;
+    throw new LongshoreError(code, `login attempt to ${this.#base.origin}/v2/ failed with status: ${response.status} ${STATUS_CODES[response.status] ?? ''}${detail}`, { object: `registry ${this.#base.host}`, remedy });
   }
 
   /** A manifest or index by tag or digest; by digest it is verified. @throws `not-found`, `unauthorized`, `unavailable`, `invalid` */
@@ -131,7 +150,7 @@ export class RegistryClient {
   }
 
   #makeAuthenticator(): Authenticator {
-    return new Authenticator(this.#options.http, this.#options.clock, this.#base, this.#options.credentials);
+    return new Authenticator(this.#options.http, this.#options.clock, this.#base, this.#options.credentials, this.#options.actions === 'none');
   }
 
   #path(rest: string): URL {
@@ -224,7 +243,7 @@ export class RegistryClient {
     const body = await readError(response);
     const detail = body ? `${body.code.toLowerCase().replaceAll('_', ' ')}${body.message ? `: ${body.message}` : ''}` : `status ${response.status}`;
     const object = `image ${this.name}`;
-    const push = this.#options.actions !== 'pull';
+    const push = this.#options.actions === 'pull,push';
     if (response.status === 401 || response.status === 403 || body?.code === 'DENIED' || body?.code === 'UNAUTHORIZED') {
       if (push) return new LongshoreError('unauthorized', `push access denied for ${this.name}: ${detail}`, { object, remedy: `Log in with docker login ${this.#options.domain}, as a user who may push there.` });
       return new LongshoreError('unauthorized', `pull access denied for ${this.name}, repository does not exist or may require 'docker login': ${detail}`, { object, remedy: `Check the name, or log in with docker login ${this.#options.domain}.` });
