@@ -195,7 +195,32 @@ export interface CgroupLimits {
   readonly cpuQuota?: number;
   readonly cpuPeriod?: number;
   readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
   readonly pids?: number;
+  /** What is left to it when memory is short. */
+  readonly memoryReservationBytes?: number;
+  /** 0 to 100; version 1 alone has it. */
+  readonly memorySwappiness?: number;
+  /** Over its limit it waits instead of being killed; version 1 alone has it. */
+  readonly oomKillDisable?: boolean;
+  readonly blockIo?: BlockIoLimits;
+}
+
+export interface BlockIoLimits {
+  /** 10 to 1000. */
+  readonly weight?: number;
+  readonly weightDevices?: readonly DeviceRate[];
+  readonly readBps?: readonly DeviceRate[];
+  readonly writeBps?: readonly DeviceRate[];
+  readonly readIops?: readonly DeviceRate[];
+  readonly writeIops?: readonly DeviceRate[];
+}
+
+/** A block device by its numbers, and bytes or operations a second (or a weight). */
+export interface DeviceRate {
+  readonly major: number;
+  readonly minor: number;
+  readonly rate: number;
 }
 
 export interface CgroupUsage {

@@ -86,8 +86,11 @@ export interface ContainerSpec {
   readonly domainname?: string;
   readonly mounts: readonly MountSpec[];
   readonly network: NetworkSpec;
-  /** Namespaces to join, by path; left out: a new one. `host`: the host's. */
-  readonly namespaces?: { readonly ipc?: 'host' | 'private' | string; readonly pid?: 'host' | string; readonly uts?: 'host' | string };
+  /**
+   * Namespaces to join, by path or as `container:NAME`; left out: a new one. `host`: the host's. Of `ipc` also `shareable` (others may join it, and its
+   * shared memory) and `none` (no /dev/shm). `cgroup` left out: a private one where cgroups are of version 2 and the container is not privileged.
+   */
+  readonly namespaces?: { readonly ipc?: 'host' | 'private' | string; readonly pid?: 'host' | string; readonly uts?: 'host' | string; readonly cgroup?: 'host' | 'private' };
   readonly limits: CgroupLimits;
   /** Parent beneath the instance's own cgroup, as in `kubepods/pod<uid>`. */
   readonly cgroupParent?: string;
@@ -112,6 +115,10 @@ export interface ContainerSpec {
   readonly logRotation?: { readonly maxBytes: number; readonly files: number };
   readonly dns?: { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] };
   readonly devices?: readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[];
+  /** Rules of the devices' control group, as in `c 1:3 rwm`; beyond those of `devices`. */
+  readonly deviceRules?: readonly string[];
+  /** Handed to the OCI runtime as they are. */
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly shmBytes?: number;
   readonly oomScoreAdj?: number;
   readonly runtime?: string;
@@ -131,9 +138,13 @@ export interface ProcessSpec {
 }
 
 export type MountSpec =
-  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly propagation?: string }
-  | { readonly type: 'volume'; readonly volume: string; readonly target: string; readonly readOnly: boolean; readonly noCopy?: boolean }
-  | { readonly type: 'tmpfs'; readonly target: string; readonly readOnly?: boolean; readonly sizeBytes?: number; readonly mode?: number };
+  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly propagation?: string; readonly recursion?: BindRecursion }
+  | { readonly type: 'volume'; readonly volume: string; readonly target: string; readonly readOnly: boolean; readonly noCopy?: boolean; /** A folder or file in the volume, by its path there. */ readonly subpath?: string }
+  /** `options`: further mount options, which replace what they contradict of nosuid, nodev, noexec. */
+  | { readonly type: 'tmpfs'; readonly target: string; readonly readOnly?: boolean; readonly sizeBytes?: number; readonly mode?: number; readonly options?: readonly string[] };
+
+/** What of a bind mount happens to the mounts beneath its source: they come along (and are read-only with it, where the kernel can); `none`: they don't; `writable`: they stay as they are; `readonly`: read-only, or the start fails. */
+export type BindRecursion = 'none' | 'writable' | 'readonly';
 
 export type NetworkSpec =
   | { readonly mode: 'networks'; readonly endpoints: readonly NetworkAttachment[]; readonly ports: readonly PortBinding[] }
@@ -161,6 +172,8 @@ export interface SecuritySpec {
   readonly seccomp: string;
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
+  /** /sys/fs/cgroup may be written, within the container's own namespace. */
+  readonly writableCgroups?: boolean;
 }
 
 export interface RestartPolicy {

@@ -35,6 +35,20 @@ export async function requestedDevices(requests: readonly { readonly hostPath: s
   return { devices, rules };
 }
 
+/** `c 1:3 rwm`, `b *:* m`, `a *:* rwm`: a rule as --device-cgroup-rule has it; undefined for what is none. */
+export function deviceRule(text: string): DeviceRule | undefined {
+  const found = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(text);
+  if (found === null) return undefined;
+  const [, type, majorText, minorText, access = ''] = found;
+  return { allow: true, access, type: type!, ...(majorText === '*' ? {} : { major: Number(majorText) }), ...(minorText === '*' ? {} : { minor: Number(minorText) }) };
+}
+
+/** The numbers of the block device at a path; undefined where there is none. */
+export async function blockDevice(path: string): Promise<{ readonly major: number; readonly minor: number } | undefined> {
+  const [found] = await devicesAt(path, path);
+  return found?.type === 'b' ? { major: found.major, minor: found.minor } : undefined;
+}
+
 /** Folders of /dev that are mounts of each container's own, or not devices. */
 const NOT_DEVICES = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev', 'console', 'stdin', 'stdout', 'stderr', 'core']);
 

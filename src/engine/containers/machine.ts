@@ -10,6 +10,8 @@ export interface Machine {
   /** Hard limits by their names in /proc/PID/limits; Infinity for unlimited. */
   readonly hardLimits: ReadonlyMap<string, number>;
   readonly kernel: string;
+  /** Mounts can be made read-only with all beneath them (mount_setattr, Linux 5.12). */
+  readonly recursiveReadOnly: boolean;
 }
 
 export async function readMachine(): Promise<Machine> {
@@ -24,7 +26,13 @@ export async function readMachine(): Promise<Machine> {
     oomScoreAdj: Number(oom),
     hardLimits,
     kernel: release(),
+    recursiveReadOnly: isAtLeast(release(), 5, 12),
   };
+}
+
+function isAtLeast(kernel: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = kernel.split(/[.-]/).map(Number);
+  return a > major || (a === major && b >= minor);
 }
 
 /** Names of limits: as --ulimit takes them, and as the kernel shows them. */

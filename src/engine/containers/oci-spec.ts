@@ -4,7 +4,7 @@ import { LongshoreError } from '../../lib/errors.ts';
 import type { OciSpec } from '../runtime/runtime.ts';
 import { capabilities } from './capabilities.ts';
 import type { ContainerSpec } from './containers.ts';
-import { hostDevices, requestedDevices } from './devices.ts';
+import { deviceRule, hostDevices, requestedDevices } from './devices.ts';
 import type { DeviceRule, OciDevice } from './devices.ts';
 import { rlimits } from './machine.ts';
 import type { Machine } from './machine.ts';
@@ -37,6 +37,8 @@ export interface SpecInputs {
   /** Path of the network namespace; `host`: the host's; undefined: a new one that nobody else uses. */
   readonly netns: string | undefined;
   readonly namespaces: { readonly ipc: string; readonly pid: string; readonly uts: string };
+  /** A folder of the host that is its shared memory; undefined: one of its own; `none`: none. */
+  readonly shm: string | undefined;
   /** Relative to the cgroup root. */
   readonly cgroupPath: string;
   /** 32-bit programs may run as well. */
@@ -55,7 +57,7 @@ export async function ociSpec(inputs: SpecInputs): Promise<OciSpec> {
   const active = inputs.user.uid === 0 ? bounding : [];
   const requested = await requestedDevices(spec.devices ?? []);
   const devices: OciDevice[] = privileged ? await hostDevices() : requested.devices;
-  const deviceRules: DeviceRule[] = privileged ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }, ...requested.rules];
+  const deviceRules: DeviceRule[] = privileged ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }, ...requested.rules, ...(spec.deviceRules ?? []).flatMap((text) => deviceRule(text) ?? [])];
   const seccomp = seccompOf(inputs, bounding);
   const propagation = rootfsPropagation(inputs.mounts);
   const sysctl = sysctls(inputs);
@@ -77,9 +79,10 @@ export async function ociSpec(inputs: SpecInputs): Promise<OciSpec> {
     root: { path: inputs.rootfs, readonly: spec.security.readOnlyRoot },
     ...(inputs.namespaces.uts === 'private' ? { hostname: inputs.hostname } : {}),
     mounts: [
-      ...ociMounts({ privileged, cgroupVersion: inputs.cgroups.version, ipc: inputs.namespaces.ipc, shmBytes: spec.shmBytes, files: inputs.files, mounts: inputs.mounts, readOnlyRoot: spec.security.readOnlyRoot }),
+      ...ociMounts({ privileged, cgroupVersion: inputs.cgroups.version, ipc: inputs.namespaces.ipc, shm: inputs.shm, shmBytes: spec.shmBytes, writableCgroups: spec.security.writableCgroups === true, recursiveReadOnly: inputs.machine.recursiveReadOnly, files: inputs.files, mounts: inputs.mounts, readOnlyRoot: spec.security.readOnlyRoot }),
       ...(inputs.initPath === undefined ? [] : [{ destination: INIT_TARGET, type: 'bind', source: inputs.initPath, options: ['bind', 'ro'] }]),
     ],
+    ...(spec.annotations === undefined || Object.keys(spec.annotations).length === 0 ? {} : { annotations: spec.annotations }),
     linux: {
       cgroupsPath: `/${inputs.cgroupPath}`,
       resources: { ...(inputs.cgroups.ociResources(spec.limits) as object), devices: deviceRules },
@@ -120,7 +123,8 @@ function namespaces(inputs: SpecInputs): { type: string; path?: string }[] {
     if (choice === 'private') list.push({ type });
     else if (choice !== 'host') list.push({ type, path: choice });
   }
-  if (inputs.cgroups.version === 2 && !inputs.spec.security.privileged) list.push({ type: 'cgroup' });
+  const cgroup = inputs.spec.namespaces?.cgroup ?? (inputs.cgroups.version === 2 && !inputs.spec.security.privileged ? 'private' : 'host');
+  if (cgroup === 'private') list.push({ type: 'cgroup' });
   return list;
 }
 

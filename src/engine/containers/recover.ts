@@ -6,6 +6,7 @@ import { Entry } from './entry.ts';
 import type { SavedContainer, SavedState } from './entry.ts';
 import { scheduleRestart, watch } from './exit.ts';
 import { startHealthChecks } from './health.ts';
+import { hasOwnMounts, releaseOwnMounts } from './mounts.ts';
 import { removeEntry } from './remove.ts';
 import { adoptRoot } from './root.ts';
 
@@ -128,6 +129,7 @@ async function settle(context: Context, entry: Entry, runtime: RuntimeContainer 
 async function takeDown(context: Context, entry: Entry, runtime: RuntimeContainer | undefined): Promise<void> {
   await runtime?.remove();
   await context.host.mounts.unmount(entry.rootfs);
+  if (hasOwnMounts(entry.spec)) await releaseOwnMounts(context, entry.folder);
   await context.networks.removeNamespace(entry.id);
 }
 
@@ -137,6 +139,7 @@ async function removeLeftover(context: Context, id: string, folder: string): Pro
     const runtime = await context.runtime.recover(id, `${folder}/bundle`);
     await runtime?.remove();
     await context.host.mounts.unmount(`${folder}/rootfs`);
+    await releaseOwnMounts(context, folder);
     await context.networks.removeNamespace(id);
     await context.images.snapshots.remove(id);
     await rm(folder, { recursive: true, force: true });

@@ -2,6 +2,7 @@ import { LongshoreError, isCode, messageOf } from '../../lib/errors.ts';
 import { removeTree } from '../runtime/remove-tree.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './entry.ts';
+import { hasOwnMounts, releaseOwnMounts } from './mounts.ts';
 
 /** Removes a container that doesn't run. It is gone once this resolves; its files, mounts and writable layer go right after. */
 export async function removeEntry(context: Context, entry: Entry, options: { readonly volumes: boolean }): Promise<void> {
@@ -21,6 +22,8 @@ async function removeRemains(context: Context, entry: Entry, volumes: boolean): 
   await entry.tidying;
   await context.images.snapshots.remove(entry.id);
   await entry.releaseImage?.();
+  // Once more, and failing this time: a part of a volume that is still mounted here would be emptied.
+  if (hasOwnMounts(entry.spec)) await releaseOwnMounts(context, entry.folder);
   await removeTree(entry.folder);
   if (volumes) await removeAnonymousVolumes(context, entry);
 }

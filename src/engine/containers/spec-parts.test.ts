@@ -55,7 +55,7 @@ test('capabilities: added, dropped, all', () => {
 });
 
 test('limits that can not be raised are cut down', () => {
-  const machine: Machine = { capabilities: [], oomScoreAdj: 0, hardLimits: new Map([['Max open files', 1000]]), kernel: '6.1.0' };
+  const machine: Machine = { capabilities: [], oomScoreAdj: 0, hardLimits: new Map([['Max open files', 1000]]), kernel: '6.1.0', recursiveReadOnly: true };
   assert.deepEqual(rlimits([{ name: 'nofile', soft: 500, hard: 5000 }], machine), [{ type: 'RLIMIT_NOFILE', soft: 500, hard: 1000 }]);
   assert.equal(rlimits([{ name: 'nofile', soft: -1, hard: -1 }], { ...machine, capabilities: ['CAP_SYS_RESOURCE'] })[0]!.hard, 2 ** 53 - 1);
 });
@@ -100,7 +100,7 @@ test('hosts and resolv.conf', () => {
 });
 
 test('mounts: a user\'s replaces ours, outer ones come first', () => {
-  const mounts = ociMounts({ privileged: false, cgroupVersion: 2, ipc: 'private', shmBytes: undefined, files: [], readOnlyRoot: false, mounts: [
+  const mounts = ociMounts({ privileged: false, cgroupVersion: 2, ipc: 'private', shm: undefined, shmBytes: undefined, writableCgroups: false, recursiveReadOnly: true, files: [], readOnlyRoot: false, mounts: [
     { type: 'bind', source: '/b', target: '/a/b', readOnly: true },
     { type: 'bind', source: '/a', target: '/a/', readOnly: false },
     { type: 'tmpfs', target: '/dev/shm', sizeBytes: 5 },

@@ -1,18 +1,16 @@
-import { closeSync, constants } from 'node:fs';
 import { access, writeFile } from 'node:fs/promises';
-import { O_PATH, openInRoot } from '../../host/beneath.ts';
 import { LongshoreError, isErrno, messageOf } from '../../lib/errors.ts';
 import type { Endpoint, EndpointOptions } from '../network/network.ts';
 import { startFailureCode } from '../runtime/messages.ts';
 import type { RuntimeContainer } from '../runtime/runtime.ts';
 import { runs32Bit } from './compatibility.ts';
-import { cgroupOf, notRunning } from './context.ts';
+import { cgroupOf } from './context.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './entry.ts';
 import { hostResolvConf, hostsFile, resolvConf } from './etc-files.ts';
 import { watch } from './exit.ts';
 import { startHealthChecks } from './health.ts';
-import type { ResolvedMount } from './oci-mounts.ts';
+import { namespacePath, resolveMounts, sharedMemory } from './mounts.ts';
 import { ociSpec } from './oci-spec.ts';
 import { removeEntry } from './remove.ts';
 import { mountRoot } from './root.ts';
@@ -20,8 +18,8 @@ import { tidy } from './tidy.ts';
 import { resolveUser } from './users.ts';
 import { prepareWorkingDirectory } from './working-directory.ts';
 
-/** Names under which init programs for --init are known, tried in this order. */
-const INIT_PROGRAMS = ['/usr/bin/docker-init', '/usr/libexec/docker/docker-init', '/usr/bin/tini-static', '/usr/bin/tini'];
+/** Names under which init programs for --init are known, tried in this order; static ones, since an image may have no C library or another. */
+const INIT_PROGRAMS = ['/usr/bin/docker-init', '/usr/libexec/docker/docker-init', '/usr/bin/tini-static'];
 
 /**
  * Brings a container from `created` or `exited` to `running`. To be called within the entry's exclusive section.
@@ -42,13 +40,14 @@ export async function startEntry(context: Context, entry: Entry, options: { read
     if (mounted.status === 'rejected') throw mounted.reason;
     if (begun.status === 'rejected') throw begun.reason;
     const { setUp, files } = begun.value;
-    const [user, cwd, mounts, machine, initPath, narrow] = await Promise.all([
+    const [user, cwd, mounts, machine, initPath, narrow, shm] = await Promise.all([
       resolveUser(entry.rootfs, spec.process.user, spec.process.additionalGids),
       prepareWorkingDirectory(entry.rootfs, spec.process.cwd),
       resolveMounts(context, entry),
       context.machine(),
       spec.init === true ? findInit() : undefined,
       narrowOf(context, entry),
+      sharedMemory(context, entry),
     ]);
     const oci = await ociSpec({
       spec, hostname, rootfs: entry.rootfs, user, cwd, mounts, files,
@@ -58,6 +57,7 @@ export async function startEntry(context: Context, entry: Entry, options: { read
         pid: namespacePath(context, spec.namespaces?.pid, 'pid'),
         uts: namespacePath(context, spec.namespaces?.uts, 'uts'),
       },
+      shm,
       cgroupPath: cgroupOf(context, entry),
       initPath, machine, narrow,
       cgroups: context.host.cgroups,
@@ -229,53 +229,6 @@ function linkLines(context: Context, entry: Entry): string[] {
 async function bindPending(entry: Entry, runtime: RuntimeContainer): Promise<void> {
   for (const attachment of entry.pending) attachment.bind(await runtime.attach());
   entry.pending.clear();
-}
-
-async function resolveMounts(context: Context, entry: Entry): Promise<ResolvedMount[]> {
-  return Promise.all(entry.spec.mounts.map(async (mount): Promise<ResolvedMount> => {
-    if (mount.type === 'tmpfs') return mount;
-    if (mount.type === 'bind') {
-      await mustExist(mount.source);
-      return mount;
-    }
-    const volume = await context.volumes.create({ name: mount.volume });
-    const source = await context.volumes.ready(volume.name);
-    if (mount.noCopy !== true) await populate(context, entry, volume.name, mount.target);
-    return { type: 'bind', source, target: mount.target, readOnly: mount.readOnly };
-  }));
-}
-
-async function mustExist(source: string): Promise<void> {
-  try {
-    await access(source);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) throw error;
-    throw new LongshoreError('invalid', `invalid mount config for type "bind": bind source path does not exist: ${source}`, { object: source, remedy: 'Create it, or correct the path.' });
-  }
-}
-
-/** Gives a new volume what the image has at its place; by descriptor, since the image's links may lead anywhere. */
-async function populate(context: Context, entry: Entry, volume: string, target: string): Promise<void> {
-  let fd: number;
-  try {
-    fd = await openInRoot(entry.rootfs, target, O_PATH | constants.O_DIRECTORY);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR') || isErrno(error, 'ELOOP')) return; // the image has nothing there
-    throw error;
-  }
-  try {
-    await context.volumes.populate(volume, `/proc/self/fd/${fd}`);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function namespacePath(context: Context, choice: string | undefined, type: 'ipc' | 'pid' | 'uts'): string {
-  if (choice === undefined || choice === '' || choice === 'private' || choice === 'shareable') return 'private';
-  if (!choice.startsWith('container:')) return choice;
-  const other = context.find(choice.slice('container:'.length));
-  if (other.state.pid === undefined) throw notRunning(other);
-  return `/proc/${other.state.pid}/ns/${type}`;
 }
 
 async function findInit(): Promise<string> {

@@ -2,6 +2,7 @@ import { messageOf } from '../../lib/errors.ts';
 import type { RuntimeContainer } from '../runtime/runtime.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './entry.ts';
+import { hasOwnMounts, releaseOwnMounts } from './mounts.ts';
 import { releaseRoot } from './root.ts';
 
 /** Takes down what a run held: the runtime's state and cgroups, endpoints and namespace, the root's mount. Safe to call twice, and after half a start. */
@@ -11,6 +12,7 @@ export async function tidy(context: Context, entry: Entry, runtime: RuntimeConta
     runtime?.remove().catch(failed('runtime state')),
     releaseNetwork(context, entry).catch(failed('network')),
     releaseRoot(entry).catch(failed('root mount')),
+    hasOwnMounts(entry.spec) ? releaseOwnMounts(context, entry.folder).catch(failed('shared memory or part of a volume')) : undefined,
   ]);
 }
 

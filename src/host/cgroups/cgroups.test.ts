@@ -7,7 +7,7 @@ import { systemClock } from '../../lib/clock.ts';
 import type { Cgroups } from '../host.ts';
 import { cgroupMounts, openCgroups } from './detect.ts';
 import { tree } from './files.ts';
-import { cpuQuota, memoryAndSwap, weightOfShares } from './limits.ts';
+import { cpuQuota, ioWeight, memoryAndSwap, weightOfShares } from './limits.ts';
 import { CgroupsV2 } from './v2.ts';
 
 const mounts = cgroupMounts(await readFile('/proc/self/mountinfo', 'utf8'));
@@ -96,4 +96,24 @@ test('limits translate as Docker has them', () => {
 
 after(async () => {
   for (const [, cgroups] of roots) await cgroups.remove(name);
+});
+
+test('the rarer limits: what each version has of them', async () => {
+  const [, cgroups, joinRoot] = roots[0]!;
+  const rates = [{ major: 8, minor: 0, rate: 1000 }];
+  const limits = { memoryReservationBytes: 1 << 20, memorySwappiness: 10, oomKillDisable: true, cpusetMems: '0', blockIo: { weight: 500, readBps: rates, weightDevices: rates } };
+  const own = cgroups.version === 1 ? { swappiness: 10, disableOOMKiller: true } : {};
+  assert.deepEqual(cgroups.ociResources(limits), {
+    memory: { reservation: 1 << 20, ...own }, cpu: { mems: '0' },
+    blockIO: { weight: 500, weightDevice: [{ major: 8, minor: 0, weight: 1000 }], throttleReadBpsDevice: rates },
+  });
+  assert.equal(ioWeight(10), 1);
+  assert.equal(ioWeight(1000), 10_000);
+  const path = `${name}/rare`;
+  after(() => cgroups.remove(path));
+  await cgroups.create(path);
+  await cgroups.update(path, { memoryReservationBytes: 32 << 20, cpusetMems: '0' });
+  if (cgroups.version === 1) assert.equal((await readFile(`${mounts.controllers.get('memory')}/${path}/memory.soft_limit_in_bytes`, 'utf8')).trim(), String(32 << 20));
+  else assert.equal((await readFile(`${joinRoot}/${path}/memory.low`, 'utf8')).trim(), String(32 << 20));
+  await cgroups.remove(path);
 });

@@ -1,4 +1,4 @@
-import type { CgroupLimits } from '../host.ts';
+import type { BlockIoLimits, CgroupLimits } from '../host.ts';
 
 /** The period of the CPU quota when nobody says another, in microseconds. */
 export const DEFAULT_PERIOD_US = 100_000;
@@ -27,12 +27,15 @@ export function memoryAndSwap(limits: CgroupLimits): number | undefined {
 }
 
 /** `linux.resources` of the OCI runtime specification (config-linux.md), less what this machine can't do. */
-export function ociResources(limits: CgroupLimits, canLimitSwap: boolean): Record<string, unknown> {
+export function ociResources(limits: CgroupLimits, canLimitSwap: boolean, version: 1 | 2): Record<string, unknown> {
   const resources: Record<string, unknown> = {};
-  const memory: Record<string, number> = {};
+  const memory: Record<string, number | boolean> = {};
   if (limits.memoryBytes !== undefined && limits.memoryBytes > 0) memory['limit'] = limits.memoryBytes;
   const swap = memoryAndSwap(limits);
   if (swap !== undefined && canLimitSwap) memory['swap'] = swap;
+  if (limits.memoryReservationBytes !== undefined && limits.memoryReservationBytes > 0) memory['reservation'] = limits.memoryReservationBytes;
+  if (version === 1 && limits.memorySwappiness !== undefined) memory['swappiness'] = limits.memorySwappiness;
+  if (version === 1 && limits.oomKillDisable === true) memory['disableOOMKiller'] = true;
   if (Object.keys(memory).length > 0) resources['memory'] = memory;
   const cpu: Record<string, number | string> = {};
   if (limits.cpuShares !== undefined && limits.cpuShares > 0) cpu['shares'] = limits.cpuShares;
@@ -42,9 +45,26 @@ export function ociResources(limits: CgroupLimits, canLimitSwap: boolean): Recor
     if (quota.quota !== undefined) cpu['quota'] = quota.quota;
   }
   if (limits.cpusetCpus) cpu['cpus'] = limits.cpusetCpus;
+  if (limits.cpusetMems) cpu['mems'] = limits.cpusetMems;
   if (Object.keys(cpu).length > 0) resources['cpu'] = cpu;
   if (limits.pids !== undefined && limits.pids > 0) resources['pids'] = { limit: limits.pids };
+  if (limits.blockIo !== undefined) resources['blockIO'] = ociBlockIo(limits.blockIo);
   return resources;
+}
+
+function ociBlockIo(limits: BlockIoLimits): Record<string, unknown> {
+  const weights = limits.weightDevices?.map(({ major, minor, rate }) => ({ major, minor, weight: rate }));
+  const rates = Object.entries({ throttleReadBpsDevice: limits.readBps, throttleWriteBpsDevice: limits.writeBps, throttleReadIOPSDevice: limits.readIops, throttleWriteIOPSDevice: limits.writeIops });
+  return {
+    ...(limits.weight === undefined ? {} : { weight: limits.weight }),
+    ...(weights === undefined || weights.length === 0 ? {} : { weightDevice: weights }),
+    ...Object.fromEntries(rates.filter(([, list]) => list !== undefined && list.length > 0)),
+  };
+}
+
+/** The weight of version 1 (10 to 1000) in io.weight's 1 to 10000. */
+export function ioWeight(weight: number): number {
+  return Math.floor(1 + ((Math.min(Math.max(weight, 10), 1000) - 10) * 9999) / 990);
 }
 
 /** cpu.shares (2 to 262144) as cpu.weight (1 to 10000), by the formula that the OCI runtimes agreed on. */

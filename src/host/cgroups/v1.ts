@@ -41,7 +41,7 @@ export class CgroupsV1 implements Cgroups {
   }
 
   ociResources(limits: CgroupLimits): unknown {
-    return ociResources(limits, this.#canLimitSwap);
+    return ociResources(limits, this.#canLimitSwap, 1);
   }
 
   async create(path: string, limits: CgroupLimits = {}): Promise<void> {
@@ -79,6 +79,14 @@ export class CgroupsV1 implements Cgroups {
       await writeControl(`${cpu}/cpu.cfs_quota_us`, quota.quota ?? -1);
     }
     if (limits.cpusetCpus) await writeControl(`${this.#folder('cpuset', path)}/cpuset.cpus`, limits.cpusetCpus);
+    if (limits.cpusetMems) await writeControl(`${this.#folder('cpuset', path)}/cpuset.mems`, limits.cpusetMems);
+    if (limits.memoryReservationBytes) await writeControl(`${memory}/memory.soft_limit_in_bytes`, limits.memoryReservationBytes);
+    if (limits.blockIo?.weight) {
+      // With the scheduler bfq the file has its name.
+      const folder = this.#folder('blkio', path);
+      const plain = (await readControl(`${folder}/blkio.weight`)) !== undefined;
+      await writeControl(`${folder}/${plain ? 'blkio.weight' : 'blkio.bfq.weight'}`, limits.blockIo.weight);
+    }
     if (limits.pids !== undefined && limits.pids !== 0) await writeControl(`${this.#folder('pids', path)}/pids.max`, limits.pids > 0 ? limits.pids : 'max');
   }
 

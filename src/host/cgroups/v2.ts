@@ -4,7 +4,7 @@ import type { CgroupLimits, Cgroups, CgroupUsage } from '../host.ts';
 import { movesAhead } from './ahead.ts';
 import type { MovesAhead } from './ahead.ts';
 import { makeFolder, pathParts, processesOf, readControl, readFields, readNumber, removeFolders, sendSignal, tree, writeControl } from './files.ts';
-import { cpuQuota, memoryAndSwap, ociResources, weightOfShares } from './limits.ts';
+import { cpuQuota, ioWeight, memoryAndSwap, ociResources, weightOfShares } from './limits.ts';
 
 const WANTED = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
 const WAIT_MS = 10_000;
@@ -29,7 +29,7 @@ export class CgroupsV2 implements Cgroups {
   }
 
   ociResources(limits: CgroupLimits): unknown {
-    return ociResources(limits, this.#canLimitSwap);
+    return ociResources(limits, this.#canLimitSwap, 2);
   }
 
   async create(path: string, limits: CgroupLimits = {}): Promise<void> {
@@ -52,6 +52,12 @@ export class CgroupsV2 implements Cgroups {
     const quota = cpuQuota(limits);
     if (quota) await writeControl(`${folder}/cpu.max`, `${quota.quota ?? 'max'} ${quota.period}`);
     if (limits.cpusetCpus) await writeControl(`${folder}/cpuset.cpus`, limits.cpusetCpus);
+    if (limits.cpusetMems) await writeControl(`${folder}/cpuset.mems`, limits.cpusetMems);
+    if (limits.memoryReservationBytes) await writeControl(`${folder}/memory.low`, limits.memoryReservationBytes);
+    if (limits.blockIo?.weight) {
+      const bfq = (await readControl(`${folder}/io.bfq.weight`)) !== undefined;
+      await writeControl(`${folder}/${bfq ? 'io.bfq.weight' : 'io.weight'}`, bfq ? limits.blockIo.weight : ioWeight(limits.blockIo.weight));
+    }
     if (limits.pids !== undefined && limits.pids !== 0) await writeControl(`${folder}/pids.max`, limits.pids > 0 ? limits.pids : 'max');
   }
 
