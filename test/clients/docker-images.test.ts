@@ -38,6 +38,39 @@ test('an image in use is kept', async () => {
   await engine.ok('rm', 'holder');
 });
 
+test('lists by reference, age and label; prunes by them; a name of a digest algorithm is refused', async () => {
+  await engine.ok('create', '--name', 'aged', 'busybox');
+  const ids: string[] = [];
+  for (const n of [0, 1, 2]) ids.push((await engine.ok('commit', '-c', `LABEL rank=${n}`, 'aged', `aged/app:v${n}`)).trim());
+  const list = (...filters: string[]): Promise<string> => engine.ok('images', '--no-trunc', '--format', '{{.Tag}}', ...filters.flatMap((filter) => ['--filter', filter]));
+  assert.equal(await list('reference=docker.io/aged/app'), 'v2\nv1\nv0');
+  assert.equal(await list('reference=docker.io/aged/*:v1'), 'v1');
+  assert.equal(await list('reference=aged/app', `since=${ids[0]!}`, `before=${ids[2]!}`), 'v1');
+  const created = await engine.ok('image', 'inspect', '-f', '{{.Created}}', 'aged/app:v1');
+  assert.equal(await list('reference=aged/app', `until=${created}`, 'until=1ms'), 'v0', 'older than the earliest of both');
+  assert.equal(await list('label=rank=2'), 'v2');
+  const ambiguous = await engine.docker('tag', 'busybox', 'sha256:abc');
+  assert.match(ambiguous.stderr, /refusing to create an ambiguous tag using digest algorithm as name/);
+
+  await engine.ok('rm', 'aged');
+  assert.match(await engine.ok('image', 'prune', '-a', '-f', '--filter', 'label=rank=2', '--filter', 'until=1h'), /Total reclaimed space: 0B/);
+  assert.match(await engine.ok('image', 'prune', '-a', '-f', '--filter', 'label=rank=2'), /untagged: aged\/app:v2/);
+  assert.equal(await list('reference=aged/app'), 'v1\nv0');
+  await engine.ok('image', 'prune', '-a', '-f', '--filter', 'label!=rank=1', '--filter', 'label=rank');
+  assert.equal(await list('reference=aged/app'), 'v1');
+  await engine.ok('image', 'prune', '-a', '-f', '--filter', `until=${created}`, '--filter', 'label=rank');
+  assert.equal(await list('reference=aged/app'), '');
+});
+
+test('a name of an image that runs can be forced away, its id can not', async () => {
+  await engine.ok('run', '-d', '--name', 'runs', 'busybox', 'sleep', '60');
+  const id = await engine.ok('images', '-q', '--no-trunc', 'busybox');
+  assert.match((await engine.docker('rmi', '-f', id)).stderr, /cannot be forced\) - image is being used by running container/);
+  assert.match(await engine.ok('rmi', '-f', 'busybox'), /^Untagged: busybox:latest$/);
+  await engine.ok('tag', id, 'busybox');
+  await engine.ok('rm', '-f', 'runs');
+});
+
 test('save, remove, load', async () => {
   const path = join(folder, 'busybox.tar');
   const id = await engine.ok('images', '-q', '--no-trunc', 'busybox');

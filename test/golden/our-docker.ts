@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openBuilder } from '../../src/app/builder.ts';
 import { cgroupParentOf, openEngine } from '../../src/app/engine.ts';
 import { openHost } from '../../src/host/open.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -20,13 +21,16 @@ export async function openOurDocker(): Promise<OurDocker> {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-golden-'));
   const instance = randomBytes(4).toString('hex');
   const host = await openHost();
-  const engine = await openEngine({ folder, instance, host, clock: systemClock, random: systemRandom, logger: silentLogger });
+  const options = { folder, instance, host, clock: systemClock, random: systemRandom, logger: silentLogger };
+  const engine = await openEngine(options);
   await engine.containers.recover((live) => engine.networks.recover(live));
-  const api = engine.dockerApi();
+  const builder = await openBuilder(engine, options);
+  const api = engine.dockerApi(builder);
   const endpoint: UnixEndpoint = { kind: 'unix', socketPath: join(folder, 'docker.sock') };
   await api.listen(endpoint.socketPath);
   const close = async (): Promise<void> => {
     await api.close();
+    await builder.close();
     await engine.close({ stopContainers: true });
     await engine.networks.destroy();
     await host.cgroups.remove(cgroupParentOf(instance));

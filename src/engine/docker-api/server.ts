@@ -105,7 +105,10 @@ export class DockerApi {
     } catch (error) {
       if (gone.signal.aborted) return;
       if (statusOf(error) === 500) this.#options.logger.error('a request failed', { method: raw.method, url: raw.url, error: messageOf(error), stack: error instanceof Error && !(error instanceof LongshoreError) ? error.stack : undefined });
-      sendError(response, error);
+      // Clients from before JSON errors (1.24) read text.
+      const { minor } = split(raw.url ?? '/');
+      if (minor !== undefined && minor < MIN_MINOR && !response.headersSent) response.writeHead(statusOf(error), { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' }).end(`${textOf(error)}\n`);
+      else sendError(response, error);
     } finally {
       // A body that nobody wanted would block the connection for the next request.
       if (!raw.readableEnded) raw.resume();

@@ -152,8 +152,8 @@ export interface Images {
   hold(names: readonly string[]): Undo;
   /** Deletes blobs and snapshots that nothing refers to. @returns bytes freed */
   collect(): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }>;
-  /** Removes images without a reference (or, `all`, without a container). */
-  prune(options: { readonly all?: boolean; readonly inUse: (id: string) => readonly string[] }): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }>;
+  /** Removes images without a reference (or, `all`, without a container); of those, with `match`, only the ones that it accepts. */
+  prune(options: { readonly all?: boolean; readonly match?: (image: Image) => boolean; readonly inUse: (id: string) => readonly string[] }): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }>;
   onEvent(listener: (event: ImageEvent) => void): () => void;
   /** Ends the background work; what was acknowledged is on disk before that already. */
   close(): Promise<void>;

@@ -14,7 +14,7 @@ export const DEFAULT_DOMAIN = 'docker.io';
 
 const DOMAIN = /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+export const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
 const IDENTIFIER = /^[a-f0-9]{64}$/;
 const LONGEST_NAME = 255;
@@ -47,7 +47,7 @@ export function parseReference(text: string): Reference {
     tag = remainder.slice(colon + 1);
     if (!TAG.test(tag)) throw malformed();
   }
-  if (path.toLowerCase() !== path && path.split('/').every((part) => COMPONENT.test(part.toLowerCase()))) {
+  if (path.toLowerCase() !== path) {
     throw new LongshoreError('invalid', `invalid reference format: repository name (${path}) must be lowercase`);
   }
   if (!DOMAIN.test(domain) || !path.split('/').every((part) => COMPONENT.test(part))) throw malformed();

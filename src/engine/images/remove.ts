@@ -43,7 +43,7 @@ export async function removeImage(parts: Parts, nameOrId: string, options: Remov
     const single = names.length + digests.length === 1 || (names.length === 1 && digests.every((name) => repositoryOf(parseReference(name)) === repositoryOf(reference)));
     const [container] = options.inUse(id);
     if (single && !options.force && container !== undefined) {
-      throw conflict(`unable to remove repository reference "${nameOrId}" (must force) - container ${shortId(container)} is using its referenced image ${shortId(id)}`);
+      throw conflict(`unable to delete ${familiar(key)} (must be forced) - container ${shortId(container)} is using its referenced image ${shortId(id)}`);
     }
     const gone = known ? [key] : [];
     const left = names.filter((name) => name !== key && repositoryOf(parseReference(name)) === repositoryOf(reference));

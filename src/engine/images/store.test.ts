@@ -213,7 +213,7 @@ test('removing: by name, by id, with containers in the way, and with force', asy
   await assert.rejects(images.remove(image.id, { inUse }), { code: 'conflict', message: `conflict: unable to delete ${short} (must be forced) - image is referenced in multiple repositories` });
   assert.deepEqual(await images.remove('other:1', { inUse: busy }), [{ untagged: 'other:1' }], 'not its last name');
   assert.deepEqual(await images.remove('demo:1', { inUse: busy }), [{ untagged: 'demo:1' }]);
-  await assert.rejects(images.remove('demo:2', { inUse: busy }), { message: `conflict: unable to remove repository reference "demo:2" (must force) - container cccccccccccc is using its referenced image ${short}` });
+  await assert.rejects(images.remove('demo:2', { inUse: busy }), { message: `conflict: unable to delete demo:2 (must be forced) - container cccccccccccc is using its referenced image ${short}` });
   await assert.rejects(images.remove(short, { inUse: busy }), { message: `conflict: unable to delete ${short} (must be forced) - image is being used by stopped container cccccccccccc` });
   await assert.rejects(images.remove(short, { inUse: busy, running: busy, force: true }), { message: `conflict: unable to delete ${short} (cannot be forced) - image is being used by running container cccccccccccc` });
   assert.deepEqual(await images.remove('demo:2', { inUse: busy, running: busy, force: true }), [{ untagged: 'demo:2' }]);

@@ -219,13 +219,14 @@ export class ImageStore implements Images {
     return await this.#alone(() => collectGarbage(this.#parts, this.#startedMs));
   }
 
-  async prune(options: { readonly all?: boolean; readonly inUse: (id: string) => readonly string[] }): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }> {
+  async prune(options: { readonly all?: boolean; readonly match?: (image: Image) => boolean; readonly inUse: (id: string) => readonly string[] }): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }> {
     return await this.#alone(async () => {
       const { catalog } = this.#parts;
       const named = new Set([...catalog.references.values()].map((record) => record.id));
       const deleted: string[] = [];
-      for (const id of catalog.images.keys()) {
+      for (const id of [...catalog.images.keys()]) {
         if ((named.has(id) && !options.all) || options.inUse(id).length > 0) continue;
+        if (options.match && !options.match(await catalog.image(id))) continue;
         const names = [...catalog.references, ...catalog.digests].filter(([, record]) => record.id === id).map(([name]) => name);
         await catalog.journal.commit([...names.map((key) => ({ table: key.includes('@') ? 'digests' : 'references', key })), { table: 'images', key: id }]);
         for (const name of names) this.#parts.emit({ action: 'untag', id, name });

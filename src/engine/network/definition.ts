@@ -48,7 +48,8 @@ export function planAddresses(options: Pick<NetworkOptions, 'name' | 'subnet' | 
     if (route) throw new LongshoreError('forbidden', `invalid pool request: ${options.subnet} overlaps with ${formatSubnet(route)}, to which this machine has a route`, { object, remedy: 'Choose another subnet.' });
   }
   const gateway = options.gateway ? parseIPv4(options.gateway) : subnet.base + 1;
-  if (!contains(subnet, gateway) || gateway === subnet.base || gateway === subnet.base + sizeOf(subnet) - 1) throw new LongshoreError('invalid', `invalid gateway ${formatIPv4(gateway)}: not a host address of ${formatSubnet(subnet)}`, { object });
+  if (!contains(subnet, gateway)) throw new LongshoreError('invalid', `invalid network config:\ninvalid gateway ${formatIPv4(gateway)}: parent subnet ${formatSubnet(subnet)} doesn't contain this address`, { object });
+  if (gateway === subnet.base || gateway === subnet.base + sizeOf(subnet) - 1) throw new LongshoreError('invalid', `invalid gateway ${formatIPv4(gateway)}: not a host address of ${formatSubnet(subnet)}`, { object });
   const range = options.ipRange ? parseSubnet(options.ipRange) : undefined;
   if (range && !(contains(subnet, range.base) && range.prefixLength >= subnet.prefixLength)) throw new LongshoreError('invalid', `invalid ip-range ${options.ipRange}: not within ${formatSubnet(subnet)}`, { object });
   return { subnet: formatSubnet(subnet), gateway: formatIPv4(gateway), ipRange: range && formatSubnet(range), auto };

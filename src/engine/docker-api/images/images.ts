@@ -8,6 +8,7 @@ import { timeOf } from '../containers/inspect.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
 import { credentialsOf } from './credentials.ts';
+import { oldestUntil } from './list.ts';
 import { familiar, joinReference } from './names.ts';
 import { progressLine, throttled } from './pull.ts';
 
@@ -83,11 +84,16 @@ export function holdersOf(deps: Deps): (id: string) => string[] {
   return (id) => deps.containers.list().filter((container) => container.spec.image.id === id).map((container) => container.id);
 }
 
+/** Those of them that run. */
+function runningOf(deps: Deps): (id: string) => string[] {
+  return (id) => deps.containers.list().filter((container) => container.spec.image.id === id && container.pid !== undefined).map((container) => container.id);
+}
+
 /** `DELETE /images/{name}`. */
 export async function deleteImage(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   // A container that was just removed may still be on its way out.
   await deps.containers.settled();
-  const done = await deps.images.remove(request.params['name']!, { force: request.flag('force'), prune: !request.flag('noprune'), inUse: holdersOf(deps) });
+  const done = await deps.images.remove(request.params['name']!, { force: request.flag('force'), prune: !request.flag('noprune'), inUse: holdersOf(deps), running: runningOf(deps) });
   return { body: done.map((step) => ('untagged' in step ? { Untagged: familiar(step.untagged) } : { Deleted: step.deleted })) };
 }
 
@@ -135,9 +141,10 @@ export async function saveImages(deps: Deps, request: ApiRequest, response: Serv
 /** `POST /images/prune`. */
 export async function pruneImages(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const filters = request.filters(['dangling', 'label', 'label!', 'until']);
-  if (filters.has('label') || filters.has('label!') || filters.has('until')) throw new LongshoreError('not-implemented', 'pruning images by label or age is not built', { remedy: 'Remove them by name.' });
+  const until = oldestUntil(filters, deps.clock.now());
+  const match = (image: Image): boolean => filters.labels(image.document.config.Labels ?? {}) && (until === undefined || image.createdMs <= until);
   await deps.containers.settled();
-  const { bytes, deleted } = await deps.images.prune({ all: filters.boolean('dangling') === false, inUse: holdersOf(deps) });
+  const { bytes, deleted } = await deps.images.prune({ all: filters.boolean('dangling') === false, match, inUse: holdersOf(deps) });
   deps.events.emit('image', 'prune', '', { reclaimed: String(bytes) });
   return { body: { ImagesDeleted: deleted.length === 0 ? null : deleted.map((name) => (name.startsWith('sha256:') ? { Deleted: name } : { Untagged: familiar(name) })), SpaceReclaimed: bytes } };
 }

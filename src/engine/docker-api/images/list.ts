@@ -1,7 +1,7 @@
 import { LongshoreError } from '../../../lib/errors.ts';
 import type { Image } from '../../images/images.ts';
 import type { Deps } from '../deps.ts';
-import type { ApiRequest, JsonAnswer } from '../request.ts';
+import type { ApiRequest, Filters, JsonAnswer } from '../request.ts';
 import { untilMs } from '../containers/lifecycle.ts';
 import { familiar } from './names.ts';
 
@@ -14,29 +14,34 @@ export async function listImages(deps: Deps, request: ApiRequest): Promise<JsonA
   const dangling = filters.boolean('dangling');
   const before = filters.has('before') ? (await deps.images.get(filters.get('before')[0]!)).createdMs : undefined;
   const since = filters.has('since') ? (await deps.images.get(filters.get('since')[0]!)).createdMs : undefined;
-  const until = filters.has('until') ? untilMs(filters.get('until')[0]!, deps.clock.now()) : undefined;
+  const until = oldestUntil(filters, deps.clock.now());
   const patterns = filters.get('reference').map(globOf);
   const rows: unknown[] = [];
   for (const image of images.sort((a, b) => b.createdMs - a.createdMs)) {
     if (dangling !== undefined && (image.references.length === 0) !== dangling) continue;
     if (!filters.labels(image.document.config.Labels ?? {})) continue;
-    if ((before !== undefined && image.createdMs >= before) || (since !== undefined && image.createdMs <= since) || (until !== undefined && image.createdMs > until)) continue;
-    let tags = image.references.map(familiar);
-    if (patterns.length > 0) {
-      tags = tags.filter((tag) => patterns.some((matches) => matches(tag) || matches(tag.replace(/:[^:/]+$/, ''))));
-      if (tags.length === 0) continue;
-    }
-    rows.push(summary(image, tags));
+    if ((before !== undefined && image.createdMs >= before) || (since !== undefined && image.createdMs <= since) || (until !== undefined && image.createdMs >= until)) continue;
+    const wanted = (name: string): boolean => patterns.length === 0 || [name, familiar(name)].some((form) => patterns.some((matches) => matches(form) || matches(form.replace(/@.*$|:[^:/]+$/, ''))));
+    const tags = image.references.filter(wanted);
+    const digests = image.repoDigests.filter(wanted);
+    if (patterns.length > 0 && tags.length === 0 && digests.length === 0) continue;
+    rows.push(summary(image, tags.map(familiar), digests.map(familiar)));
   }
   return { body: rows };
 }
 
-function summary(image: Image, tags: readonly string[]): Record<string, unknown> {
+/** Of several `until` filters, the earliest moment (ms). @throws `invalid` */
+export function oldestUntil(filters: Filters, now: number): number | undefined {
+  const moments = filters.get('until').map((text) => untilMs(text, now));
+  return moments.length === 0 ? undefined : Math.min(...moments);
+}
+
+function summary(image: Image, tags: readonly string[], digests: readonly string[]): Record<string, unknown> {
   return {
     Id: image.id,
     ParentId: '',
     RepoTags: tags,
-    RepoDigests: image.repoDigests.map(familiar),
+    RepoDigests: digests,
     Created: Math.floor(image.createdMs / 1000),
     Size: image.sizeBytes,
     SharedSize: -1,

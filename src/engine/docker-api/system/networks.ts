@@ -134,6 +134,8 @@ export async function disconnectNetwork(deps: Deps, request: ApiRequest): Promis
   const body = (await request.json<{ Container?: string; Force?: boolean }>(NETWORK_JOIN)) ?? {};
   const network = await deps.networks.get(request.params['id']!);
   const container = deps.containers.get(body.Container ?? '');
+  const { network: joined } = container.spec;
+  if (joined.mode === 'networks' && !joined.endpoints.some((endpoint) => endpoint.networkId === network.id)) throw new LongshoreError('internal', `container ${container.id} is not connected to network ${network.name}`, { object: `container ${container.name}` });
   await deps.containers.disconnectNetwork(container.id, network.id);
   deps.events.emit('network', 'disconnect', network.id, { container: container.id, name: network.name, type: driverOf(network) });
   return {};
