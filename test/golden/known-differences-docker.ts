@@ -76,8 +76,6 @@ export const DOCKER_DIFFERENCES: readonly KnownDifference[] = [
   {
     why: 'Messages that Go makes of JSON, numbers and times.',
     at: [
-      'docker/container-errors | no body | body.message',
-      'docker/container-errors | broken JSON | body.message',
       'docker/container-errors | a type that is wrong | body.message',
       'docker/containers | resize to nonsense | body.message',
       'docker/events | with a bad time | body.message',

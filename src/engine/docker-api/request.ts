@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LongshoreError } from '../../lib/errors.ts';
-import { checkShape, isTooDeep } from './shapes.ts';
+import { parseBody } from './json-body.ts';
+import { checkShape } from './shapes.ts';
 import type { Shape } from './shapes.ts';
 
 /** Bodies of JSON requests; the largest in practice is a create with many labels. */
@@ -18,6 +19,7 @@ export class ApiRequest {
   readonly signal: AbortSignal;
   /** Bytes of the body that came with the headers of an upgraded request. */
   readonly #head: Buffer | undefined;
+  #read: Promise<Buffer> | undefined;
 
   constructor(raw: IncomingMessage, params: Readonly<Record<string, string>>, query: URLSearchParams, minor: number, signal: AbortSignal, head?: Buffer) {
     this.raw = raw;
@@ -45,25 +47,32 @@ export class ApiRequest {
 
   /** The JSON body, of the shape given; undefined when there is none. @throws `invalid`, `too-large` */
   async json<T>(shape: Shape): Promise<T | undefined> {
-    const bytes = await this.#body();
-    if (bytes.length === 0) return undefined;
-    const type = this.raw.headers['content-type'];
-    if (type !== undefined && !/^application\/json\b/i.test(type)) throw new LongshoreError('invalid', `unsupported Content-Type header (${type}): must be 'application/json'`);
-    const text = bytes.toString('utf8');
-    if (isTooDeep(text)) throw new LongshoreError('invalid', 'invalid JSON: nested too deep');
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch (error) {
-      throw new LongshoreError('invalid', `invalid JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-    }
-    if (value === null) return undefined;
+    const value = await this.#parsed();
+    if (value === undefined || value === null) return undefined;
     if (typeof value !== 'object' || Array.isArray(value)) throw new LongshoreError('invalid', 'invalid JSON: an object is wanted');
     checkShape(value, shape);
     return value as T;
   }
 
-  async #body(): Promise<Buffer> {
+  /** The same where there has to be a body; `{}` for null. @throws `invalid`, `too-large` */
+  async requiredJson<T>(shape: Shape): Promise<T> {
+    const value = await this.json<T>(shape);
+    if (value === undefined && (await this.#body()).length === 0) throw new LongshoreError('invalid', 'invalid JSON: EOF');
+    return value ?? ({} as T);
+  }
+
+  async #parsed(): Promise<unknown> {
+    const bytes = await this.#body();
+    const type = this.raw.headers['content-type'];
+    if (type !== undefined && !/^application\/json\s*(;|$)/i.test(type)) throw new LongshoreError('invalid', `unsupported Content-Type header (${type}): must be 'application/json'`);
+    return bytes.length === 0 ? undefined : parseBody(bytes.toString('utf8'));
+  }
+
+  #body(): Promise<Buffer> {
+    return (this.#read ??= this.#readBody());
+  }
+
+  async #readBody(): Promise<Buffer> {
     const declared = Number(this.raw.headers['content-length'] ?? 0);
     if (declared > LARGEST_JSON_BYTES) throw new LongshoreError('too-large', `the request's body is larger than ${LARGEST_JSON_BYTES >> 20} MiB`);
     // Of an upgraded request Node reads no body; HijackedRequest has cut it off the stream.

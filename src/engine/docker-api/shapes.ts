@@ -57,24 +57,6 @@ function wrong(path: string, wanted: string): LongshoreError {
   return new LongshoreError('invalid', `invalid JSON: ${path} has to be ${wanted}`, { object: path });
 }
 
-/** How deep a body may be nested: JSON.parse takes more than what comes after it. */
-const DEEPEST = 100;
-
-/** True when a JSON text is nested deeper than any request of this API. */
-export function isTooDeep(text: string): boolean {
-  let depth = 0;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c === 0x22) {
-      // Over the string, and what is escaped in it.
-      for (i++; i < text.length && text.charCodeAt(i) !== 0x22; i++) if (text.charCodeAt(i) === 0x5c) i++;
-    } else if (c === 0x7b || c === 0x5b) {
-      if (++depth > DEEPEST) return true;
-    } else if (c === 0x7d || c === 0x5d) depth--;
-  }
-  return false;
-}
-
 const healthcheck: Shape = { Test: 's[]', Interval: 'n', Timeout: 'n', StartPeriod: 'n', StartInterval: 'n', Retries: 'n' };
 const portBinding: Shape = { HostIp: 's', HostPort: 's' };
 

@@ -8,9 +8,9 @@ import { keptOf } from './inspect.ts';
 
 /** `POST /commit`: an image of what a container has become. */
 export async function commit(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
+  const body = (await request.json<Config>(CONFIG)) ?? {};
   const name = request.query.get('container');
   if (!name) throw new LongshoreError('invalid', 'no container given');
-  const body = (await request.json<Config>(CONFIG)) ?? {};
   const container = deps.containers.get(name);
   const repository = request.query.get('repo') ?? '';
   const tag = request.query.get('tag') ?? '';

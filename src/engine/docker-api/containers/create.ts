@@ -3,25 +3,28 @@ import { hostname as machineName } from 'node:os';
 import { LongshoreError, isErrno } from '../../../lib/errors.ts';
 import { ALL_CAPABILITIES } from '../../containers/capabilities.ts';
 import { isLimit } from '../../containers/machine.ts';
-import type { ContainerSpec, HealthSpec, MountSpec, RestartPolicy, SecuritySpec } from '../../containers/containers.ts';
+import type { ContainerSpec, RestartPolicy, SecuritySpec } from '../../containers/containers.ts';
 import type { Image } from '../../images/images.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
-import { CREATE, checkPortBindings } from '../shapes.ts';
+import { CONFIG, CREATE, checkPortBindings } from '../shapes.ts';
 import { HOST_DEFAULTS } from './config.ts';
-import type { CreateBody, Healthcheck, HostConfig, Kept } from './config.ts';
+import type { CreateBody, HostConfig, Kept } from './config.ts';
 import { withImage } from './image-config.ts';
 import { limitsOf, refuseUnsupported } from './limits.ts';
 import { translateMounts } from './mounts.ts';
 import { parsePort, translateNetwork } from './networks.ts';
+import { checkNamespaceOwner, linkOf, mountsFrom } from './others.ts';
+import { checkEnv, healthOf } from './process-checks.ts';
 import { parseSignal } from './signals.ts';
 
 /** `POST /containers/create`. */
 export async function createContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const body = await request.json<CreateBody>(CREATE);
-  if (body === undefined) throw new LongshoreError('invalid', 'config cannot be empty in order to create a container');
+  const body = await request.requiredJson<CreateBody>(CREATE);
+  if (!Object.keys(CONFIG).some((field) => Object.hasOwn(body, field))) throw new LongshoreError('invalid', 'config cannot be empty in order to create a container');
   checkPortBindings(body.HostConfig?.PortBindings);
   if (!body.Image) throw new LongshoreError('invalid', 'no image specified', { remedy: 'Name an image.' });
+  if (request.minor < 44 && Object.keys(body.NetworkingConfig?.EndpointsConfig ?? {}).length > 1) throw new LongshoreError('invalid', 'Container cannot be created with multiple network endpoints', { remedy: 'Connect it to the others once it is there.' });
   const platform = request.query.get('platform');
   const image = await deps.images.get(body.Image);
   const warnings: string[] = [];
@@ -39,6 +42,9 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
   const config = withImage(body, image.document.config);
   refuseUnsupported(host, warnings);
   checkModes(deps, host);
+  checkNamespaceOwner(deps, host.PidMode);
+  checkEnv(config.Env);
+  const health = healthOf(config.Healthcheck);
   for (const port of Object.keys(config.ExposedPorts ?? {})) parsePort(port);
   if (config.WorkingDir && !config.WorkingDir.startsWith('/')) throw new LongshoreError('invalid', `the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
   const network = await translateNetwork(body, host, deps.networks);
@@ -48,7 +54,6 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
   const args = [...words(config.Entrypoint), ...words(config.Cmd)];
   if (args.length === 0) throw new LongshoreError('invalid', 'no command specified', { object: `image ${body.Image ?? ''}`, remedy: 'Give a command to run.' });
   const kept: Kept = { Config: { ...config, Image: body.Image ?? '' }, HostConfig: { ...host, NetworkMode: network.mode }, Endpoints: network.endpoints };
-  const health = healthOf(config.Healthcheck);
   const hostname = config.Hostname || (network.mode === 'host' ? machineName() : undefined);
   return {
     owner: 'docker',
@@ -165,34 +170,6 @@ function securityOf(host: HostConfig): SecuritySpec {
 function split(option: string): [string, string?] {
   const at = /[=:]/.exec(option)?.index;
   return at === undefined ? [option] : [option.slice(0, at), option.slice(at + 1)];
-}
-
-function healthOf(check: Healthcheck | null | undefined): HealthSpec | undefined {
-  const test = check?.Test;
-  if (check === null || check === undefined || test === null || test === undefined || test.length === 0 || test[0] === 'NONE') return undefined;
-  const ms = (nanoseconds: number | undefined, name: string): number => {
-    const value = nanoseconds ?? 0;
-    if (value !== 0 && value < 1e6) throw new LongshoreError('invalid', `${name} in Healthcheck cannot be less than 1ms`);
-    return value / 1e6;
-  };
-  if ((check.Retries ?? 0) < 0) throw new LongshoreError('invalid', 'Retries in Healthcheck cannot be negative');
-  return { test, intervalMs: ms(check.Interval, 'Interval'), timeoutMs: ms(check.Timeout, 'Timeout'), startPeriodMs: ms(check.StartPeriod, 'StartPeriod'), startIntervalMs: ms(check.StartInterval, 'StartInterval'), retries: check.Retries ?? 0 };
-}
-
-/** `container:alias`, or a container alone. @throws `not-found` */
-function linkOf(deps: Deps, link: string): { container: string; alias: string } {
-  const [name = '', alias = name] = link.split(':');
-  return { container: deps.containers.get(name).id, alias: alias.replace(/^.*\//, '') };
-}
-
-/** The mounts of other containers, for --volumes-from `name[:ro|rw]`. @throws `not-found` */
-function mountsFrom(deps: Deps, names: readonly string[]): MountSpec[] {
-  return names.flatMap((entry) => {
-    const [name = '', mode = 'rw'] = entry.split(':');
-    if (mode !== 'ro' && mode !== 'rw' && mode !== 'z' && mode !== 'Z') throw new LongshoreError('invalid', `invalid mode for volumes-from: ${mode}`);
-    const { mounts } = deps.containers.get(name).spec;
-    return mounts.filter((mount) => mount.type !== 'tmpfs').map((mount) => ({ ...mount, readOnly: mount.readOnly || mode === 'ro' }));
-  });
 }
 
 /** `-v /folder:…` makes the folder where there is nothing, as Docker does; --mount doesn't. */
