@@ -66,6 +66,8 @@ export interface SpawnOptions {
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
   readonly maxOutputBytes?: number;
+  /** Takes standard error as it comes, for somebody who watches: it is not kept then, and has no bound. */
+  readonly onStderr?: (piece: Buffer) => void;
 }
 
 export interface Mounts {
@@ -216,6 +218,21 @@ export interface BlockIoLimits {
   readonly writeIops?: readonly DeviceRate[];
 }
 
+/** Which of the limits this machine's kernel knows. */
+export interface CgroupAbilities {
+  readonly swap: boolean;
+  readonly memoryReservation: boolean;
+  readonly memorySwappiness: boolean;
+  readonly oomKillDisable: boolean;
+  readonly blockIoWeight: boolean;
+  readonly blockIoWeightDevices: boolean;
+  /** Bytes and operations a second of block devices. */
+  readonly blockIoRates: boolean;
+  /** The CPUs and memory nodes that there are to choose from, as in `0-3,8`; undefined: no cpuset. */
+  readonly cpus: string | undefined;
+  readonly memoryNodes: string | undefined;
+}
+
 /** A block device by its numbers, and bytes or operations a second (or a weight). */
 export interface DeviceRate {
   readonly major: number;
@@ -239,6 +256,8 @@ export interface CgroupUsage {
 /** One tree for v1, hybrid and v2. A path is relative to the cgroup root, as in `longshore-1a2b3c4d/docker/<id>`. */
 export interface Cgroups {
   readonly version: 1 | 2;
+  /** Which limits can be set here; of others `ociResources` should not be asked. */
+  abilities(): Promise<CgroupAbilities>;
   /** What `linux.cgroupsPath` and `linux.resources` of an OCI spec should hold. */
   ociResources(limits: CgroupLimits): unknown;
   create(path: string, limits?: CgroupLimits): Promise<void>;

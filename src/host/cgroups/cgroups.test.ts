@@ -107,6 +107,10 @@ test('the rarer limits: what each version has of them', async () => {
     memory: { reservation: 1 << 20, ...own }, cpu: { mems: '0' },
     blockIO: { weight: 500, weightDevice: [{ major: 8, minor: 0, weight: 1000 }], throttleReadBpsDevice: rates },
   });
+  const abilities = await cgroups.abilities();
+  assert.equal(abilities.memorySwappiness, cgroups.version === 1);
+  assert.match(abilities.cpus ?? '', /^[\d,-]+$/);
+  assert.match(abilities.memoryNodes ?? '', /^[\d,-]+$/);
   assert.equal(ioWeight(10), 1);
   assert.equal(ioWeight(1000), 10_000);
   const path = `${name}/rare`;

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { LongshoreError } from '../../lib/errors.ts';
-import type { CgroupLimits, Cgroups, CgroupUsage } from '../host.ts';
+import type { CgroupAbilities, CgroupLimits, Cgroups, CgroupUsage } from '../host.ts';
+import { abilitiesV1 } from './abilities.ts';
 import { movesAhead } from './ahead.ts';
 import type { MovesAhead } from './ahead.ts';
 import { makeFolder, pathParts, processesOf, readControl, readFields, readNumber, removeFolders, sendSignal, tree, writeControl } from './files.ts';
@@ -38,6 +39,10 @@ export class CgroupsV1 implements Cgroups {
 
   expectMove(): () => void {
     return this.#ahead.expect();
+  }
+
+  abilities(): Promise<CgroupAbilities> {
+    return abilitiesV1(this.#controllers);
   }
 
   ociResources(limits: CgroupLimits): unknown {

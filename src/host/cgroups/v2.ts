@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { LongshoreError } from '../../lib/errors.ts';
-import type { CgroupLimits, Cgroups, CgroupUsage } from '../host.ts';
+import type { CgroupAbilities, CgroupLimits, Cgroups, CgroupUsage } from '../host.ts';
+import { abilitiesV2 } from './abilities.ts';
 import { movesAhead } from './ahead.ts';
 import type { MovesAhead } from './ahead.ts';
 import { makeFolder, pathParts, processesOf, readControl, readFields, readNumber, removeFolders, sendSignal, tree, writeControl } from './files.ts';
@@ -26,6 +27,10 @@ export class CgroupsV2 implements Cgroups {
 
   expectMove(): () => void {
     return this.#ahead.expect();
+  }
+
+  abilities(): Promise<CgroupAbilities> {
+    return abilitiesV2(this.#root, this.#canLimitSwap);
   }
 
   ociResources(limits: CgroupLimits): unknown {
