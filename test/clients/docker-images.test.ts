@@ -104,6 +104,36 @@ test('import with changes, export, commit', async () => {
   assert.match(await engine.ok('image', 'prune', '-f'), /Total reclaimed space/);
 });
 
+test('several images in one archive, by name and by the whole repository', async () => {
+  await engine.ok('create', '--name', 'many', 'busybox');
+  for (const name of ['many/a:1', 'many/a:2', 'many/b:1']) await engine.ok('commit', '-m', name, 'many', name);
+  await engine.ok('rm', 'many');
+  const path = join(folder, 'many.tar');
+  await engine.ok('save', '-o', path, 'many/a', 'many/b:1');
+  await engine.ok('rmi', 'many/a:1', 'many/a:2', 'many/b:1');
+  assert.deepEqual((await engine.ok('load', '-i', path)).split('\n').toSorted(), ['Loaded image: many/a:1', 'Loaded image: many/a:2', 'Loaded image: many/b:1']);
+  const other = await engine.docker('save', '--platform', 'linux/sparc64', '-o', path, 'many/b:1');
+  assert.match(other.stderr, /was found but does not provide the specified platform \(linux\/sparc64\)/);
+});
+
+test('an import for another platform, and a platform that is none', async () => {
+  const path = join(folder, 'nothing.tar');
+  await writeFile(path, Buffer.alloc(1024));
+  await engine.ok('import', '--platform', 'linux/sparc64', path, 'sparc:1');
+  assert.equal(await engine.ok('image', 'inspect', '-f', '{{.Os}}/{{.Architecture}}', 'sparc:1'), 'linux/sparc64');
+  assert.match((await engine.docker('image', 'inspect', '--platform', 'linux/amd64', 'sparc:1')).stderr, /does not provide the specified platform \(linux\/amd64\)/);
+  assert.match((await engine.docker('pull', '--platform', 'foobar', '127.0.0.1:1/x')).stderr, /unknown operating system or architecture/);
+  const tree = await engine.docker('image', 'ls', '--tree');
+  assert.match(tree.stdout, /linux\/sparc64/);
+});
+
+test('a commit changes variables by those of the image', async () => {
+  await engine.ok('create', '--name', 'env', '-e', 'PATH=/bin', 'busybox');
+  await engine.ok('commit', '-c', 'ENV PATH=/opt:$PATH OTHER=${NONE:-other} PLAIN=\\$PATH', '-c', 'WORKDIR work', '-c', 'ONBUILD RUN echo', 'env', 'env:1');
+  await engine.ok('rm', 'env');
+  assert.equal(await engine.ok('image', 'inspect', '-f', '{{json .Config.Env}} {{.Config.WorkingDir}} {{.Config.OnBuild}}', 'env:1'), '["PATH=/opt:/bin","OTHER=other","PLAIN=$PATH"] /work [RUN echo]');
+});
+
 test('cp out and in, files and folders, running and not', async () => {
   await engine.ok('run', '-d', '--name', 'files', '-v', 'vol:/vol', 'busybox', 'sleep', '1000');
   await mkdir(join(folder, 'in/deep'), { recursive: true });

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { LongshoreError } from '../../lib/errors.ts';
 import type { Image, ImageConfig, Images } from '../images/images.ts';
 import type { Container } from './containers.ts';
@@ -39,12 +40,30 @@ export async function commitContainer(deps: { readonly images: Images }, contain
   }
 }
 
-/** Applies `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`, `USER`, `VOLUME`, `WORKDIR`, `STOPSIGNAL`. @throws `invalid` for others */
+/** Instructions in which variables count, as in a Dockerfile. */
+const EXPANDED = new Set(['ENV', 'EXPOSE', 'LABEL', 'STOPSIGNAL', 'USER', 'VOLUME', 'WORKDIR']);
+
+/** `$NAME`, `${NAME}`, `${NAME:-otherwise}`, `${NAME:+instead}` by what the image has in its environment; a backslash keeps a dollar, and so do single quotes. */
+function expand(text: string, env: readonly string[]): string {
+  const values = new Map(env.map((entry) => [entry.split('=', 1)[0]!, entry.slice(entry.indexOf('=') + 1)]));
+  return text.replace(/'[^']*'|\\\$|\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})/g, (whole: string, plain: string | undefined, braced: string | undefined, how: string | undefined, word: string | undefined) => {
+    if (whole === '\\$') return '$';
+    const name = plain ?? braced;
+    if (name === undefined) return whole;
+    const value = values.get(name) ?? '';
+    if (how === '-') return value === '' ? word! : value;
+    if (how === '+') return value === '' ? '' : word!;
+    return value;
+  });
+}
+
+/** Applies `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`, `ONBUILD`, `USER`, `VOLUME`, `WORKDIR`, `STOPSIGNAL`. @throws `invalid` for others */
 export function applyChanges(config: ImageConfig, changes: readonly string[]): ImageConfig {
   let result: ImageConfig = config;
   for (const line of changes) {
     const [, word = '', rest = ''] = /^\s*(\w+)\s+(.*?)\s*$/.exec(line) ?? [];
-    result = { ...result, ...change(result, word.toUpperCase(), rest, line) };
+    const keyword = word.toUpperCase();
+    result = { ...result, ...change(result, keyword, EXPANDED.has(keyword) ? expand(rest, result.Env ?? []) : rest, line) };
   }
   return result;
 }
@@ -72,7 +91,8 @@ function change(config: ImageConfig, word: string, rest: string, line: string): 
     case 'EXPOSE': return { ExposedPorts: { ...config.ExposedPorts, ...flags(list().map((port) => (port.includes('/') ? port : `${port}/tcp`))) } };
     case 'VOLUME': return { Volumes: { ...config.Volumes, ...flags(list()) } };
     case 'USER': return { User: rest };
-    case 'WORKDIR': return { WorkingDir: rest };
+    case 'WORKDIR': return { WorkingDir: posix.resolve(config.WorkingDir || '/', rest) };
+    case 'ONBUILD': return { OnBuild: [...(config.OnBuild ?? []), rest] };
     case 'STOPSIGNAL': return { StopSignal: rest };
     default: throw new LongshoreError('invalid', `${word || line} is not a valid change command`);
   }

@@ -143,7 +143,7 @@ export interface Images {
   /** `docker save`. `names`: what the image (one) is called in the archive, instead of its names here. */
   save(namesOrIds: readonly string[], options?: { readonly names?: readonly string[] }): Promise<Readable>;
   /** `docker import`: a root file system as a tar. */
-  import(tar: Readable, options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig }): Promise<Image>;
+  import(tar: Readable, options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig; readonly platform?: Platform }): Promise<Image>;
   /** Stores config and manifest over layers that are in the store, and points `references` at them. For build and commit. */
   create(document: ImageDocument, layers: readonly Descriptor[], references: readonly string[]): Promise<Image>;
   /** A lease on an image (its blobs, and its snapshot once unpacked). */

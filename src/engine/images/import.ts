@@ -3,7 +3,7 @@ import { Readable as NodeReadable } from 'node:stream';
 import { shortId } from './digest.ts';
 import { takeLayer } from './intake.ts';
 import type { PreparedLayer } from './layers/layer-store.ts';
-import type { Image, ImageConfig, TransferProgress } from './images.ts';
+import type { Image, ImageConfig, Platform, TransferProgress } from './images.ts';
 import { compressionOf, decompress, peek } from './layers/compression.ts';
 import { OCI_LAYER } from './media-types.ts';
 import type { Parts } from './parts.ts';
@@ -14,6 +14,8 @@ export interface ImportOptions {
   readonly reference?: string;
   readonly message?: string;
   readonly config?: ImageConfig;
+  /** Default: this machine's. */
+  readonly platform?: Platform;
   readonly progress?: (event: TransferProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -36,7 +38,7 @@ export async function importImage(parts: Parts, tar: Readable, options: ImportOp
       parts,
       {
         created,
-        ...parts.platform,
+        ...(options.platform ?? parts.platform),
         config: options.config ?? {},
         rootfs: { type: 'layers', diff_ids: [layer.digest] },
         history: [{ created, comment: options.message ?? 'Imported from -' }],

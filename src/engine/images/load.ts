@@ -43,7 +43,8 @@ export async function loadImages(parts: Parts, tar: Readable, options: TransferO
     for (const { manifestDigest, references } of found) {
       const { document, layers } = await parts.catalog.read(manifestDigest);
       lease.add(manifestDigest);
-      await parts.layers.ensure(
+      // One of no layers has nothing to unpack: it can be listed, tagged and built upon.
+      if (layers.length > 0) await parts.layers.ensure(
         document.rootfs.diff_ids.map((diffId, at) => {
           const { digest, size } = layers[at]!;
           const id = shortId(diffId);
@@ -132,8 +133,8 @@ function parseEntries(bytes: Buffer): { readonly config: string; readonly tags: 
   return parsed.map((item: unknown) => {
     const { Config, RepoTags, Layers } = (item ?? {}) as Record<string, unknown>;
     const isStrings = (value: unknown): value is string[] => Array.isArray(value) && value.every((word) => typeof word === 'string');
-    if (typeof Config !== 'string' || !isStrings(Layers) || !(RepoTags === null || RepoTags === undefined || isStrings(RepoTags))) throw new LongshoreError('invalid', "the archive's manifest.json is malformed");
-    return { config: Config, tags: RepoTags ?? [], layers: Layers };
+    if (typeof Config !== 'string' || !(Layers === null || Layers === undefined || isStrings(Layers)) || !(RepoTags === null || RepoTags === undefined || isStrings(RepoTags))) throw new LongshoreError('invalid', "the archive's manifest.json is malformed");
+    return { config: Config, tags: RepoTags ?? [], layers: Layers ?? [] };
   });
 }
 

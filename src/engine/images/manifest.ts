@@ -56,8 +56,9 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): { readonly
 export function parseImageDocument(bytes: Uint8Array): ImageDocument {
   const document = parseJson(bytes, 'image configuration');
   const rootfs = document['rootfs'];
-  if (!isRecord(rootfs) || !Array.isArray(rootfs['diff_ids'])) throw invalid('the image configuration has no rootfs.diff_ids: this is not a container image');
-  const diffIds: unknown[] = rootfs['diff_ids'];
+  // An image of no layers may write its empty list as null.
+  if (!isRecord(rootfs) || !(Array.isArray(rootfs['diff_ids']) || (rootfs['diff_ids'] === null && rootfs['type'] === 'layers'))) throw invalid('the image configuration has no rootfs.diff_ids: this is not a container image');
+  const diffIds: unknown[] = rootfs['diff_ids'] ?? [];
   if (diffIds.length > MAX_LAYERS) throw invalid(`the image has more than ${MAX_LAYERS} layers`);
   for (const diffId of diffIds) if (typeof diffId !== 'string' || !isDigest(diffId)) throw invalid('the image configuration has a malformed diff id');
   for (const key of ['architecture', 'os'] as const) if (document[key] !== undefined && typeof document[key] !== 'string') throw invalid(`the image configuration's ${key} is not a string`);
@@ -98,12 +99,21 @@ export function platformName(platform: Platform): string {
   return [platform.os, platform.architecture, ...(platform.variant ? [platform.variant] : [])].join('/');
 }
 
-/** `linux/amd64`, `linux/arm/v7`. @throws `invalid` */
+/** What a platform of one word may be (Go's names). */
+const SYSTEMS = new Set(['linux', 'windows', 'darwin', 'freebsd', 'netbsd', 'openbsd', 'dragonfly', 'solaris', 'illumos', 'aix', 'android', 'js', 'plan9', 'wasip1']);
+const ARCHITECTURES = new Set(['386', 'amd64', 'arm', 'arm64', 'loong64', 'mips', 'mipsle', 'mips64', 'mips64le', 'ppc64', 'ppc64le', 'riscv64', 's390x', 'sparc64', 'wasm']);
+
+/** `linux/amd64`, `linux/arm/v7`; of a system or an architecture alone, the rest is this machine's. @throws `invalid` */
 export function parsePlatform(words: string): Platform {
   const [os, architecture, variant, ...rest] = words.toLowerCase().split('/');
   if (!os || rest.length > 0 || !/^[a-z0-9_./-]+$/.test(words.toLowerCase())) throw invalid(`${JSON.stringify(words)} is not a platform, such as linux/amd64`);
   const aliases: Record<string, string> = { x86_64: 'amd64', x86: '386', i386: '386', aarch64: 'arm64', armhf: 'arm' };
-  if (architecture === undefined) return { ...hostPlatform(), ...(os === 'linux' ? {} : { architecture: aliases[os] ?? os }) };
+  if (architecture === undefined) {
+    if (SYSTEMS.has(os)) return { ...hostPlatform(), os };
+    const alone = aliases[os] ?? os;
+    if (!ARCHITECTURES.has(alone)) throw invalid(`${JSON.stringify(words)}: unknown operating system or architecture: invalid argument`);
+    return { os: 'linux', architecture: alone };
+  }
   const known = aliases[architecture] ?? architecture;
   return { os, architecture: known, ...(variant && !(known === 'arm64' && variant === 'v8') ? { variant } : {}) };
 }

@@ -176,6 +176,15 @@ test('an archive of an older Docker: layers as folders, one of them a symlink', 
   assert.deepEqual((await images.get('old:1')).document.config.Cmd, ['/a']);
 });
 
+test('an image of no layers is loaded: its lists may be null', async (t) => {
+  const images = await store(t);
+  const config = JSON.stringify({ architecture: 'amd64', os: 'linux', created: null, config: { Labels: { a: 'b' } }, rootfs: { type: 'layers', diff_ids: null } });
+  const [loaded] = await images.load(stream(await tarOf(entry('c', config), entry('manifest.json', JSON.stringify([{ Config: 'c', RepoTags: null, Layers: null }])))));
+  assert.equal(loaded?.image.id, digestOf(config));
+  assert.deepEqual(loaded.references, []);
+  assert.equal((await images.get(digestOf(config))).sizeBytes, 0);
+});
+
 test('what is wrong with an archive is said, and nothing of it stays', async (t) => {
   const images = await store(t);
   const layer = await tarOf(entry('a', 'a'));

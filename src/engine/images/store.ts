@@ -152,7 +152,7 @@ export class ImageStore implements Images {
     return await this.#alone(() => removeImage(this.#parts, nameOrId, options, async () => (await collectGarbage(this.#parts, this.#startedMs)).deleted));
   }
 
-  async import(tar: Readable, options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig }): Promise<Image> {
+  async import(tar: Readable, options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig; readonly platform?: Platform }): Promise<Image> {
     return await importImage(this.#parts, tar, options);
   }
 

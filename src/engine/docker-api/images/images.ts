@@ -10,11 +10,14 @@ import type { ApiRequest, JsonAnswer } from '../request.ts';
 import { credentialsOf } from './credentials.ts';
 import { oldestUntil } from './list.ts';
 import { familiar, joinReference } from './names.ts';
-import { progressLine, throttled } from './pull.ts';
+import { checkPlatforms, descriptorOf, imagePlatform, manifestSummary } from './platforms.ts';
+import { platformOf, progressLine, throttled } from './pull.ts';
 
 /** `GET /images/{name}/json`. */
 export async function inspectImage(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const image = await deps.images.get(request.params['name']!);
+  const name = request.params['name']!;
+  const image = await deps.images.get(name);
+  const platform = checkPlatforms(request, 'platform', name, image);
   const { document } = image;
   return {
     body: {
@@ -34,7 +37,8 @@ export async function inspectImage(deps: Deps, request: ApiRequest): Promise<Jso
       GraphDriver: { Data: null, Name: 'overlay2' },
       RootFS: { Type: 'layers', Layers: document.rootfs.diff_ids },
       Metadata: { LastTagTime: timeOf(image.lastTaggedMs) },
-      Descriptor: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: image.manifestDigest, size: 0 },
+      Descriptor: { ...(await descriptorOf(deps, image)), ...(platform === undefined ? {} : { platform: imagePlatform(image) }) },
+      ...(request.flag('manifests') ? { Manifests: [await manifestSummary(deps, image)] } : {}),
     },
   };
 }
@@ -54,7 +58,9 @@ function configOf(image: Image): Record<string, unknown> {
 
 /** `GET /images/{name}/history`, newest first. */
 export async function imageHistory(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  const image = await deps.images.get(request.params['name']!);
+  const name = request.params['name']!;
+  const image = await deps.images.get(name);
+  checkPlatforms(request, 'platform', name, image);
   const history: readonly HistoryEntry[] = image.document.history ?? image.layers.map(() => ({}));
   let layer = image.layers.length;
   const rows = [...history].reverse().map((entry, index) => {
@@ -93,7 +99,9 @@ function runningOf(deps: Deps): (id: string) => string[] {
 export async function deleteImage(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   // A container that was just removed may still be on its way out.
   await deps.containers.settled();
-  const done = await deps.images.remove(request.params['name']!, { force: request.flag('force'), prune: !request.flag('noprune'), inUse: holdersOf(deps), running: runningOf(deps) });
+  const name = request.params['name']!;
+  if (request.query.has('platforms')) checkPlatforms(request, 'platforms', name, await deps.images.get(name));
+  const done = await deps.images.remove(name, { force: request.flag('force'), prune: !request.flag('noprune'), inUse: holdersOf(deps), running: runningOf(deps) });
   return { body: done.map((step) => ('untagged' in step ? { Untagged: familiar(step.untagged) } : { Deleted: step.deleted })) };
 }
 
@@ -101,6 +109,7 @@ export async function deleteImage(deps: Deps, request: ApiRequest): Promise<Json
 export async function pushImage(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<void> {
   const reference = joinReference(request.params['name']!, request.query.get('tag'));
   const credentials = credentialsOf(request.raw.headers);
+  if (request.query.has('platform')) checkPlatforms(request, 'platform', reference, await deps.images.get(reference));
   const lines = new JsonLines(response);
   try {
     await lines.send({ status: `The push refers to repository [${repositoryOf(parseTagged(reference))}]` });
@@ -118,8 +127,9 @@ export async function pushImage(deps: Deps, request: ApiRequest, response: Serve
 export async function loadImages(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<void> {
   const lines = new JsonLines(response);
   const quiet = request.flag('quiet');
+  const platform = platformOf(request.query.get('platform'));
   try {
-    const loaded = await deps.images.load(request.raw, { ...(quiet ? {} : { progress: throttled(deps, (event) => lines.send(progressLine(event))) }), signal: request.signal, ownsPieces: true });
+    const loaded = await deps.images.load(request.raw, { ...(platform === undefined ? {} : { platform }), ...(quiet ? {} : { progress: throttled(deps, (event) => lines.send(progressLine(event))) }), signal: request.signal, ownsPieces: true });
     for (const { image, references } of loaded) {
       if (references.length === 0) await lines.send({ stream: `Loaded image ID: ${image.id}\n` });
       for (const reference of references) await lines.send({ stream: `Loaded image: ${familiar(reference)}\n` });
@@ -133,6 +143,7 @@ export async function loadImages(deps: Deps, request: ApiRequest, response: Serv
 /** `GET /images/get?names=…`, and `GET /images/{name}/get`. */
 export async function saveImages(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<void> {
   const names = request.params['name'] === undefined ? request.query.getAll('names') : [request.params['name']];
+  if (request.query.has('platform')) for (const name of names) checkPlatforms(request, 'platform', name, await deps.images.get(name));
   const tar = await deps.images.save(names);
   response.writeHead(200, { 'Content-Type': 'application/x-tar' });
   await pipeline(tar, response);

@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts';
 import type { ApiRequest, Filters, JsonAnswer } from '../request.ts';
 import { untilMs } from '../containers/lifecycle.ts';
 import { familiar } from './names.ts';
+import { descriptorOf, manifestSummary } from './platforms.ts';
 
 const FILTERS = ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until'];
 
@@ -16,6 +17,7 @@ export async function listImages(deps: Deps, request: ApiRequest): Promise<JsonA
   const since = filters.has('since') ? (await deps.images.get(filters.get('since')[0]!)).createdMs : undefined;
   const until = oldestUntil(filters, deps.clock.now());
   const patterns = filters.get('reference').map(globOf);
+  const manifests = request.flag('manifests');
   const rows: unknown[] = [];
   for (const image of images.sort((a, b) => b.createdMs - a.createdMs)) {
     if (dangling !== undefined && (image.references.length === 0) !== dangling) continue;
@@ -25,7 +27,7 @@ export async function listImages(deps: Deps, request: ApiRequest): Promise<JsonA
     const tags = image.references.filter(wanted);
     const digests = image.repoDigests.filter(wanted);
     if (patterns.length > 0 && tags.length === 0 && digests.length === 0) continue;
-    rows.push(summary(image, tags.map(familiar), digests.map(familiar)));
+    rows.push({ ...summary(image, tags.map(familiar), digests.map(familiar)), ...(manifests ? { Descriptor: await descriptorOf(deps, image), Manifests: [await manifestSummary(deps, image)] } : {}) });
   }
   return { body: rows };
 }

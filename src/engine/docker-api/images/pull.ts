@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { LongshoreError } from '../../../lib/errors.ts';
 import type { Platform, TransferProgress } from '../../images/images.ts';
+import { parsePlatform } from '../../images/manifest.ts';
 import { applyChanges } from '../../containers/commit.ts';
 import { JsonLines } from '../answers.ts';
 import { uncompressed } from '../containers/archive.ts';
@@ -24,6 +25,7 @@ export async function createImage(deps: Deps, request: ApiRequest, response: Ser
   }
   const source = request.query.get('fromSrc');
   if (!source) throw new LongshoreError('invalid', 'neither fromImage nor fromSrc was given');
+  const platform = platformOf(request.query.get('platform'));
   const lines = new JsonLines(response);
   try {
     const repository = request.query.get('repo') ?? '';
@@ -33,6 +35,7 @@ export async function createImage(deps: Deps, request: ApiRequest, response: Ser
     const image = await deps.images.import(await uncompressed(tar), {
       config: applyChanges({}, changes),
       ...(repository === '' ? {} : { reference: joinReference(repository, request.query.get('tag')) }),
+      ...(platform === undefined ? {} : { platform }),
       message: message || `Imported from ${source}`,
     });
     await lines.send({ status: image.id });
@@ -43,12 +46,13 @@ export async function createImage(deps: Deps, request: ApiRequest, response: Ser
 }
 
 function download(address: string, signal: AbortSignal): Promise<Readable> {
-  const url = new URL(address.includes('://') ? address : `http://${address}`);
+  const url = URL.parse(address.includes('://') ? address : `http://${address}`);
+  if (url === null) throw new LongshoreError('invalid', `can't import from ${JSON.stringify(address)}: it is no address`, { object: address });
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new LongshoreError('invalid', `can't import from ${url.protocol}//`, { object: address });
   return new Promise((resolve, reject) => {
     const outgoing = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, { signal }, (answer) => {
       if (answer.statusCode === 200) resolve(answer);
-      else reject(new LongshoreError('unavailable', `${address} answered with status ${answer.statusCode ?? 0}`, { object: address }));
+      else reject(new LongshoreError(answer.statusCode === 404 ? 'not-found' : 'unavailable', `${address} answered with status ${answer.statusCode ?? 0}`, { object: address }));
     });
     outgoing.once('error', (error) => reject(new LongshoreError('unavailable', `${address} can't be read: ${error.message}`, { object: address, cause: error })));
     outgoing.end();
@@ -108,13 +112,15 @@ export function throttled(deps: Pick<Deps, 'clock'>, send: (event: TransferProgr
 export function platformOf(text: string | null): Platform | undefined {
   if (text === null || text === '') return undefined;
   if (text.startsWith('{')) {
+    let parsed: Partial<Record<string, unknown>>;
     try {
-      return JSON.parse(text) as Platform;
+      parsed = JSON.parse(text) as Partial<Record<string, unknown>>;
     } catch (error) {
-      throw new LongshoreError('invalid', 'invalid platform: not JSON', { cause: error });
+      throw new LongshoreError('invalid', 'failed to parse platform: not JSON', { cause: error });
     }
+    const { os, architecture, variant } = parsed;
+    if (typeof os !== 'string' || typeof architecture !== 'string' || os === '' || architecture === '') throw new LongshoreError('invalid', 'both OS and Architecture must be provided');
+    return { os, architecture, ...(typeof variant === 'string' && variant !== '' ? { variant } : {}) };
   }
-  const [os = '', architecture, variant] = text.split('/');
-  if (architecture === undefined) throw new LongshoreError('invalid', `"${text}" is an invalid OS component of "${text}": write os/architecture`);
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  return parsePlatform(text);
 }
