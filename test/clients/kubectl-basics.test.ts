@@ -141,6 +141,11 @@ for (const minor of ['1.27', '1.33']) {
       const [, port] = /127\.0\.0\.1:(\d+) -> 8080/.exec(await forward.until(/Forwarding from 127/))!;
       for (let n = 0; n < 3; n++) assert.equal(await (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).text(), 'page\n');
       await forward.stop();
+      const deaf = k.start('port-forward', `pod/${pod}`, ':81');
+      const [, closed] = /127\.0\.0\.1:(\d+) -> 81/.exec(await deaf.until(/Forwarding from 127/))!;
+      await assert.rejects(fetch(`http://127.0.0.1:${closed}/`, { signal: AbortSignal.timeout(10_000) }), (error: Error) => error.name !== 'TimeoutError', 'the connection is closed, not left hanging');
+      await deaf.until(/error forwarding port 81/);
+      await deaf.stop();
 
       const wrong = await k.kubectl(['exec', pod, '-c', 'nope', '--', 'true']);
       assert.match(wrong.stderr, /container nope is not valid for pod|container not found/);

@@ -11,6 +11,7 @@ export class SpdyStream extends Duplex {
   readonly headers: ReadonlyMap<string, string>;
   readonly #send: (frame: Buffer, done: (error?: Error | null) => void) => void;
   readonly #resume: () => void;
+  #reset = false;
 
   constructor(id: number, headers: ReadonlyMap<string, string>, send: (frame: Buffer, done: (error?: Error | null) => void) => void, resume: () => void) {
     super({ allowHalfOpen: true });
@@ -31,6 +32,18 @@ export class SpdyStream extends Duplex {
 
   override _final(done: (error?: Error | null) => void): void {
     this.#send(dataFrame(this.id, Buffer.alloc(0), true), done);
+  }
+
+  /** Given up before all was written: the client is told, or it would wait for the rest for ever. */
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (!this.writableFinished && !this.#reset) this.#send(rstFrame(this.id, STATUS.CANCEL), () => {}); // With the connection gone, the stream is gone too.
+    done(error);
+  }
+
+  /** The client gave it up. */
+  reset(): void {
+    this.#reset = true;
+    this.destroy();
   }
 }
 
@@ -117,7 +130,7 @@ export class SpdyConnection {
         return more || frame.fin;
       }
       case 'rst-stream':
-        this.#streams.get(frame.stream)?.destroy();
+        this.#streams.get(frame.stream)?.reset();
         return true;
       case 'ping':
         // Odd ids are the client's questions; even ones answer ours, and we ask none.

@@ -15,6 +15,7 @@ class Client {
   readonly replies: { stream: number; headers: number }[] = [];
   readonly data = new Map<number, Buffer>();
   readonly fins = new Set<number>();
+  readonly resets: number[] = [];
   #pending: Buffer = Buffer.alloc(0);
 
   constructor(socket: Socket) {
@@ -26,6 +27,10 @@ class Client {
     const parts = [u32(Object.keys(headers).length), ...Object.entries(headers).flatMap(([name, value]) => [u32(name.length), Buffer.from(name), u32(value.length), Buffer.from(value)])];
     const block = await flushed(this.#deflate, Buffer.concat(parts));
     this.socket.write(control(1, Buffer.concat([u32(id), u32(0), Buffer.alloc(2), block])));
+  }
+
+  reset(id: number): void {
+    this.socket.write(control(3, Buffer.concat([u32(id), u32(5)])));
   }
 
   write(id: number, text: string, fin = false): void {
@@ -42,6 +47,7 @@ class Client {
       this.#pending = this.#pending.subarray(8 + length);
       if (head[0]! & 0x80) {
         if (head.readUInt16BE(2) === 2) this.replies.push({ stream: body.readUInt32BE(0), headers: (await flushed(this.#inflate, body.subarray(4))).readUInt32BE(0) });
+        if (head.readUInt16BE(2) === 3) this.resets.push(body.readUInt32BE(0));
       } else {
         const id = head.readUInt32BE(0);
         this.data.set(id, Buffer.concat([this.data.get(id) ?? Buffer.alloc(0), body]));
@@ -126,6 +132,25 @@ test('a large answer is cut into frames and arrives whole', async () => {
   await client.open(1, { streamtype: 'data' });
   await until(() => client.fins.has(1));
   assert.ok(client.data.get(1)!.equals(payload));
+  await close();
+});
+
+test('a stream that is given up is reset, unless the client gave it up or it was at its end', async () => {
+  const streams = new Map<number, SpdyStream>();
+  const { client, close } = await pair((stream) => {
+    streams.set(stream.id, stream.resume());
+  });
+  for (const id of [1, 3, 5, 7]) await client.open(id, { streamtype: 'data' });
+  await until(() => streams.size === 4);
+  streams.get(1)!.destroy();
+  client.reset(3);
+  await until(() => streams.get(3)!.destroyed);
+  streams.get(5)!.end('all');
+  client.write(5, 'bye', true);
+  await until(() => streams.get(5)!.destroyed);
+  streams.get(7)!.destroy();
+  await until(() => client.resets.length === 2);
+  assert.deepEqual(client.resets, [1, 7]);
   await close();
 });
 
