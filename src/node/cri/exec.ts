@@ -1,4 +1,4 @@
-import type { Containers } from '../../engine/containers/containers.ts';
+import type { Container, Containers } from '../../engine/containers/containers.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { LongshoreError } from '../../lib/errors.ts';
 import type { CriStream } from './cri.ts';
@@ -30,6 +30,17 @@ export function streamOf(streams: Streams, exit: Promise<number>, resize: CriStr
       if (!over && kill) kill().catch(() => undefined);
     },
   };
+}
+
+/**
+ * The streams of a container's own process.
+ * @throws LongshoreError `conflict` when it does not run: the engine would keep the streams for its next run, and a pod's container has none
+ */
+export async function attachStream(containers: Pick<Containers, 'attach' | 'get' | 'resize'>, { id, status }: Pick<Container, 'id' | 'status'>, stdin: boolean): Promise<CriStream> {
+  if (status !== 'running' && status !== 'paused') throw new LongshoreError('conflict', 'the container has ended', { object: `container ${id}` });
+  const streams = await containers.attach(id);
+  const exit = streams.closed.then(() => containers.get(id).exit?.code ?? 0);
+  return streamOf({ stdin: stdin ? streams.stdin : undefined, onOutput: (listener) => streams.onOutput(listener), detach: () => streams.detach() }, exit, (columns, rows) => containers.resize(id, columns, rows));
 }
 
 /** Runs a command to its end. @throws `timeout` after `timeoutSeconds` (0: none); the command is killed then */

@@ -12,7 +12,7 @@ import type { Random } from '../../lib/random.ts';
 import { containerSpec, holderSpec, readOpaque } from './container-spec.ts';
 import { containerStatus, containerSummary } from './container-status.ts';
 import type { ContainerConfig, Cri, CriContainerStatus, PodSandboxState } from './cri.ts';
-import { collectExec, streamOf } from './exec.ts';
+import { attachStream, collectExec, streamOf } from './exec.ts';
 import { imageStatus, pull } from './image-service.ts';
 import { Sandboxes, type SandboxHost } from './sandboxes.ts';
 
@@ -151,11 +151,7 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
         return code;
       }), (columns, rows) => session.resize(columns, rows), () => session.kill(9));
     },
-    async attach(id, { stdin }) {
-      const container = own(id);
-      const streams = await containers.attach(container.id);
-      return streamOf({ stdin: stdin ? streams.stdin : undefined, onOutput: (listener) => streams.onOutput(listener), detach: () => streams.detach() }, streams.closed.then(() => containers.get(container.id).exit?.code ?? 0), (columns, rows) => containers.resize(container.id, columns, rows));
-    },
+    attach: (id, { stdin }) => attachStream(containers, own(id), stdin),
     portForward(id, port) {
       const sandbox = sandboxes.get(id);
       if (sandbox.state !== 'SANDBOX_READY') throw new LongshoreError('conflict', `the pod's sandbox is not running`, { object: `sandbox ${id}` });
