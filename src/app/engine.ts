@@ -67,7 +67,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     dockerApi: (builder) => new DockerApi({
       containers, images, networks, volumes, runtime, clock, random, logger: logger.child({ room: 'docker-api' }),
       ...(builder === undefined ? {} : { builder }),
-      version: VERSION, engineId: instance, rootFolder: folder, cgroupVersion: host.cgroups.version,
+      version: VERSION, engineId: instance, rootFolder: folder, cgroupVersion: host.cgroups.version, abilities: () => host.cgroups.abilities(),
     }),
     async close({ stopContainers }) {
       await containers.close({ stopContainers });

@@ -1,9 +1,9 @@
 import type { Undo } from '../../lib/undo.ts';
-import type { CgroupLimits, CgroupUsage } from '../../host/host.ts';
-import type { Endpoint, PortBinding } from '../network/network.ts';
+import type { BlockIoLimits, CgroupAbilities, CgroupLimits, CgroupUsage } from '../../host/host.ts';
+import type { Endpoint, PortWish } from '../network/network.ts';
 import type { AttachedStreams, ExecSession, ExitStatus } from '../runtime/runtime.ts';
 
-export type { CgroupLimits, CgroupUsage };
+export type { BlockIoLimits, CgroupAbilities, CgroupLimits, CgroupUsage };
 
 /**
  * # Containers: the engine's centre
@@ -147,7 +147,7 @@ export type MountSpec =
 export type BindRecursion = 'none' | 'writable' | 'readonly';
 
 export type NetworkSpec =
-  | { readonly mode: 'networks'; readonly endpoints: readonly NetworkAttachment[]; readonly ports: readonly PortBinding[] }
+  | { readonly mode: 'networks'; readonly endpoints: readonly NetworkAttachment[]; readonly ports: readonly PortWish[] }
   | { readonly mode: 'host' }
   | { readonly mode: 'none' }
   /** Joins a namespace that somebody else owns: a pod's, or another container's. */

@@ -142,7 +142,7 @@ export class EngineContainers implements Containers {
   async update(id: string, changes: { readonly limits?: CgroupLimits; readonly restart?: RestartPolicy }): Promise<void> {
     const entry = this.#find(id);
     await entry.exclusive(async () => {
-      const limits = changes.limits === undefined ? entry.spec.limits : { ...entry.spec.limits, ...changes.limits };
+      const limits = changes.limits === undefined ? entry.spec.limits : { ...entry.spec.limits, ...changes.limits, ...(changes.limits.blockIo === undefined ? {} : { blockIo: { ...entry.spec.limits.blockIo, ...changes.limits.blockIo } }) };
       if (changes.limits !== undefined && entry.run !== undefined) await this.#context.host.cgroups.update(cgroupOf(this.#context, entry), limits);
       entry.setDescription({ spec: { ...entry.spec, limits, ...(changes.restart === undefined ? {} : { restart: changes.restart }) } });
       await entry.saveDescription();

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
-import type { Containers } from '../containers/containers.ts';
+import type { CgroupAbilities, Containers } from '../containers/containers.ts';
 import type { Images } from '../images/images.ts';
 import type { Networks } from '../network/network.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -27,6 +27,8 @@ export interface DockerApiOptions {
   readonly engineId: string;
   readonly rootFolder: string;
   readonly cgroupVersion: 1 | 2;
+  /** Which limits of containers this machine's kernel knows. */
+  readonly abilities: () => Promise<CgroupAbilities>;
 }
 
 /** What handlers share. */

@@ -72,6 +72,12 @@ export interface PortBinding {
   readonly hostPort?: number;
 }
 
+/** A binding that is asked for. */
+export interface PortWish extends PortBinding {
+  /** With `hostPort`: the first free one from there to this is taken. */
+  readonly lastHostPort?: number;
+}
+
 export interface EndpointOptions {
   readonly containerId: string;
   readonly netns: string;
@@ -83,7 +89,7 @@ export interface EndpointOptions {
   readonly dnsServers?: readonly string[];
   readonly address?: string;
   readonly mac?: string;
-  readonly ports?: readonly PortBinding[];
+  readonly ports?: readonly PortWish[];
 }
 
 export interface Endpoint {

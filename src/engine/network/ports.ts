@@ -1,6 +1,6 @@
 import { isErrno, LongshoreError } from '../../lib/errors.ts';
 import type { HostPorts } from '../../host/host.ts';
-import type { PortBinding } from './network.ts';
+import type { PortBinding, PortWish } from './network.ts';
 import { ANY_ADDRESS } from './rules.ts';
 
 /** Free ports are looked for from here, as Docker does (the start of the kernel's own ephemeral range). */
@@ -23,14 +23,14 @@ export class PublishedPorts {
   }
 
   /**
-   * Takes a port, or a free one for 0.
+   * Takes a port, the first free one of a range, or any free one for 0.
    * @param owner of whom a later conflict's message tells: a container
    * @throws `conflict` (in use: by whom, where that can be known), `invalid` (the address is not ours), `exhausted`
    */
-  async reserve(wish: PortBinding, owner: string, defaultAddress = ANY_ADDRESS): Promise<ReservedPort> {
+  async reserve(wish: PortWish, owner: string, defaultAddress = ANY_ADDRESS): Promise<ReservedPort> {
     const hostIp = wish.hostIp === undefined || wish.hostIp === '' ? defaultAddress : wish.hostIp;
     if (hostIp.includes(':')) throw new LongshoreError('not-implemented', `publishing on IPv6 addresses is not implemented: [${hostIp}]`, { remedy: 'Publish on an IPv4 address.' });
-    if (wish.hostPort !== undefined && wish.hostPort !== 0) return await this.#take(wish, hostIp, wish.hostPort, owner);
+    if (wish.hostPort !== undefined && wish.hostPort !== 0) return await this.#takeFirst(wish, hostIp, wish.hostPort, owner);
     for (let tries = FIRST; tries <= LAST; tries++) {
       const port = this.#next;
       this.#next = port === LAST ? FIRST : port + 1;
@@ -41,6 +41,17 @@ export class PublishedPorts {
       }
     }
     throw new LongshoreError('exhausted', `no free port on ${hostIp} between ${FIRST} and ${LAST}`);
+  }
+
+  async #takeFirst(wish: PortWish, hostIp: string, first: number, owner: string): Promise<ReservedPort> {
+    for (let port = first; port < (wish.lastHostPort ?? first); port++) {
+      try {
+        return this.#hold(wish, hostIp, port, owner);
+      } catch (error) {
+        if (!isErrno(error, 'EADDRINUSE')) throw refused(hostIp, port, error);
+      }
+    }
+    return await this.#take(wish, hostIp, wish.lastHostPort ?? first, owner);
   }
 
   async #take(wish: PortBinding, hostIp: string, port: number, owner: string): Promise<ReservedPort> {

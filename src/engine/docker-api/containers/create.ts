@@ -1,9 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { hostname as machineName } from 'node:os';
 import { LongshoreError, isErrno } from '../../../lib/errors.ts';
-import { ALL_CAPABILITIES } from '../../containers/capabilities.ts';
-import { isLimit } from '../../containers/machine.ts';
-import type { ContainerSpec, RestartPolicy, SecuritySpec } from '../../containers/containers.ts';
+import type { ContainerSpec, RestartPolicy } from '../../containers/containers.ts';
 import type { Image } from '../../images/images.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
@@ -11,11 +9,15 @@ import { CONFIG, CREATE, checkPortBindings } from '../shapes.ts';
 import { HOST_DEFAULTS } from './config.ts';
 import type { CreateBody, HostConfig, Kept } from './config.ts';
 import { withImage } from './image-config.ts';
-import { limitsOf, refuseUnsupported } from './limits.ts';
+import { keptLimits, limitsOf } from './limits.ts';
+import { logRotation } from './logging.ts';
+import { checkModes } from './modes.ts';
 import { translateMounts } from './mounts.ts';
 import { parsePort, translateNetwork } from './networks.ts';
 import { checkNamespaceOwner, linkOf, mountsFrom } from './others.ts';
 import { checkEnv, healthOf } from './process-checks.ts';
+import { refuseUnsupported } from './refusals.ts';
+import { securityOf } from './security.ts';
 import { parseSignal } from './signals.ts';
 
 /** `POST /containers/create`. */
@@ -40,20 +42,23 @@ export async function createContainer(deps: Deps, request: ApiRequest): Promise<
 async function specOf(deps: Deps, body: CreateBody, image: Image, name: string | undefined, warnings: string[]): Promise<ContainerSpec> {
   const host: HostConfig = { ...HOST_DEFAULTS, ...withoutNulls(body.HostConfig ?? {}) };
   const config = withImage(body, image.document.config);
-  refuseUnsupported(host, warnings);
-  checkModes(deps, host);
+  refuseUnsupported(host);
+  checkModes(deps, config, host);
+  const security = securityOf(host, warnings);
   checkNamespaceOwner(deps, host.PidMode);
   checkEnv(config.Env);
   const health = healthOf(config.Healthcheck);
   for (const port of Object.keys(config.ExposedPorts ?? {})) parsePort(port);
   if (config.WorkingDir && !config.WorkingDir.startsWith('/')) throw new LongshoreError('invalid', `the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
+  const limits = await limitsOf(host, { abilities: await deps.abilities(), warnings });
   const network = await translateNetwork(body, host, deps.networks);
   const { mounts, make } = await translateMounts(config, host, deps.volumes, mountsFrom(deps, host.VolumesFrom ?? []));
   await makeBindSources(make);
+  if (network.mode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0) warnings.push('Published ports are discarded when using host network mode');
   const restart = restartPolicy(host);
   const args = [...words(config.Entrypoint), ...words(config.Cmd)];
   if (args.length === 0) throw new LongshoreError('invalid', 'no command specified', { object: `image ${body.Image ?? ''}`, remedy: 'Give a command to run.' });
-  const kept: Kept = { Config: { ...config, Image: body.Image ?? '' }, HostConfig: { ...host, NetworkMode: network.mode }, Endpoints: network.endpoints };
+  const kept: Kept = { Config: { ...config, Image: body.Image ?? '' }, HostConfig: { ...host, ...keptLimits(host, limits), NetworkMode: network.mode, IpcMode: host.IpcMode || 'private', CgroupnsMode: cgroupNamespace(deps, host) }, Endpoints: network.endpoints };
   const hostname = config.Hostname || (network.mode === 'host' ? machineName() : undefined);
   return {
     owner: 'docker',
@@ -73,10 +78,10 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
     ...(config.Domainname ? { domainname: config.Domainname } : {}),
     mounts,
     network: network.spec,
-    namespaces: { ipc: host.IpcMode === 'none' ? 'private' : host.IpcMode || 'private', pid: host.PidMode || 'private', uts: host.UTSMode || (network.mode === 'host' ? 'host' : 'private') },
-    limits: limitsOf(host),
+    namespaces: { ipc: host.IpcMode || 'private', pid: host.PidMode || 'private', uts: host.UTSMode || (network.mode === 'host' ? 'host' : 'private'), cgroup: cgroupNamespace(deps, host) },
+    limits,
     ...(host.CgroupParent ? { cgroupParent: safeParent(host.CgroupParent) } : {}),
-    security: securityOf(host),
+    security,
     restart,
     ...(health === undefined ? {} : { health }),
     ...(config.StopSignal ? { stopSignal: parseSignal(config.StopSignal) } : {}),
@@ -91,6 +96,8 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
     links: (host.Links ?? []).map((link) => linkOf(deps, link)),
     ...((host.Dns?.length ?? 0) + (host.DnsSearch?.length ?? 0) + (host.DnsOptions?.length ?? 0) > 0 ? { dns: { servers: host.Dns ?? [], search: host.DnsSearch ?? [], options: host.DnsOptions ?? [] } } : {}),
     devices: (host.Devices ?? []).map((device) => ({ hostPath: device.PathOnHost ?? '', containerPath: device.PathInContainer || (device.PathOnHost ?? ''), permissions: device.CgroupPermissions || 'rwm' })),
+    ...(host.DeviceCgroupRules?.length ? { deviceRules: host.DeviceCgroupRules } : {}),
+    ...(Object.keys(host.Annotations ?? {}).length > 0 ? { annotations: host.Annotations! } : {}),
     ...(host.ShmSize ? { shmBytes: host.ShmSize } : {}),
     ...(host.OomScoreAdj ? { oomScoreAdj: host.OomScoreAdj } : {}),
     ...(host.Runtime && host.Runtime !== 'runc' ? { runtime: host.Runtime } : {}),
@@ -100,26 +107,10 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
   };
 }
 
-/** What the kernel or the runtime would refuse at the start, told at once. @throws `invalid` */
-function checkModes(deps: Deps, host: HostConfig): void {
-  const modes: readonly (readonly [value: string | undefined, allowed: RegExp, what: string])[] = [
-    [host.IpcMode, /^(none|private|shareable|host|container:.+)?$/, 'IPC'],
-    [host.PidMode, /^(private|host|container:.+)?$/, 'PID'],
-    [host.UTSMode, /^(host)?$/, 'UTS'],
-    [host.CgroupnsMode, /^(private|host)?$/, 'cgroup namespace'],
-  ];
-  for (const [value, allowed, what] of modes) if (!allowed.test(value ?? '')) throw new LongshoreError('invalid', `invalid ${what} mode: ${value}`);
-  checkCapabilities('CapAdd', host.CapAdd);
-  checkCapabilities('CapDrop', host.CapDrop);
-  if (host.Runtime && deps.runtime.names !== undefined && !deps.runtime.names.includes(host.Runtime)) throw new LongshoreError('invalid', `unknown or invalid runtime name: ${host.Runtime}`);
-  for (const { Name: name = '' } of host.Ulimits ?? []) if (!isLimit(name)) throw new LongshoreError('invalid', `invalid ulimit type: ${name}`);
-}
-
-function checkCapabilities(field: string, names: readonly string[] | null | undefined): void {
-  for (const name of names ?? []) {
-    const full = `CAP_${name.toUpperCase().replace(/^CAP_/, '')}`;
-    if (full !== 'CAP_ALL' && !ALL_CAPABILITIES.includes(full)) throw new LongshoreError('invalid', `invalid ${field}: unknown capability: "${full}"`);
-  }
+/** Docker's default: one of its own, where the kernel's groups are of version 2 and the container is not privileged. */
+function cgroupNamespace(deps: Deps, { CgroupnsMode: mode, Privileged: privileged }: HostConfig): 'host' | 'private' {
+  if (mode === 'host' || mode === 'private') return mode;
+  return deps.cgroupVersion === 2 && privileged !== true ? 'private' : 'host';
 }
 
 function words(value: readonly string[] | string | null | undefined): readonly string[] {
@@ -143,35 +134,6 @@ function restartPolicy(host: HostConfig): RestartPolicy {
   return { name: name === '' ? 'no' : name, ...(count > 0 ? { maximumRetryCount: count } : {}) };
 }
 
-function securityOf(host: HostConfig): SecuritySpec {
-  let noNewPrivileges = false;
-  let seccomp = 'default';
-  let unmasked = false;
-  for (const option of host.SecurityOpt ?? []) {
-    const [key, value = ''] = split(option);
-    if (key === 'no-new-privileges') noNewPrivileges = value === '' || value === 'true';
-    else if (key === 'seccomp') seccomp = value === 'builtin' ? 'default' : value;
-    else if (key === 'systempaths' && value === 'unconfined') unmasked = true;
-    else if (!(key === 'apparmor' || key === 'label' || key === 'writable-cgroups')) throw new LongshoreError('invalid', `invalid --security-opt 2: "${option}"`, { remedy: 'Use no-new-privileges, seccomp=… or systempaths=unconfined.' });
-  }
-  return {
-    privileged: host.Privileged ?? false,
-    readOnlyRoot: host.ReadonlyRootfs ?? false,
-    capAdd: host.CapAdd ?? [],
-    capDrop: host.CapDrop ?? [],
-    noNewPrivileges,
-    seccomp,
-    ...(unmasked ? { maskedPaths: [], readonlyPaths: [] } : {}),
-    ...(host.MaskedPaths ? { maskedPaths: host.MaskedPaths } : {}),
-    ...(host.ReadonlyPaths ? { readonlyPaths: host.ReadonlyPaths } : {}),
-  };
-}
-
-function split(option: string): [string, string?] {
-  const at = /[=:]/.exec(option)?.index;
-  return at === undefined ? [option] : [option.slice(0, at), option.slice(at + 1)];
-}
-
 /** `-v /folder:…` makes the folder where there is nothing, as Docker does; --mount doesn't. */
 async function makeBindSources(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
@@ -189,19 +151,6 @@ function safeParent(parent: string): string {
   const clean = parent.replace(/^\/+|\/+$/g, '');
   if (clean === '' || clean.split('/').some((part) => part === '..' || part === '.' || part === '')) throw new LongshoreError('invalid', `invalid cgroup parent "${parent}"`);
   return clean;
-}
-
-const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-
-/** Rotation by `max-size` and `max-file` of the json-file and local drivers. */
-function logRotation(host: HostConfig): { logRotation?: { readonly maxBytes: number; readonly files: number } } {
-  const options = host.LogConfig?.Config ?? {};
-  const size = /^(\d+)([bkmg]?)b?$/i.exec(options['max-size'] ?? '');
-  if (options['max-size'] !== undefined && options['max-size'] !== '-1' && size === null) throw new LongshoreError('invalid', `invalid value for max-size: "${options['max-size']}"`);
-  if (size === null) return {};
-  const files = Number(options['max-file'] ?? 1);
-  if (!Number.isInteger(files) || files < 1) throw new LongshoreError('invalid', "max-file cannot be less than 1");
-  return { logRotation: { maxBytes: Number(size[1]) * SIZE_UNITS[size[2]!.toLowerCase()]!, files } };
 }
 
 function matchesPlatform(image: Image, platform: string): boolean {

@@ -84,7 +84,8 @@ function hostConfigOf(container: Container, kept: Kept): HostConfig {
     ...kept.HostConfig,
     // What `docker update` may have changed since.
     Memory: limits.memoryBytes ?? 0, MemorySwap: limits.memorySwapBytes ?? kept.HostConfig.MemorySwap ?? 0, NanoCpus: limits.nanoCpus ?? 0, CpuShares: limits.cpuShares ?? 0, CpuQuota: limits.cpuQuota ?? 0,
-    CpuPeriod: limits.cpuPeriod ?? 0, CpusetCpus: limits.cpusetCpus ?? '', PidsLimit: limits.pids ?? null,
+    CpuPeriod: limits.cpuPeriod ?? 0, CpusetCpus: limits.cpusetCpus ?? '', CpusetMems: limits.cpusetMems ?? '', MemoryReservation: limits.memoryReservationBytes ?? 0, BlkioWeight: limits.blockIo?.weight ?? 0,
+    PidsLimit: limits.pids === -1 ? 0 : (limits.pids ?? null),
     RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.maximumRetryCount ?? 0 },
     MaskedPaths: security.privileged ? null : [...(security.maskedPaths ?? MASKED)], ReadonlyPaths: security.privileged ? null : [...(security.readonlyPaths ?? READONLY)],
   };

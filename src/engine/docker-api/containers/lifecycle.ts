@@ -81,9 +81,10 @@ export async function renameContainer(deps: Deps, request: ApiRequest): Promise<
 export async function updateContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const body = (await request.json<HostConfig>(HOST_CONFIG)) ?? {};
   const container = deps.containers.get(nameOf(request));
-  const limits = limitsOf(body, true);
+  const warnings: string[] = [];
+  const limits = await limitsOf(body, { abilities: await deps.abilities(), warnings, isUpdate: true });
   const swap = limits.memorySwapBytes ?? container.spec.limits.memorySwapBytes;
-  if (limits.memoryBytes !== undefined && swap !== undefined && limits.memoryBytes > swap) {
+  if (limits.memoryBytes !== undefined && swap !== undefined && swap !== -1 && limits.memoryBytes > swap) {
     throw new LongshoreError('invalid', 'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');
   }
   const policy = body.RestartPolicy;
@@ -93,7 +94,7 @@ export async function updateContainer(deps: Deps, request: ApiRequest): Promise<
     ...(Object.keys(limits).length > 0 ? { limits } : {}),
     ...(policy?.Name ? { restart: { name: policy.Name as 'no', ...(policy.MaximumRetryCount ? { maximumRetryCount: policy.MaximumRetryCount } : {}) } } : {}),
   });
-  return { body: { Warnings: null } };
+  return { body: { Warnings: warnings.length === 0 ? null : warnings } };
 }
 
 /** `DELETE /containers/{name}`. */
@@ -122,10 +123,16 @@ export async function resizeContainer(deps: Deps, request: ApiRequest): Promise<
   return {};
 }
 
-export function sizeIn(request: ApiRequest): { columns: number; rows: number } {
-  const [columns, rows] = [request.integer('w'), request.integer('h')];
-  if (columns === undefined || rows === undefined || columns < 0 || rows < 0) throw new LongshoreError('invalid', 'invalid size: h and w are wanted');
-  return { columns, rows };
+/** The size that a terminal is to have. @throws `invalid` */
+export function sizeIn(request: Pick<ApiRequest, 'query'>): { columns: number; rows: number } {
+  const size = (name: string, what: string): number => {
+    const text = request.query.get(name) ?? '';
+    const reason = !/^-?\d+$/.test(text) ? 'invalid syntax' : Number(text) < 0 || Number(text) > 0xffff_ffff ? 'value out of range' : undefined;
+    if (reason !== undefined) throw new LongshoreError('invalid', `invalid resize ${what} "${text}": ${reason}`);
+    return Math.min(Number(text), 0xffff); // more than that no terminal has
+  };
+  const rows = size('h', 'height');
+  return { rows, columns: size('w', 'width') };
 }
 
 /** `GET /containers/{name}/top`. */

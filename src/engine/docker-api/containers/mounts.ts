@@ -1,9 +1,10 @@
 import { access } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { LongshoreError, isErrno } from '../../../lib/errors.ts';
-import type { MountSpec } from '../../containers/containers.ts';
+import type { BindRecursion, MountSpec } from '../../containers/containers.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { Config, HostConfig, Mount } from './config.ts';
+import { parseTmpfs, tmpfsOptions } from './tmpfs.ts';
 
 /** Options of `-v` that are about sharing mounts; the others are ro, rw, nocopy, or mean nothing on Linux. */
 const PROPAGATIONS = new Set(['shared', 'rshared', 'slave', 'rslave', 'private', 'rprivate']);
@@ -65,10 +66,13 @@ async function translateMount(mount: Mount, target: string, volumes: Volumes, ma
       if (!source.startsWith('/')) throw new LongshoreError('invalid', `invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`);
       if (mount.BindOptions?.CreateMountpoint === true) make.push(source);
       else await mustExist(source);
-      return { type: 'bind', source, target, readOnly, ...(mount.BindOptions?.Propagation ? { propagation: mount.BindOptions.Propagation } : {}) };
+      const propagation = mount.BindOptions?.Propagation;
+      if (propagation && !PROPAGATIONS.has(propagation)) throw new LongshoreError('invalid', `invalid mount config for type "bind": invalid propagation mode: ${propagation}`, { object: target });
+      const recursion = recursionOf(mount);
+      return { type: 'bind', source, target, readOnly, ...(propagation ? { propagation } : {}), ...(recursion === undefined ? {} : { recursion }) };
     }
     case 'volume': {
-      if (mount.VolumeOptions?.Subpath) throw new LongshoreError('not-implemented', 'volume-subpath is not built', { object: target });
+      const subpath = subpathOf(mount);
       const driver = mount.VolumeOptions?.DriverConfig;
       const volume = await volumes.create({
         ...(mount.Source ? { name: mount.Source } : {}),
@@ -76,14 +80,38 @@ async function translateMount(mount: Mount, target: string, volumes: Volumes, ma
         ...(driver?.Options ? { driverOpts: driver.Options } : {}),
         ...(mount.VolumeOptions?.Labels ? { labels: mount.VolumeOptions.Labels } : {}),
       });
-      return { type: 'volume', volume: volume.name, target, readOnly, noCopy: mount.VolumeOptions?.NoCopy ?? false };
+      return { type: 'volume', volume: volume.name, target, readOnly, noCopy: mount.VolumeOptions?.NoCopy ?? false, ...(subpath === undefined ? {} : { subpath }) };
     }
     case 'tmpfs':
-      return { type: 'tmpfs', target, readOnly, ...(mount.TmpfsOptions?.SizeBytes ? { sizeBytes: mount.TmpfsOptions.SizeBytes } : {}), ...(mount.TmpfsOptions?.Mode ? { mode: mount.TmpfsOptions.Mode } : {}) };
+      return translateTmpfs(mount, target, readOnly);
     default:
       if (['image', 'npipe', 'cluster'].includes(mount.Type ?? '')) throw new LongshoreError('not-implemented', `mounts of type "${mount.Type}" are not built`, { object: target, remedy: 'Use bind, volume or tmpfs.' });
       throw new LongshoreError('invalid', `invalid mount config for type "${mount.Type ?? ''}": mount type unknown`, { object: target });
   }
+}
+
+function translateTmpfs({ Source: source, TmpfsOptions: given }: Mount, target: string, readOnly: boolean): MountSpec {
+  if (source) throw new LongshoreError('invalid', 'invalid mount config for type "tmpfs": field Source must not be specified', { object: target });
+  const options = tmpfsOptions(given?.Options);
+  return { type: 'tmpfs', target, readOnly, ...(given?.SizeBytes ? { sizeBytes: given.SizeBytes } : {}), ...(given?.Mode ? { mode: given.Mode } : {}), ...(options.length === 0 ? {} : { options }) };
+}
+
+/** What of a bind mount happens to those beneath its source. @throws `invalid` */
+function recursionOf({ BindOptions: options, ReadOnly: readOnly }: Mount): BindRecursion | undefined {
+  if (options?.ReadOnlyNonRecursive === true && options.ReadOnlyForceRecursive === true) throw new LongshoreError('invalid', 'mount options conflict: ReadOnlyNonRecursive and ReadOnlyForceRecursive');
+  if (options?.NonRecursive === true) return 'none';
+  if (readOnly !== true) return undefined;
+  if (options?.ReadOnlyForceRecursive === true) return 'readonly';
+  return options?.ReadOnlyNonRecursive === true ? 'writable' : undefined;
+}
+
+/** The part of a volume that is wanted; the kernel looks, at the start, that it leads nowhere else. @throws `invalid` */
+function subpathOf({ Source: source, VolumeOptions: options }: Mount): string | undefined {
+  const subpath = options?.Subpath;
+  if (!subpath) return undefined;
+  if (!source) throw new LongshoreError('invalid', 'invalid mount config for type "volume": must not set Subpath when using anonymous volumes', { object: subpath });
+  if (subpath.startsWith('/') || subpath.split('/').includes('..')) throw new LongshoreError('invalid', 'invalid mount config for type "volume": subpath must be a relative path within the volume', { object: subpath });
+  return subpath;
 }
 
 /** `source:target[:options]`, or a target alone for an unnamed volume. @throws `invalid` */
@@ -106,23 +134,6 @@ function parseBind(bind: string): MountSpec {
     throw new LongshoreError('invalid', `create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`, { object: bind });
   }
   return { type: 'volume', volume: source, target, readOnly, noCopy };
-}
-
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-
-function parseTmpfs(options: string): Extract<MountSpec, { type: 'tmpfs' }> {
-  let sizeBytes: number | undefined;
-  let mode: number | undefined;
-  let readOnly = false;
-  for (const option of options.split(',')) {
-    const size = /^size=(\d+)([kmg]?)$/i.exec(option);
-    const bits = /^mode=([0-7]+)$/.exec(option);
-    if (size !== null) sizeBytes = Number(size[1]) * UNITS[size[2]!.toLowerCase()]!;
-    else if (bits !== null) mode = Number.parseInt(bits[1]!, 8);
-    else if (option === 'ro') readOnly = true;
-    else if (!/^(rw|exec|noexec|suid|nosuid|dev|nodev|)$/.test(option)) throw new LongshoreError('invalid', `invalid tmpfs option "${option}"`);
-  }
-  return { type: 'tmpfs', target: '', readOnly, ...(sizeBytes === undefined ? {} : { sizeBytes }), ...(mode === undefined ? {} : { mode }) };
 }
 
 function targetOf(target: string): string {

@@ -1,6 +1,6 @@
 import { LongshoreError, isCode } from '../../../lib/errors.ts';
 import type { NetworkAttachment, NetworkSpec } from '../../containers/containers.ts';
-import type { Networks, PortBinding } from '../../network/network.ts';
+import type { Networks, PortWish } from '../../network/network.ts';
 import type { Config, CreateBody, EndpointSettings, HostConfig } from './config.ts';
 
 export interface TranslatedNetwork {
@@ -30,9 +30,11 @@ export async function translateNetwork(body: CreateBody, host: HostConfig, netwo
   const first = Object.keys(given).find((name) => name === mode || (mode === 'bridge' && name === 'default'));
   wanted.set(mode, (first === undefined ? undefined : given[first]) ?? {});
   for (const [name, settings] of Object.entries(given)) if (name !== first) wanted.set(name, settings ?? {});
+  // Unless another is to be the gateway: the sort keeps the order of equals.
+  const sorted = [...wanted].sort(([, a], [, b]) => (b.GwPriority ?? 0) - (a.GwPriority ?? 0));
   const endpoints: NetworkAttachment[] = [];
   const named: Record<string, EndpointSettings> = {};
-  for (const [name, settings] of wanted) {
+  for (const [name, settings] of sorted) {
     // One that is not there, yet: the start will tell.
     const network = await networks.get(name).catch((error: unknown) => {
       if (!isCode(error, 'not-found')) throw error;
@@ -47,7 +49,9 @@ export async function translateNetwork(body: CreateBody, host: HostConfig, netwo
 
 /** What an endpoint's settings ask of a network. */
 export function attachmentOf(network: { readonly id: string; readonly name: string }, settings: EndpointSettings, mac?: string): NetworkAttachment {
-  const address = settings.IPAMConfig?.IPv4Address;
+  const { IPv4Address: address, IPv6Address: sixth, LinkLocalIPs: linkLocal } = settings.IPAMConfig ?? {};
+  if (sixth) throw new LongshoreError('not-implemented', `IPv6 addresses of containers (--ip6 ${sixth}) are not built`, { object: `network ${network.name}`, remedy: 'Leave it out.' });
+  if ((linkLocal?.length ?? 0) > 0) throw new LongshoreError('not-implemented', `link-local addresses (--link-local-ip ${linkLocal!.join(' ')}) are not built`, { object: `network ${network.name}`, remedy: 'Leave it out.' });
   const isDefault = network.name === 'bridge';
   if (isDefault && address) throw new LongshoreError('invalid', 'invalid endpoint settings:\nuser specified IP address is supported on user defined networks only', { object: `network ${network.name}` });
   if (isDefault && (settings.Aliases?.length ?? 0) > 0 && settings.NetworkID === undefined) {
@@ -58,15 +62,16 @@ export function attachmentOf(network: { readonly id: string; readonly name: stri
 }
 
 /** The ports to publish: those bound, and with PublishAllPorts all that are exposed. @throws `invalid` */
-function ports(config: Config, host: HostConfig): PortBinding[] {
-  const list: PortBinding[] = [];
+function ports(config: Config, host: HostConfig): PortWish[] {
+  const list: PortWish[] = [];
   for (const [port, bindings] of Object.entries(host.PortBindings ?? {})) {
     const { containerPort, protocol } = parsePort(port);
     for (const binding of bindings ?? [{}]) {
       const range = /^(\d*)(?:-(\d+))?$/.exec(binding.HostPort ?? '');
-      if (range === null || Number(range[1]) > 65_535) throw new LongshoreError('invalid', `invalid port specification: "${binding.HostPort ?? ''}"`, { object: port });
-      const hostPort = Number(range[1] || 0);
-      list.push({ containerPort, protocol, ...(binding.HostIp ? { hostIp: binding.HostIp } : {}), ...(hostPort === 0 ? {} : { hostPort }) });
+      const hostPort = Number(range?.[1] || 0);
+      const last = Number(range?.[2] ?? hostPort);
+      if (range === null || last > 65_535 || last < hostPort) throw new LongshoreError('invalid', `invalid port specification: "${binding.HostPort ?? ''}"`, { object: port });
+      list.push({ containerPort, protocol, ...(binding.HostIp ? { hostIp: binding.HostIp } : {}), ...(hostPort === 0 ? {} : { hostPort }), ...(last > hostPort ? { lastHostPort: last } : {}) });
     }
   }
   if (host.PublishAllPorts === true) {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { limitsOf } from './limits.ts';
 import { untilMs } from './lifecycle.ts';
 import { parseSignal } from './signals.ts';
 import { humanDuration } from './status.ts';
@@ -17,13 +16,6 @@ test('signals by name and number', () => {
   assert.deepEqual(['9', 'KILL', 'SIGKILL', 'sigterm', 'RTMIN+3'].map(parseSignal), [9, 9, 9, 15, 37]);
   assert.throws(() => parseSignal('NOPE'), /invalid signal: NOPE/);
   assert.throws(() => parseSignal('0'), /invalid signal/);
-});
-
-test('limits: swap follows memory at creation, and is let be by an update', () => {
-  assert.deepEqual(limitsOf({ Memory: 64 << 20 }), { memoryBytes: 64 << 20, memorySwapBytes: 128 << 20 });
-  assert.deepEqual(limitsOf({ Memory: 64 << 20, MemorySwap: -1 }), { memoryBytes: 64 << 20 });
-  assert.deepEqual(limitsOf({ Memory: 64 << 20 }, true), { memoryBytes: 64 << 20 });
-  assert.throws(() => limitsOf({ NanoCpus: 1e9, CpuQuota: 5000 }), /Conflicting options/);
 });
 
 test('until: a moment or how long ago', () => {
