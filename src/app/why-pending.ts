@@ -12,7 +12,7 @@ import type { Explanation } from './why.ts';
 const NAMED_NODES = 5;
 
 /** Why a pod has no node yet: asks every filter of the scheduler about every node, not the first that refuses alone. */
-export async function whyPending(transport: Transport, pod: Pod, object: string, warnings: readonly string[]): Promise<Explanation> {
+export async function whyPending(transport: Pick<Transport, 'get' | 'list'>, pod: Pod, object: string, warnings: readonly string[]): Promise<Explanation> {
   const gates = pod.spec?.schedulingGates ?? [];
   if (gates.length > 0) return { summary: `${object} is pending: scheduling gates hold it (${gates.map(({ name }) => name).join(', ')}).`, details: [], remedy: 'Whoever set the gates must remove them from spec.schedulingGates.' };
   if ((pod.spec?.schedulerName ?? 'default-scheduler') !== 'default-scheduler') return { summary: `${object} is pending: it waits for the scheduler "${pod.spec?.schedulerName}".`, details: [], remedy: 'Start that scheduler, or take spec.schedulerName out.' };
@@ -47,7 +47,7 @@ export async function whyPending(transport: Transport, pod: Pod, object: string,
   return { summary: `${object} is pending: ${count === 1 ? 'the only node does not take it' : `none of ${count} nodes takes it`}.`, details, remedy: remedyFor(filters) };
 }
 
-async function missingClaims(transport: Transport, pod: Pod): Promise<string[]> {
+async function missingClaims(transport: Pick<Transport, 'get' | 'list'>, pod: Pod): Promise<string[]> {
   const names = (pod.spec?.volumes ?? []).flatMap(({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? []);
   const found = await Promise.all(names.map(async (name) => {
     try {

@@ -1,7 +1,7 @@
-import { events, pods } from '../client/resources.ts';
+import { events, nodes, pods } from '../client/resources.ts';
 import { HttpTransport } from '../client/http-transport.ts';
 import type { Transport } from '../client/transport.ts';
-import type { ContainerStatus, Event, Pod } from '../types/kubernetes/generated/core-v1.ts';
+import type { ContainerStatus, Event, Node, Pod } from '../types/kubernetes/generated/core-v1.ts';
 import type { ClientConfig } from '../client/kubeconfig.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isCode, LongshoreError } from '../lib/errors.ts';
@@ -35,7 +35,7 @@ export function connect(config: ClientConfig): Transport & { close?(): void } {
 }
 
 /** Explains a pod's state. @throws LongshoreError `not-found` */
-export async function whyPod(transport: Transport, namespace: string, name: string, tail: LogTail): Promise<Explanation> {
+export async function whyPod(transport: Pick<Transport, 'get' | 'list'>, namespace: string, name: string, tail: LogTail): Promise<Explanation> {
   const pod = await transport.get<Pod>(pods, namespace, name).catch((error: unknown) => {
     if (!isCode(error, 'not-found')) throw error;
     throw new LongshoreError('not-found', `there is no pod ${name} in the namespace ${namespace}`, { object: `pod ${namespace}/${name}`, remedy: 'See which there are (kubectl get pods -A), and name its namespace with -n.', cause: error });
@@ -54,12 +54,31 @@ export async function whyPod(transport: Transport, namespace: string, name: stri
   }
   if (pod.status?.phase === 'Running' && pod.status.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True') {
     const unready = (pod.status.containerStatuses ?? []).filter(({ ready }) => !ready).map((status) => status.name);
+    if (unready.length === 0) return whyNotReady(transport, pod, object, warnings(told));
     return { summary: `${object} runs, but is not ready: ${unready.join(', ')} ${unready.length === 1 ? 'does' : 'do'} not pass the readiness probe.`, details: warnings(told), remedy: `See what it answers: kubectl -n ${namespace} logs ${name} ${unready[0] ?? ''}`.trim() };
   }
   const hindrance = told.find(({ type, reason }) => type === 'Warning' && (reason === 'FailedCreatePodSandBox' || reason === 'FailedMount'));
   if (pod.status?.phase === 'Pending' && hindrance) return { summary: `${object} is on node ${pod.spec.nodeName} and can't be started: ${hindrance.message}`, details: warnings(told), remedy: 'Correct what the message names; the pod goes on by itself.' };
   if (pod.status?.phase === 'Pending') return { summary: `${object} is on node ${pod.spec.nodeName} and is being started.`, details: warnings(told), remedy: undefined };
   return { summary: `${object} is ${pod.status?.phase ?? 'in no known phase'}${pod.status?.phase === 'Running' ? ' and ready' : ''}.`, details: pod.status?.message ? [pod.status.message] : [], remedy: undefined };
+}
+
+/** Its containers are ready, and the pod is not: its node is silent, or a readiness gate waits. */
+async function whyNotReady(transport: Pick<Transport, 'get'>, { spec, status }: Pod, object: string, details: readonly string[]): Promise<Explanation> {
+  const node = await transport.get<Node>(nodes, undefined, spec?.nodeName ?? '').catch((error: unknown) => {
+    if (!isCode(error, 'not-found')) throw error;
+    return undefined;
+  });
+  const healthy = node?.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (healthy?.status !== 'True') {
+    return {
+      summary: `${object} counts as not ready, since its node ${spec?.nodeName} ${node === undefined ? 'does not exist any more' : 'is not ready'}.`, details: [...(healthy?.message ? [healthy.message] : []), ...details],
+      remedy: 'Start the node again (longshore agent there), or let the pod be replaced on another one: kubectl delete pod, or drain the node.',
+    };
+  }
+  const gates = (spec?.readinessGates ?? []).map(({ conditionType }) => conditionType).filter((gate) => status?.conditions?.find(({ type }) => type === gate)?.status !== 'True');
+  if (gates.length > 0) return { summary: `${object} runs, but is not ready: its readiness gates wait (${gates.join(', ')}).`, details, remedy: 'Whoever serves the gates must set these conditions in its status.' };
+  return { summary: `${object} runs and is about to be ready.`, details, remedy: undefined };
 }
 
 async function whyContainer(pod: Pod, status: ContainerStatus, object: string, tail: LogTail, told: readonly Event[]): Promise<Explanation | undefined> {
@@ -82,11 +101,14 @@ async function whyContainer(pod: Pod, status: ContainerStatus, object: string, t
   if (!looping && !(status.state?.terminated && status.state.terminated.exitCode !== 0)) return undefined;
   const lines = (await tail(namespace, name, status.name, false)) || (await tail(namespace, name, status.name, true));
   const how = last ? `exit code ${last.exitCode}${last.reason && last.reason !== 'Error' ? ` (${last.reason})` : ''}` : 'an unknown exit code';
-  return {
-    summary: looping ? `${where} keeps ending with ${how}; it was restarted ${status.restartCount === 1 ? 'once' : `${status.restartCount} times`} and waits before the next try.` : `${where} ended with ${how}.`,
-    details: [...(last?.message ? [last.message] : []), ...(lines === undefined ? [] : lines.trim() === '' ? ['It wrote nothing to its log.'] : ['Its last lines:', ...lines.trimEnd().split('\n').map((line) => `  ${line}`)])],
-    remedy: loopRemedy(last?.reason, last?.exitCode, `See all of it: kubectl -n ${namespace} logs ${name} -c ${status.name} --previous`),
-  };
+  const see = `See all of it: kubectl -n ${namespace} logs ${name} -c ${status.name}${looping ? ' --previous' : ''}`;
+  const log = [...(last?.message ? [last.message] : []), ...(lines === undefined ? [] : lines.trim() === '' ? ['It wrote nothing to its log.'] : ['Its last lines:', ...lines.trimEnd().split('\n').map((line) => `  ${line}`)])];
+  if (!looping) return { summary: `${where} ended with ${how}.`, details: log, remedy: loopRemedy(last?.reason, last?.exitCode, see) };
+  const restarts = `it was restarted ${status.restartCount === 1 ? 'once' : `${status.restartCount} times`} and waits before the next try`;
+  // Its exit code tells nothing then: the agent ended it.
+  const probe = told.find(({ reason, message }) => reason === 'Killing' && message?.startsWith(`Container ${status.name} failed `))?.message?.match(/failed (liveness|startup) probe/)?.[1];
+  if (probe !== undefined) return { summary: `${where} is ended again and again, since it fails its ${probe} probe; ${restarts}.`, details: [...warnings(told.filter(({ reason }) => reason === 'Unhealthy')), ...log], remedy: `Correct what the probe asks for, or the ${probe}Probe itself (path, port, timeoutSeconds, failureThreshold). ${see}` };
+  return { summary: `${where} keeps ending with ${how}; ${restarts}.`, details: log, remedy: loopRemedy(last?.reason, last?.exitCode, see) };
 }
 
 function imageRemedy(reason: string, image: string): string {
