@@ -79,6 +79,3 @@ export async function openLogStoreIn(folder: LogFolder, unlock: Undo, options: O
   });
   return new MvccStore({ mvcc, journal, logger });
 }
-
-/** The durable store by the name that the plan of record gave it. It keeps no LMDB files: docs/decisions/store-log-instead-of-lmdb.md says why. */
-export const openLmdbStore = openLogStore;
