@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Builder } from '../engine/build/build.ts';
 import { openBuilder as open } from '../engine/build/build.ts';
+import type { Builder } from '../engine/build/builder.ts';
 import type { Engine, EngineOptions } from './engine.ts';
 import { VERSION } from './version.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineContainers } from '../engine/containers/engine-containers.ts';
-import type { Builder } from '../engine/docker-api/builder.ts';
+import type { Builder } from '../engine/build/builder.ts';
 import { DockerApi } from '../engine/docker-api/server.ts';
 import { openImages } from '../engine/images/store.ts';
 import type { ImageStore } from '../engine/images/store.ts';

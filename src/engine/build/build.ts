@@ -8,54 +8,14 @@ import type { Random } from '../../lib/random.ts';
 import type { Containers } from '../containers/containers.ts';
 import type { Images, Platform, Trees } from '../images/images.ts';
 import { hostPlatform } from '../images/manifest.ts';
+import type { BuildCacheRecord, Builder, BuildPruneOptions, ClassicBuildOptions } from './builder.ts';
 import { buildClassic } from './classic.ts';
 import { CLOSE_MS, ControlServer, settledWithin } from './buildkit/control.ts';
 import { BuildCache } from './solve/cache.ts';
-import type { CacheUsage } from './solve/cache.ts';
 import { CacheMounts } from './solve/cache-mounts.ts';
 import type { BuildParts } from './solve/request.ts';
 
-/**
- * # Builds: Dockerfiles to images, by one graph
- *
- * Two doors lead here: the classic endpoint (a tar in, lines out), and
- * BuildKit's control API for buildx (gRPC, the client serving its files on a session). Both parse the Dockerfile
- * here, run its stages side by side over the same cache, and put the image in the one content store.
- */
-export interface Builder {
-  /** The classic builder. `emit` takes one object of Docker's stream, and resolves when there is room for more. A failed command is told through it too; rejects with what else ends the build. */
-  build(context: Readable, options: ClassicBuildOptions, emit: (line: unknown) => Promise<void> | undefined, signal: AbortSignal): Promise<void>;
-  /** A connection with BuildKit's control API on it. */
-  grpc(socket: Duplex, head: Buffer): void;
-  /** A connection on which a client serves its session. `headers` in lower case. */
-  session(socket: Duplex, head: Buffer, headers: Readonly<Record<string, string | string[] | undefined>>): void;
-  /** Ends a build by the id that it was given. */
-  cancel(id: string): void;
-  prune(options: { readonly all: boolean; readonly keepBytes?: number; readonly filters: Readonly<Record<string, readonly string[]>> }): Promise<{ readonly ids: readonly string[]; readonly bytes: number }>;
-  usage(): Promise<readonly CacheUsage[]>;
-  /** Ends the builds that run, and resolves when their clients were told so, or after a few seconds. */
-  close(): Promise<void>;
-}
-
-export interface ClassicBuildOptions {
-  readonly dockerfile: string;
-  readonly tags: readonly string[];
-  readonly buildArgs: Readonly<Record<string, string | null>>;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly target: string;
-  readonly noCache: boolean;
-  readonly pull: boolean;
-  readonly quiet: boolean;
-  readonly platform: string;
-  readonly networkMode: string;
-  readonly remote: string;
-  readonly extraHosts: readonly string[];
-  readonly buildId: string;
-  readonly sessionId: string;
-  readonly memoryBytes: number;
-  readonly shmBytes: number;
-  readonly registries: Readonly<Record<string, { readonly username?: string; readonly password?: string; readonly identitytoken?: string }>>;
-}
+export type { Builder } from './builder.ts';
 
 export interface OpenBuilderOptions {
   /** Folder of its own; made when missing. */
@@ -134,14 +94,14 @@ class EngineBuilder implements Builder {
     this.#running.get(id)?.controller.abort(new LongshoreError('canceled', 'the build was cancelled'));
   }
 
-  async prune(options: { readonly all: boolean; readonly keepBytes?: number; readonly filters: Readonly<Record<string, readonly string[]>> }): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
+  async prune(options: BuildPruneOptions): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
     const until = options.filters['until']?.[0] ?? options.filters['unused-for']?.[0];
     const pruned = await this.#parts.cache.prune({ all: options.all, ...(options.keepBytes === undefined ? {} : { keepBytes: options.keepBytes }), ...(until === undefined ? {} : { untilMs: this.#parts.clock.now() - durationMs(until) }) });
     if (options.all) await this.#parts.cacheMounts.clear();
     return pruned;
   }
 
-  usage(): Promise<readonly CacheUsage[]> {
+  usage(): Promise<readonly BuildCacheRecord[]> {
     return Promise.resolve(this.#parts.cache.usage());
   }
 

@@ -8,7 +8,7 @@ import { hexId } from '../../lib/random.ts';
 import { shortId } from '../images/digest.ts';
 import { parsePlatform } from '../images/manifest.ts';
 import { familiar, fullName, parseTagged } from '../images/reference.ts';
-import type { ClassicBuildOptions } from './build.ts';
+import type { ClassicBuildOptions } from './builder.ts';
 import { dockerIgnore } from './dockerignore.ts';
 import { cleanParts } from '../images/tree/match.ts';
 import { parseDockerfile } from './dockerfile/parse.ts';

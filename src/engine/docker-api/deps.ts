@@ -6,7 +6,7 @@ import type { Images } from '../images/images.ts';
 import type { Networks } from '../network/network.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Volumes } from '../volumes/volumes.ts';
-import type { Builder } from './builder.ts';
+import type { Builder } from '../build/builder.ts';
 import type { EventHub } from './events.ts';
 import type { ExecRegistry } from './containers/exec-registry.ts';
 

@@ -6,6 +6,7 @@ import type { Undo } from '../../../lib/undo.ts';
 import { Journal } from '../../images/journal.ts';
 import type { Change } from '../../images/journal.ts';
 import type { Descriptor, Images } from '../../images/images.ts';
+import type { BuildCacheRecord } from '../builder.ts';
 
 /** What a step left: a file system, and the layer that it added, if it changed anything. */
 export interface StepResult {
@@ -21,19 +22,6 @@ interface CacheRecord extends StepResult {
   readonly bytes: number;
   readonly lastUsedMs: number;
   readonly useCount: number;
-}
-
-export interface CacheUsage {
-  readonly id: string;
-  readonly parents: readonly string[];
-  readonly type: string;
-  readonly description: string;
-  readonly inUse: boolean;
-  readonly shared: boolean;
-  readonly bytes: number;
-  readonly createdMs: number;
-  readonly lastUsedMs: number | undefined;
-  readonly usageCount: number;
 }
 
 const KEEP_BYTES = 20 * 1024 ** 3;
@@ -134,7 +122,7 @@ export class BuildCache {
     return { ids: gone.map(([key]) => key), bytes: gone.reduce((sum, [, record]) => sum + record.bytes, 0) };
   }
 
-  usage(): readonly CacheUsage[] {
+  usage(): readonly BuildCacheRecord[] {
     return [...this.#records].map(([id, record]) => ({
       id,
       parents: [],

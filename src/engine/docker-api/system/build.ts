@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { LongshoreError } from '../../../lib/errors.ts';
 import { JsonLines } from '../answers.ts';
-import type { Builder, ClassicBuildOptions } from '../builder.ts';
+import type { Builder, ClassicBuildOptions } from '../../build/builder.ts';
 import { uncompressed } from '../containers/archive.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, Hijacked, JsonAnswer } from '../request.ts';
