@@ -7,11 +7,14 @@ import type { Endpoint } from '../network/network.ts';
 import { ALL_CAPABILITIES, capabilities, capabilityNames } from './capabilities.ts';
 import { withoutMountPoints } from './changes.ts';
 import { runs32Bit } from './compatibility.ts';
+import type { BindRecursion } from './containers.ts';
+import { deviceRule } from './devices.ts';
 import { hostsFile, resolvConf } from './etc-files.ts';
 import { rlimits } from './machine.ts';
 import type { Machine } from './machine.ts';
 import { NAME, randomName } from './names.ts';
 import { ociMounts } from './oci-mounts.ts';
+import type { MountContext, OciMount } from './oci-mounts.ts';
 import { customSeccomp, defaultSeccomp } from './seccomp.ts';
 import { resolveUser } from './users.ts';
 
@@ -109,6 +112,26 @@ test('mounts: a user\'s replaces ours, outer ones come first', () => {
   assert.ok(targets.indexOf('/a') < targets.indexOf('/a/b'));
   assert.equal(targets.filter((target) => target === '/dev/shm').length, 1);
   assert.ok(mounts.find((mount) => mount.destination === '/a/b')!.options.includes('ro'));
+});
+
+test('mounts beneath a bind mount, options of tmpfs, shared memory', () => {
+  const of = (more: Partial<MountContext>): readonly OciMount[] => ociMounts({ privileged: false, cgroupVersion: 2, ipc: 'private', shm: undefined, shmBytes: undefined, writableCgroups: false, recursiveReadOnly: true, files: [], readOnlyRoot: false, mounts: [], ...more });
+  const at = (target: string, more: Partial<MountContext>): OciMount | undefined => of(more).find((mount) => mount.destination === target);
+  const bound = (recursion: BindRecursion | undefined, recursiveReadOnly = true): readonly string[] => at('/t', { recursiveReadOnly, mounts: [{ type: 'bind', source: '/s', target: '/t', readOnly: true, ...(recursion === undefined ? {} : { recursion }) }] })!.options;
+  assert.deepEqual([bound(undefined), bound('writable'), bound('none'), bound('readonly'), bound(undefined, false)], [
+    ['rbind', 'rprivate', 'ro', 'rro'], ['rbind', 'rprivate', 'ro'], ['bind', 'rprivate', 'ro'], ['rbind', 'rprivate', 'ro', 'rro'], ['rbind', 'rprivate', 'ro'],
+  ]);
+  assert.throws(() => bound('readonly', false), /the kernel can't make the mounts beneath \/s read-only/);
+  assert.deepEqual(at('/t', { mounts: [{ type: 'tmpfs', target: '/t', mode: 0o700, options: ['exec', 'noatime', 'uid=5'] }] })!.options, ['nosuid', 'nodev', 'rw', 'noatime', 'uid=5', 'mode=700']);
+  assert.equal(at('/dev/shm', { shm: 'none' }), undefined);
+  assert.deepEqual([at('/dev/shm', { ipc: 'container:a', shm: '/folder' })!.source, at('/dev/shm', { ipc: 'host' })!.source, at('/dev/shm', {})!.source], ['/folder', '/dev/shm', 'shm']);
+  assert.ok(at('/sys/fs/cgroup', { writableCgroups: true })!.options.includes('rw'));
+});
+
+test('rules of devices', () => {
+  assert.deepEqual(deviceRule('c 1:3 rwm'), { allow: true, type: 'c', major: 1, minor: 3, access: 'rwm' });
+  assert.deepEqual(deviceRule('a *:* m'), { allow: true, type: 'a', access: 'm' });
+  for (const wrong of ['', 'c 1 r', 'x 1:1 r', 'c 1:1 q', 'c 1:1 rwmr', 'c -1:1 r']) assert.equal(deviceRule(wrong), undefined);
 });
 
 test('names can be said and are names', () => {
