@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
-import type { KubeSide } from './stage.ts';
+import type { KubeSide } from './side.ts';
 
 /** A JSON client of one side that keeps some connections open. Loopback alone, so the certificate is not looked at. */
 export class Api implements Disposable {

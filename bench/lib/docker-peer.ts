@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startDockerPeer as startRecorded } from '../../tools/record/docker-peer.ts';
 import { processesNaming } from './memory.ts';
-import type { DockerSide } from './stage.ts';
+import type { DockerSide } from './side.ts';
 
 /** The real dockerd as a side: in network and mount namespaces of its own. */
 export async function startDockerPeer(programs: string): Promise<DockerSide & AsyncDisposable> {

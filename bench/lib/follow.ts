@@ -1,5 +1,5 @@
 import { connect } from 'node:tls';
-import type { KubeSide } from './stage.ts';
+import type { KubeSide } from './side.ts';
 
 /**
  * Follows a watch over a connection of its own, and looks for nothing but one

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { command } from './command.ts';
 import type { Measurement } from './row.ts';
-import type { KubeSide } from './stage.ts';
+import type { KubeSide } from './side.ts';
 
 const SECONDS = 4;
 const loads = join(import.meta.dirname, '../load');

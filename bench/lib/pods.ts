@@ -1,5 +1,5 @@
 import { Api, each } from './api.ts';
-import { prepared, type KubeSide } from './stage.ts';
+import { prepared, type KubeSide } from './side.ts';
 
 export const PODS = 3000;
 export const PREFIX = 'bench';

@@ -1,4 +1,5 @@
-import type { DockerSide, KubeSide, Stage } from './stage.ts';
+import type { DockerSide, KubeSide } from './side.ts';
+import type { Stage } from './stage.ts';
 
 /** One figure of one side. */
 export interface Measurement {

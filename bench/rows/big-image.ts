@@ -5,7 +5,8 @@ import { peerPrograms } from '../../tools/peers/folder.ts';
 import { writeBigImage } from '../lib/big-image.ts';
 import { docker } from '../lib/command.ts';
 import { dockerRow, ratio } from '../lib/row.ts';
-import { prepared, type DockerSide, type Stage } from '../lib/stage.ts';
+import { prepared, type DockerSide } from '../lib/side.ts';
+import type { Stage } from '../lib/stage.ts';
 
 interface Moves {
   readonly load: number;

@@ -3,7 +3,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { command } from '../lib/command.ts';
 import { dockerRow, ratio } from '../lib/row.ts';
-import type { DockerSide, Stage } from '../lib/stage.ts';
+import type { DockerSide } from '../lib/side.ts';
+import type { Stage } from '../lib/stage.ts';
 
 const DOCKERFILE = `
 FROM busybox AS left

@@ -1,6 +1,6 @@
 import { wrk } from '../lib/load.ts';
 import { kubeRow, ratio } from '../lib/row.ts';
-import { prepared, type KubeSide } from '../lib/stage.ts';
+import { prepared, type KubeSide } from '../lib/side.ts';
 
 let runs = 0;
 

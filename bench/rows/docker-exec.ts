@@ -1,6 +1,6 @@
 import { docker } from '../lib/command.ts';
 import { dockerRow, ratio } from '../lib/row.ts';
-import { prepared } from '../lib/stage.ts';
+import { prepared } from '../lib/side.ts';
 
 export const row = dockerRow({
   name: 'docker-exec', what: '`docker exec` of `true`', unit: 's', budget: ratio(0.6), rounds: 9, recorded: 0.07,

@@ -1,7 +1,7 @@
 import { docker } from '../lib/command.ts';
 import { memoryOf } from '../lib/memory.ts';
 import { dockerRow, ratio, atMost } from '../lib/row.ts';
-import { prepared, type DockerSide } from '../lib/stage.ts';
+import { prepared, type DockerSide } from '../lib/side.ts';
 
 const COUNT = 50;
 const names = Array.from({ length: COUNT }, (_, index) => `bench-${index}`);

@@ -1,6 +1,6 @@
 import { memoryOf } from '../lib/memory.ts';
 import { atMost, type Row } from '../lib/row.ts';
-import type { Side } from '../lib/stage.ts';
+import type { Side } from '../lib/side.ts';
 
 const SETTLE_MS = 5000;
 

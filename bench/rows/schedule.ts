@@ -2,7 +2,8 @@ import { Agent } from 'node:https';
 import { Api, each } from '../lib/api.ts';
 import { memoryOf } from '../lib/memory.ts';
 import { ratio, type Measurement, type Row } from '../lib/row.ts';
-import { Stage, type KubeSide } from '../lib/stage.ts';
+import type { KubeSide } from '../lib/side.ts';
+import { Stage } from '../lib/stage.ts';
 
 const NODES = 500;
 const DEPLOYMENTS = 10;

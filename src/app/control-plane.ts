@@ -18,7 +18,7 @@ import type { Logger } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import { networkInterfaces } from 'node:os';
 import type { Duplex } from 'node:stream';
-import type { InstanceConfig } from './home.ts';
+import type { InstanceConfig } from './instance.ts';
 import type { PhaseTimer } from './phases.ts';
 
 export interface ControlPlaneOptions {

@@ -5,7 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import type { Links } from '../host/host.ts';
 import { LongshoreError } from '../lib/errors.ts';
 import { hexId, type Random } from '../lib/random.ts';
-import { readInstance, saveInstance } from './instance.ts';
+import { readInstance, saveInstance, type InstanceConfig } from './instance.ts';
 import { dropRange, holdRange, takeRange } from './ranges.ts';
 
 /**
@@ -43,29 +43,6 @@ export function homeAt(path: string | undefined): Home {
     engine: join(root, 'engine'),
     node: join(root, 'node'),
   };
-}
-
-/** What an instance decided when it was first started, and keeps. */
-export interface InstanceConfig {
-  /** 8 hexadecimal digits: part of every name that the instance gives to something on the host. */
-  readonly id: string;
-  readonly nodeName: string;
-  /** Port of the Kubernetes API on loopback. */
-  readonly apiPort: number;
-  readonly nodePort: number;
-  /** Port of the registry, on loopback and at the inner address. */
-  readonly registryPort: number;
-  readonly clusterCidr: string;
-  readonly serviceCidr: string;
-  readonly dnsAddress: string;
-  /**
-   * Where pods reach the API when it listens on loopback alone: an address on a link of the instance's own, which nothing outside of this machine has a route to.
-   */
-  readonly innerAddress: string;
-  /** Where the API listens, when more than loopback was asked for. */
-  readonly listen?: string;
-  /** Address of this node for the cluster: of the machine's first interface, or of a dummy link of ours where it has none. */
-  readonly nodeAddress: string;
 }
 
 /** Not 5000 or 5001, on which people start registries of their own. */

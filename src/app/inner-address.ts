@@ -2,7 +2,7 @@ import { connect, createServer } from 'node:net';
 import type { Links } from '../host/host.ts';
 import { LongshoreError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
-import type { InstanceConfig } from './home.ts';
+import type { InstanceConfig } from './instance.ts';
 
 /**
  * Makes the instance's inner address, which no other machine has a route to. Lets pods reach an API server that listens on loopback alone:

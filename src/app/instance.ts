@@ -1,7 +1,35 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isErrno, LongshoreError, messageOf } from '../lib/errors.ts';
-import type { Home, InstanceConfig } from './home.ts';
+
+/** What an instance decided when it was first started, and keeps. */
+export interface InstanceConfig {
+  /** 8 hexadecimal digits: part of every name that the instance gives to something on the host. */
+  readonly id: string;
+  readonly nodeName: string;
+  /** Port of the Kubernetes API on loopback. */
+  readonly apiPort: number;
+  readonly nodePort: number;
+  /** Port of the registry, on loopback and at the inner address. */
+  readonly registryPort: number;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly dnsAddress: string;
+  /**
+   * Where pods reach the API when it listens on loopback alone: an address on a link of the instance's own, which nothing outside of this machine has a route to.
+   */
+  readonly innerAddress: string;
+  /** Where the API listens, when more than loopback was asked for. */
+  readonly listen?: string;
+  /** Address of this node for the cluster: of the machine's first interface, or of a dummy link of ours where it has none. */
+  readonly nodeAddress: string;
+}
+
+/** Where the decisions are kept; a Home has it. */
+export interface InstancePlace {
+  readonly root: string;
+  readonly configFile: string;
+}
 
 /** All names that the instance gives on the host follow from this file, so there is a copy of it. */
 const COPY = '~';
@@ -16,7 +44,7 @@ const PORTS = ['apiPort', 'nodePort'] as const;
  * What an instance has decided; undefined where none was started in this home yet. A damaged file is made good from its copy.
  * @throws LongshoreError `internal` when both are damaged, `forbidden` when they can't be read
  */
-export async function readInstance(home: Pick<Home, 'root' | 'configFile'>): Promise<KeptInstance | undefined> {
+export async function readInstance(home: InstancePlace): Promise<KeptInstance | undefined> {
   const found = await readOne(home.configFile);
   if (found === undefined || !(found instanceof Error)) return found;
   const copy = await readOne(home.configFile + COPY);
@@ -28,7 +56,7 @@ export async function readInstance(home: Pick<Home, 'root' | 'configFile'>): Pro
 }
 
 /** Writes the decisions and their copy; they outlive a loss of power from then on. */
-export async function saveInstance(home: Pick<Home, 'configFile'>, config: InstanceConfig): Promise<InstanceConfig> {
+export async function saveInstance(home: Pick<InstancePlace, 'configFile'>, config: InstanceConfig): Promise<InstanceConfig> {
   await writeDurably(home.configFile, config);
   await writeDurably(home.configFile + COPY, config);
   return config;

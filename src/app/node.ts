@@ -17,7 +17,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import type { Undo } from '../lib/undo.ts';
-import type { InstanceConfig } from './home.ts';
+import type { InstanceConfig } from './instance.ts';
 import { KUBERNETES_VERSION, VERSION } from './version.ts';
 import type { Server } from 'node:http';
 

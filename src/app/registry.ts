@@ -7,7 +7,7 @@ import { LongshoreError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import type { ConfigMap } from '../types/kubernetes/generated/core-v1.ts';
-import type { InstanceConfig } from './home.ts';
+import type { InstanceConfig } from './instance.ts';
 
 /** Who may use the instance's registry beside this machine's own programs: `off`, nobody has one; `host`, nobody; `read`, pods may pull; `write`, pods may push. */
 export const REGISTRY_ACCESS = ['off', 'host', 'read', 'write'] as const;

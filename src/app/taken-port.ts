@@ -1,6 +1,7 @@
 import type { HostPorts } from '../host/host.ts';
 import { isCode, isErrno, LongshoreError } from '../lib/errors.ts';
-import type { Home, InstanceConfig } from './home.ts';
+import type { Home } from './home.ts';
+import type { InstanceConfig } from './instance.ts';
 
 /** The same error, with who has the API's port and where another is chosen, if it says that the port is taken; else as it is. */
 export async function nameHolder(error: unknown, ports: Pick<HostPorts, 'holder'>, home: Pick<Home, 'configFile'>, { apiPort }: Pick<InstanceConfig, 'apiPort'>): Promise<unknown> {

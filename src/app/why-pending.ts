@@ -6,7 +6,7 @@ import { prepareChecks } from '../control-plane/scheduler/plan.ts';
 import { Snapshot } from '../control-plane/scheduler/snapshot.ts';
 import type { Namespace, Node, PersistentVolumeClaim, Pod } from '../types/kubernetes/generated/core-v1.ts';
 import { isCode } from '../lib/errors.ts';
-import type { Explanation } from './why.ts';
+import type { Explanation } from './explanation.ts';
 
 /** How many nodes with the same reasons are named. */
 const NAMED_NODES = 5;

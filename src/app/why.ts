@@ -6,14 +6,8 @@ import type { ClientConfig } from '../client/kubeconfig.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isCode, LongshoreError } from '../lib/errors.ts';
 import { request } from 'node:https';
+import type { Explanation } from './explanation.ts';
 import { whyPending } from './why-pending.ts';
-
-/** What `longshore why` says: a sentence, what it rests on, and what to do next. */
-export interface Explanation {
-  readonly summary: string;
-  readonly details: readonly string[];
-  readonly remedy: string | undefined;
-}
 
 /** Reads the last lines of a container's log; empty when there are none, undefined where nobody can look. */
 export type LogTail = (namespace: string, pod: string, container: string, previous: boolean) => Promise<string | undefined>;

@@ -6,7 +6,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile }
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import type { InstanceConfig } from '../../src/app/home.ts';
+import type { InstanceConfig } from '../../src/app/instance.ts';
 import { openHost } from '../../src/host/open.ts';
 import { which } from '../../src/host/which.ts';
 import { deployment, eventually, pod, runClient, startTestDaemon, type Ran, type TestDaemon } from './platform.ts';

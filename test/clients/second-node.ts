@@ -7,7 +7,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { homeAt, releaseRange, type Home, type InstanceConfig } from '../../src/app/home.ts';
+import { homeAt, releaseRange, type Home } from '../../src/app/home.ts';
+import type { InstanceConfig } from '../../src/app/instance.ts';
 import { eventually, runClient } from './platform.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');

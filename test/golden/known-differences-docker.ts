@@ -1,4 +1,4 @@
-import type { KnownDifference } from './known-differences.ts';
+import type { KnownDifference } from './known-difference.ts';
 
 /** Part of KNOWN_DIFFERENCES. */
 export const DOCKER_DIFFERENCES: readonly KnownDifference[] = [
@@ -77,7 +77,6 @@ export const DOCKER_DIFFERENCES: readonly KnownDifference[] = [
     why: 'Messages that Go makes of JSON, numbers and times.',
     at: [
       'docker/container-errors | a type that is wrong | body.message',
-      'docker/containers | resize to nonsense | body.message',
       'docker/events | with a bad time | body.message',
       'docker/images | list with a broken filter | body.message',
       'docker/networks | a subnet that is none | body.message',
@@ -99,12 +98,9 @@ export const DOCKER_DIFFERENCES: readonly KnownDifference[] = [
     at: [
       'docker/container-errors | no image | status',
       'docker/container-errors | a bind to nowhere | status',
-      'docker/container-errors | is told at its start, too | status',
-      'docker/containers | unpause again | status',
       'docker/containers | create without a name of ours | body.Id',
       'docker/containers | prune | body.ContainersDeleted[0]',
       'docker/containers | prune | body.SpaceReclaimed',
-      'docker/exec | start again | status',
     ],
   },
 ];

@@ -1,4 +1,4 @@
-import type { KnownDifference } from './known-differences.ts';
+import type { KnownDifference } from './known-difference.ts';
 
 /** Part of KNOWN_DIFFERENCES. */
 export const KUBE_DIFFERENCES: readonly KnownDifference[] = [

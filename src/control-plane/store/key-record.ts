@@ -1,7 +1,15 @@
 import type { KeyValue } from './store.ts';
-import type { Chunk } from './sorted-index.ts';
 
 const EMPTY = new Uint8Array(0);
+
+/** A run of neighbouring records. What is summed up here lets a count skip over the records. */
+export interface Chunk {
+  records: KeyRecord[];
+  /** How many of the records exist at the newest revision. */
+  live: number;
+  /** No record of this chunk changed after this revision. */
+  newest: number;
+}
 
 /** What stands for a deleted key: version 0, no value, and the revision of the deletion. */
 export function tombstone(key: string, revision: number): KeyValue {

@@ -1,15 +1,6 @@
 import { isDeleted } from './key-record.ts';
-import type { KeyRecord } from './key-record.ts';
+import type { Chunk, KeyRecord } from './key-record.ts';
 import type { KeyValue } from './store.ts';
-
-/** A run of neighbouring records. What is summed up here lets a count skip over the records. */
-export interface Chunk {
-  records: KeyRecord[];
-  /** How many of the records exist at the newest revision. */
-  live: number;
-  /** No record of this chunk changed after this revision. */
-  newest: number;
-}
 
 /** A full chunk is halved. 128 pointers are moved in about 0.1 µs; 150,000 keys make some 1,800 chunks. */
 const FULL = 128;

@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http';
+import type { Clock } from '../../lib/clock.ts';
 import { LongshoreError } from '../../lib/errors.ts';
-import type { ContainerEvent } from '../containers/containers.ts';
+import type { ContainerEvent, Containers } from '../containers/containers.ts';
+import type { Images } from '../images/images.ts';
+import type { Networks } from '../network/network.ts';
 import { JsonLines } from './answers.ts';
-import type { DockerApiOptions } from './deps.ts';
 import type { ApiRequest, Filters } from './request.ts';
 
 export interface ApiEvent {
@@ -23,6 +25,14 @@ const KEPT = 256;
 /** A listener that is so far behind has gone astray. */
 const LARGEST_BACKLOG = 4096;
 
+/** What there is to listen to. */
+export interface EventSources {
+  readonly containers: Pick<Containers, 'onEvent'>;
+  readonly images: Pick<Images, 'onEvent'>;
+  readonly networks: Pick<Networks, 'list'>;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
 /** Gathers what happens in the engine, and keeps the last of it. */
 export class EventHub {
   readonly #past: ApiEvent[] = [];
@@ -33,7 +43,7 @@ export class EventHub {
   readonly #networkNames = new Map<string, string>();
   #lastNano = 0;
 
-  constructor(options: Pick<DockerApiOptions, 'containers' | 'images' | 'networks' | 'clock'>) {
+  constructor(options: EventSources) {
     this.#now = () => options.clock.now();
     this.#undo.push(options.containers.onEvent((event) => this.#container(event)));
     void options.networks.list().then((networks) => {
@@ -103,7 +113,7 @@ export function parseTime(text: string | null, name: string): number | undefined
 }
 
 /** `GET /events`: a stream of JSON objects, from `since` (if given) to `until` (if given). */
-export async function streamEvents(hub: EventHub, clock: DockerApiOptions['clock'], request: ApiRequest, response: ServerResponse): Promise<void> {
+export async function streamEvents(hub: EventHub, clock: Clock, request: ApiRequest, response: ServerResponse): Promise<void> {
   const since = parseTime(request.query.get('since'), 'since');
   const until = parseTime(request.query.get('until'), 'until');
   if (since !== undefined && until !== undefined && until < since) throw new LongshoreError('invalid', '`since` time cannot be after `until` time');

@@ -1,37 +1,17 @@
 import { linkPrefix } from '../../host/tables.ts';
-import type { Clock } from '../../lib/clock.ts';
 import { LongshoreError, messageOf } from '../../lib/errors.ts';
-import type { Logger } from '../../lib/log.ts';
 import { hexId } from '../../lib/random.ts';
-import type { Random } from '../../lib/random.ts';
 import { UndoStack } from '../../lib/undo.ts';
-import type { Book } from './book.ts';
-import type { DataPath, NetworkHost, Wanted } from './data-path.ts';
+import type { Wanted } from './data-path.ts';
 import { bridgeDefinition, checkOptions, planAddresses, PREDEFINED } from './definition.ts';
 import { connectBridge, forgetFlows, moveDefaultRoute } from './connect.ts';
-import type { NamespacePool } from './namespaces.ts';
 import type { Endpoint, EndpointOptions, Network, NetworkOptions, Networks } from './network.ts';
-import type { PublishedPorts } from './ports.ts';
 import { bridgeElements, portElement } from './rules.ts';
+import type { NetworksParts } from './parts.ts';
 import type { PublishedPort } from './rules.ts';
 import { addressesOf, NetworkState } from './state.ts';
 import { parseIPv4, parseSubnet } from './subnets.ts';
-import type { Subnet, SubnetPool } from './subnets.ts';
-
-export interface NetworksParts {
-  readonly host: NetworkHost;
-  readonly instance: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly book: Book;
-  readonly pools: readonly SubnetPool[];
-  readonly namespaces: NamespacePool;
-  readonly ports: PublishedPorts;
-  readonly dataPath: DataPath;
-  /** Shared with the data path and the resolver, which read it. */
-  readonly states: Map<string, NetworkState>;
-}
+import type { Subnet } from './subnets.ts';
 
 /** How often another subnet is chosen when other instances keep taking the same at the same moment. */
 const YIELDS = 8;

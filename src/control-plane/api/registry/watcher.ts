@@ -1,23 +1,29 @@
 import type { RegistryWatchSink } from '../contract.ts';
 import type { Change } from './changes.ts';
 import type { Selection } from './selection.ts';
-import type { Kind } from './kinds.ts';
 import { Stored } from './stored.ts';
+
+/** The kind of a watch, in the version that the client asked for. */
+export interface WatchedKind {
+  readonly kind: string;
+  readonly apiVersion: string;
+  /** The object in that version. */
+  view(stored: Stored): Stored;
+}
 
 /** One client's watch: turns changes into the events that its selection sees. */
 export class Watcher {
   readonly selection: Selection;
   readonly bookmarks: boolean;
   readonly #sink: RegistryWatchSink;
-  readonly #kind: Pick<Kind, 'kind' | 'apiVersion' | 'view'>;
+  readonly #kind: WatchedKind;
   #after: number;
   #stopped = false;
 
   /**
    * @param after only changes after this revision are delivered
-   * @param kind gives the objects in the version that the client asked for
    */
-  constructor(parts: { readonly selection: Selection; readonly bookmarks: boolean; readonly after: number; readonly sink: RegistryWatchSink; readonly kind: Pick<Kind, 'kind' | 'apiVersion' | 'view'> }) {
+  constructor(parts: { readonly selection: Selection; readonly bookmarks: boolean; readonly after: number; readonly sink: RegistryWatchSink; readonly kind: WatchedKind }) {
     this.selection = parts.selection;
     this.bookmarks = parts.bookmarks;
     this.#after = parts.after;

@@ -5,12 +5,7 @@ import { messageOf } from '../../../lib/errors.ts';
 import type { Container, HTTPGetAction, Probe } from '../../../types/kubernetes/generated/core-v1.ts';
 import type { IntOrString } from '../../../types/kubernetes/scalars.ts';
 import type { Cri } from '../../cri/cri.ts';
-
-/** What a probe found; `output` explains a failure, as in the Unhealthy event. */
-export interface ProbeResult {
-  readonly ok: boolean;
-  readonly output: string;
-}
+import type { ProbeResult } from './result.ts';
 
 const MAX_BODY_BYTES = 10 * 1024;
 const MAX_MESSAGE = 1024;

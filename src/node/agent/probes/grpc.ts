@@ -1,5 +1,5 @@
 import { connect, constants } from 'node:http2';
-import type { ProbeResult } from './check.ts';
+import type { ProbeResult } from './result.ts';
 
 const SERVING = 1;
 const STATUS_NAMES = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
