@@ -1,9 +1,10 @@
 // The Docker API without its command line: what other clients send, and what nobody should.
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
-import type { IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
+import { call as callAt, messageOf as message, upgraded } from './docker-call.ts';
+import type { Answer } from './docker-call.ts';
 import { startEngine } from './docker-engine.ts';
 import type { TestEngine } from './docker-engine.ts';
 
@@ -13,20 +14,7 @@ before(async () => {
 });
 after(() => engine.close());
 
-interface Answer { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string }
-
-function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-    const outgoing = request({ socketPath: engine.socket, method, path, headers: { ...(payload === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers } }, (answer) => {
-      let text = '';
-      answer.setEncoding('utf8').on('data', (piece: string) => (text += piece)).on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, text })).on('error', reject);
-    });
-    outgoing.on('error', reject).end(payload);
-  });
-}
-
-const message = (answer: Answer): string => (JSON.parse(answer.text) as { message: string }).message;
+const call = (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> => callAt(engine.socket, method, path, body, headers);
 
 /** Sends bytes, and gives all that comes back until the other side closes. */
 function raw(text: string, end = false): Promise<string> {
@@ -45,7 +33,7 @@ test('ping, and versions that are too new or too old', async () => {
   assert.match(String(ping.headers['api-version']), /^1\.\d+$/);
   assert.equal(ping.headers['ostype'], 'linux');
   assert.equal((await call('HEAD', '/v1.24/_ping')).status, 200);
-  assert.match(message(await call('GET', '/v1.23/info')), /client version 1\.23 is too old\. Minimum supported API version is 1\.24/);
+  assert.match((await call('GET', '/v1.23/info')).text, /client version 1\.23 is too old\. Minimum supported API version is 1\.24/);
   assert.match(message(await call('GET', '/v1.999/info')), /client version 1\.999 is too new\. Maximum supported API version is 1\.\d+/);
   for (const version of ['', '/v1.24', '/v1.40', '/v1.51']) assert.equal((await call('GET', `${version}/containers/json`)).text, '[]\n');
 });
@@ -118,7 +106,8 @@ test('attach and exec by hand: multiplexed frames after 101, and a body for who 
   assert.equal((await call('POST', `/exec/${again.Id}/start`, {})).text, '\x01\0\0\0\0\0\0\x05body\n');
   const inspected = JSON.parse((await call('GET', `/exec/${again.Id}/json`)).text) as { Running: boolean; ExitCode: number };
   assert.deepEqual([inspected.Running, inspected.ExitCode], [false, 0]);
-  assert.equal((await call('POST', `/exec/${again.Id}/start`, {})).status, 409);
+  assert.match((await call('POST', `/exec/${again.Id}/start`, {})).text, new RegExp(`exec command ${again.Id} has already run`));
+  assert.equal((await call('POST', `/exec/${again.Id}/start`, { Detach: true })).status, 409);
   assert.equal((await call('DELETE', '/containers/byhand')).status, 409);
   assert.equal((await call('DELETE', '/containers/byhand?force=1')).status, 204);
   const got = await attached;
@@ -198,4 +187,38 @@ test('what is not built says so; limits are checked as Docker does', async () =>
     if (text !== undefined) assert.match(message(answer), text);
     if (answer.status === 201) await engine.engine.containers.remove((JSON.parse(answer.text) as { Id: string }).Id);
   }
+});
+
+test('an exec tells of an unknown user at once; the start decides on frames, whatever terminal the exec has', async () => {
+  assert.equal((await engine.docker('run', '-d', '--name', 'execs', 'busybox', 'sleep', '1000')).code, 0);
+  const create = (body: object): Promise<Answer> => call('POST', '/containers/execs/exec', { AttachStdout: true, AttachStderr: true, ...body });
+  for (const [user, what] of [['nobody-here', /unable to find user nobody-here/], ['nobody-here:1', /unable to find user/], ['web:nogroup', /unable to find group nogroup/]] as const) {
+    const refused = await create({ Cmd: ['id'], User: user });
+    assert.equal(refused.status, 400);
+    assert.match(message(refused), what);
+  }
+  assert.equal((await create({ Cmd: ['id'], DetachKeys: 'ctrl-A' })).status, 400);
+  const size = { Tty: true, Cmd: ['stty', 'size'], ConsoleSize: [57, 123] };
+  const framed = JSON.parse((await create(size)).text) as { Id: string };
+  const frames = await upgraded(engine.socket, `/exec/${framed.Id}/start`, {});
+  assert.match(frames, /multiplexed-stream/);
+  assert.ok(frames.endsWith('\r\n\r\n\x01\0\0\0\0\0\0\x0857 123\r\n'), JSON.stringify(frames));
+  const plain = JSON.parse((await create(size)).text) as { Id: string };
+  assert.match(await upgraded(engine.socket, `/exec/${plain.Id}/start`, { Tty: true, ConsoleSize: [20, 30] }), /raw-stream[\s\S]*\r\n\r\n20 30\r\n$/);
+  assert.equal((await call('POST', `/exec/${plain.Id}/resize?h=1&w=`)).status, 400);
+  assert.match(await upgraded(engine.socket, '/containers/execs/attach?stream=1&detachKeys=ctrl-A', {}), /^HTTP\/1\.1 400[\s\S]*Invalid detach keys/);
+  assert.equal((await call('POST', '/containers/execs/unpause')).status, 500);
+  await engine.ok('rm', '-f', 'execs');
+});
+
+test('copying tells the container as it was named, and that a file is no folder', async () => {
+  await engine.ok('create', '--name', 'copies', 'busybox', 'true');
+  const { Id: id } = JSON.parse((await call('GET', '/containers/copies/json')).text) as { Id: string };
+  for (const name of ['copies', id, id.slice(0, 12)]) {
+    for (const method of ['GET', 'PUT']) assert.equal(message(await call(method, `/containers/${name}/archive?path=/dne`)), `Could not find the file /dne in container ${name}`);
+  }
+  const file = await call('GET', '/containers/copies/archive?path=/etc/passwd/');
+  assert.equal(file.status, 400);
+  assert.match(message(file), /not a directory/);
+  await engine.ok('rm', 'copies');
 });

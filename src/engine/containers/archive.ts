@@ -16,8 +16,8 @@ import { realPath, withView } from './view.ts';
 import type { View } from './view.ts';
 
 /** A tree out of the container as a tar, with names that begin with the path's last one. @throws `not-found`, `invalid` */
-export async function archiveOf(context: Context, entry: Entry, path: string): Promise<{ readonly stat: PathStat; readonly tar: () => NodeJS.ReadableStream }> {
-  const stat = await statIn(context, entry, path);
+export async function archiveOf(context: Context, entry: Entry, path: string, called: string): Promise<{ readonly stat: PathStat; readonly tar: () => NodeJS.ReadableStream }> {
+  const stat = await statIn(context, entry, path, called);
   // A trailing `/.` means the folder's content, without its own name.
   const base = /(^|\/)\.$/.test(path) ? '.' : posix.basename(path) || '/';
   const tar = (): NodeJS.ReadableStream => Readable.from(lend(context, entry, path, base), { objectMode: false, highWaterMark: 256 * 1024 });
@@ -48,7 +48,8 @@ async function* lend(context: Context, entry: Entry, path: string, base: string)
   }
 }
 
-export async function statIn(context: Context, entry: Entry, path: string): Promise<PathStat> {
+/** @param called the container, as the user named it @throws `not-found`, `invalid` */
+export async function statIn(context: Context, entry: Entry, path: string, called: string): Promise<PathStat> {
   if (path === '') throw new LongshoreError('invalid', 'path cannot be empty', { object: `container ${entry.name}` });
   return withView(context, entry, path, async (view) => {
     let fd: number;
@@ -57,7 +58,7 @@ export async function statIn(context: Context, entry: Entry, path: string): Prom
     try {
       fd = await openInRoot(view.root, view.path, O_PATH | (follow ? constants.O_DIRECTORY : constants.O_NOFOLLOW));
     } catch (error) {
-      throw noSuchPath(entry, path, error);
+      throw noSuchPath(entry, called, path, error);
     }
     try {
       const info = await statOf(fd);

@@ -212,17 +212,17 @@ export class EngineContainers implements Containers {
   }
 
   async archive(id: string, path: string): Promise<{ readonly stat: PathStat; readonly tar: () => NodeJS.ReadableStream }> {
-    return archiveOf(this.#context, this.#find(id), path);
+    return archiveOf(this.#context, this.#find(id), path, id);
   }
 
   async extract(id: string, path: string, tar: NodeJS.ReadableStream, options: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean } = {}): Promise<void> {
     const entry = this.#find(id);
-    await extractInto(this.#context, entry, path, tar, options);
+    await extractInto(this.#context, entry, path, tar, { ...options, called: id });
     this.#emit(entry, 'extract-to-dir');
   }
 
   async statPath(id: string, path: string): Promise<PathStat> {
-    return statIn(this.#context, this.#find(id), path);
+    return statIn(this.#context, this.#find(id), path, id);
   }
 
   async changes(id: string): ReturnType<Containers['changes']> {

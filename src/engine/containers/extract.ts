@@ -18,7 +18,7 @@ import { withView } from './view.ts';
  * by descriptor: links in the archive or in the container lead nowhere else.
  * @throws `not-found` (no such folder), `invalid` (not a folder; a name that leads out)
  */
-export async function extractInto(context: Context, entry: Entry, path: string, tar: NodeJS.ReadableStream, options: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean }): Promise<void> {
+export async function extractInto(context: Context, entry: Entry, path: string, tar: NodeJS.ReadableStream, options: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean; /** The container, as the user named it. */ readonly called: string }): Promise<void> {
   if (entry.spec.security.readOnlyRoot && entry.run === undefined) throw new LongshoreError('forbidden', 'container rootfs is marked read-only', { object: `container ${entry.name}` });
   await withView(context, entry, path, async (view) => {
     let folder: number;
@@ -26,7 +26,7 @@ export async function extractInto(context: Context, entry: Entry, path: string, 
       folder = await openInRoot(view.root, view.path, O_PATH | constants.O_DIRECTORY);
     } catch (error) {
       if (isErrno(error, 'ENOTDIR')) throw new LongshoreError('invalid', 'extraction point is not a directory', { object: path });
-      throw noSuchPath(entry, path, error);
+      throw noSuchPath(entry, options.called, path, error);
     }
     closeSync(folder);
     const owner = options.copyUidGid === true && entry.spec.process.user !== '' ? await resolveUser(view.root, entry.spec.process.user) : undefined;

@@ -5,6 +5,9 @@ import type { Entry } from './entry.ts';
 /** Who holds a root's mount; it goes with the last of them. */
 const holders = new WeakMap<Entry, { count: number; readonly mounted: Promise<Undo> }>();
 
+/** Unmounts that are on their way: the same place is mounted again only after them. */
+const leaving = new WeakMap<Entry, Promise<unknown>>();
+
 /** Mounts a container's root, or holds it once more. Each call wants one `releaseRoot`. */
 export async function mountRoot(context: Context, entry: Entry): Promise<void> {
   // Somebody else's, mounted already.
@@ -16,7 +19,9 @@ export async function mountRoot(context: Context, entry: Entry): Promise<void> {
     return;
   }
   // What goes away with its container needn't be synced at the end.
-  const fresh = { count: 1, mounted: context.images.snapshots.mount(entry.id, entry.rootfs, { volatile: entry.spec.autoRemove }) };
+  const mount = (): Promise<Undo> => context.images.snapshots.mount(entry.id, entry.rootfs, { volatile: entry.spec.autoRemove });
+  const before = leaving.get(entry);
+  const fresh = { count: 1, mounted: before === undefined ? mount() : before.then(mount) };
   holders.set(entry, fresh);
   try {
     await fresh.mounted;
@@ -35,8 +40,14 @@ export async function releaseRoot(entry: Entry): Promise<void> {
   const held = holders.get(entry);
   if (held === undefined || --held.count > 0) return;
   holders.delete(entry);
-  const unmount = await held.mounted;
-  await unmount();
+  const gone = held.mounted.then((unmount) => unmount());
+  const settled = gone.catch(() => undefined); // told to this caller
+  leaving.set(entry, settled);
+  try {
+    await gone;
+  } finally {
+    if (leaving.get(entry) === settled) leaving.delete(entry);
+  }
 }
 
 /** Lends the container's root, mounted, whether it runs or not. */

@@ -104,7 +104,7 @@ export class DockerApi {
       if (answer !== undefined) sendJson(response, answer.status ?? 200, answer.body);
     } catch (error) {
       if (gone.signal.aborted) return;
-      if (statusOf(error) === 500) this.#options.logger.error('a request failed', { method: raw.method, url: raw.url, error: messageOf(error), stack: error instanceof Error && !(error instanceof LongshoreError) ? error.stack : undefined });
+      this.#note(raw, error);
       // Clients from before JSON errors (1.24) read text.
       const { minor } = split(raw.url ?? '/');
       if (minor !== undefined && minor < MIN_MINOR && !response.headersSent) response.writeHead(statusOf(error), { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' }).end(`${textOf(error)}\n`);
@@ -113,6 +113,14 @@ export class DockerApi {
       // A body that nobody wanted would block the connection for the next request.
       if (!raw.readableEnded) raw.resume();
     }
+  }
+
+  /** What no client could have known; where it came from, unless it was thrown on purpose. */
+  #note(raw: IncomingMessage, error: unknown): void {
+    if (statusOf(error) !== 500) return;
+    const what = { method: raw.method, url: raw.url, error: messageOf(error) };
+    if (error instanceof LongshoreError) this.#options.logger.warn('a request failed', what);
+    else this.#options.logger.error('a request failed', { ...what, stack: error instanceof Error ? error.stack : undefined });
   }
 
   async #hijack(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -136,7 +144,7 @@ export class DockerApi {
       await found.route.upgrade(new ApiRequest(raw, found.params, query, minor ?? MAX_MINOR, gone.signal, body), connection);
     } catch (error) {
       if (socket.destroyed) return;
-      if (statusOf(error) === 500) this.#options.logger.error('a request failed', { method: raw.method, url: raw.url, error: messageOf(error) });
+      this.#note(raw, error);
       if (accepted) {
         socket.destroy();
         return;

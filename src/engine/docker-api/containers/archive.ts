@@ -29,7 +29,7 @@ export async function statArchive(deps: Deps, request: ApiRequest, response: Ser
 /** `GET /containers/{name}/archive`. */
 export async function getArchive(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<void> {
   const container = deps.containers.get(request.params['name']!);
-  const { stat, tar } = await deps.containers.archive(container.id, pathOf(request));
+  const { stat, tar } = await deps.containers.archive(request.params['name']!, pathOf(request));
   deps.containers.announce(container.id, 'archive-path');
   response.writeHead(200, { 'Content-Type': 'application/x-tar', [STAT_HEADER]: encodeStat(stat) });
   await pipeline(tar(), response);

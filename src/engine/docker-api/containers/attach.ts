@@ -37,7 +37,10 @@ export async function attachContainer(deps: Deps, request: ApiRequest, connectio
 }
 
 export interface JoinOptions {
+  /** The process has a terminal: keys may detach. */
   readonly tty: boolean;
+  /** Output goes as it is, without frames; left out: as `tty`. */
+  readonly raw?: boolean;
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
@@ -49,12 +52,8 @@ export interface JoinOptions {
 
 /** Carries bytes between a container's streams and a connection until one of them ends. */
 export async function join(streams: AttachedStreams, socket: Duplex, options: JoinOptions): Promise<void> {
-  if (options.stdout || options.stderr) {
-    streams.onOutput((stream, data) => {
-      if (stream === 'stdout' ? !options.stdout : !options.stderr) return undefined;
-      return write(socket, options.tty ? data : frame(stream, data));
-    });
-  }
+  // What nobody wants is read as well: the process must be able to go on writing.
+  streams.onOutput((stream, data) => (options[stream] ? write(socket, (options.raw ?? options.tty) ? data : frame(stream, data)) : undefined));
   const { stdin } = streams;
   if (options.stdin && stdin !== undefined) {
     socket.on('data', (piece: Buffer) => {

@@ -11,9 +11,9 @@ export class DetachKeys {
   constructor(text = DEFAULT) {
     this.#keys = Buffer.from(text.split(',').map((key) => {
       if (key.length === 1) return key.charCodeAt(0);
-      const control = /^ctrl-([a-z@[\\\]^_])$/i.exec(key);
+      const control = /^ctrl-([a-z@[\\\]^_])$/.exec(key);
       if (control === null) throw new LongshoreError('invalid', `Invalid detach keys (${text}) provided: Unknown character: '${key}'`);
-      return control[1]!.toLowerCase().charCodeAt(0) & 0x1f;
+      return control[1]!.charCodeAt(0) & 0x1f;
     }));
   }
 

@@ -2,6 +2,7 @@ import { LongshoreError } from '../../../lib/errors.ts';
 import { hexId } from '../../../lib/random.ts';
 import type { Random } from '../../../lib/random.ts';
 import type { ExecSession } from '../../runtime/runtime.ts';
+import { DetachKeys } from './detach-keys.ts';
 
 export interface ExecConfig {
   AttachStdin?: boolean;
@@ -21,6 +22,7 @@ export interface ExecRecord {
   readonly id: string;
   readonly containerId: string;
   readonly config: ExecConfig;
+  readonly keys: DetachKeys;
   session: ExecSession | undefined;
   started: boolean;
   pid: number | undefined;
@@ -42,7 +44,9 @@ export class ExecRegistry {
     this.#random = options.random;
   }
 
+  /** @throws `invalid` for detach keys that are none */
   add(containerId: string, config: ExecConfig): ExecRecord {
+    const keys = new DetachKeys(config.DetachKeys || undefined);
     if (this.#records.size >= LARGEST) {
       for (const [id, record] of this.#records) {
         if (record.started && record.exitCode === undefined) continue;
@@ -50,7 +54,7 @@ export class ExecRegistry {
         break;
       }
     }
-    const record: ExecRecord = { id: hexId(this.#random), containerId, config, session: undefined, started: false, pid: undefined, exitCode: undefined };
+    const record: ExecRecord = { id: hexId(this.#random), containerId, config, keys, session: undefined, started: false, pid: undefined, exitCode: undefined };
     this.#records.set(record.id, record);
     return record;
   }

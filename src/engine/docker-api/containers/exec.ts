@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LongshoreError, messageOf } from '../../../lib/errors.ts';
+import { resolveUser } from '../../containers/users.ts';
 import type { ExecSession } from '../../runtime/runtime.ts';
 import { write } from '../answers.ts';
 import type { Deps } from '../deps.ts';
@@ -8,7 +9,6 @@ import { RAW_STREAM, frame, streamType } from '../frames.ts';
 import type { ApiRequest, Hijacked, JsonAnswer } from '../request.ts';
 import { EXEC, EXEC_START } from '../shapes.ts';
 import { join } from './attach.ts';
-import { DetachKeys } from './detach-keys.ts';
 import type { ExecConfig, ExecRecord } from './exec-registry.ts';
 import { sizeIn } from './lifecycle.ts';
 
@@ -21,6 +21,8 @@ export async function createExec(deps: Deps, request: ApiRequest): Promise<JsonA
   const container = deps.containers.get(request.params['name']!);
   if (container.status === 'paused') throw new LongshoreError('conflict', `Container ${container.name} is paused, unpause the container before exec`);
   if (container.pid === undefined) throw new LongshoreError('conflict', `container ${container.id} is not running`);
+  // Told now, as a status: the start can only write it into the stream.
+  if (config.User) await resolveUser(container.rootfs, config.User);
   deps.containers.expectExec?.();
   const record = deps.execs.add(container.id, config);
   deps.containers.announce(container.id, `exec_create: ${config.Cmd.join(' ')}`, { execID: record.id });
@@ -36,11 +38,8 @@ export async function startExec(deps: Deps, request: ApiRequest, connection: Hij
     connection.socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
     return;
   }
-  const tty = record.config.Tty ?? false;
-  const keys = new DetachKeys(record.config.DetachKeys || undefined);
-  record.started = true;
-  connection.accept(streamType(tty, request.minor));
-  await attachTo(deps, record, body, connection.socket, keys);
+  connection.accept(streamType(isRaw(body), request.minor));
+  await attachTo(deps, record, sized(body, request), connection.socket);
 }
 
 /** The same for a client that did not ask for an upgrade: detached, or with output only. */
@@ -51,15 +50,14 @@ export async function startExecAsBody(deps: Deps, request: ApiRequest, response:
     await startDetached(deps, record);
     return {};
   }
-  record.started = true;
   response.writeHead(200, { 'Content-Type': RAW_STREAM });
   response.flushHeaders();
-  const session = await begin(deps, record, body).catch((error: unknown) => {
-    response.end(failureText(record, error));
+  const session = await begin(deps, record, sized(body, request)).catch((error: unknown) => {
+    response.end(failureText(body, error));
     return undefined;
   });
   if (session === undefined) return;
-  session.onOutput((stream, data) => write(response, record.config.Tty === true ? data : frame(stream, data)));
+  session.onOutput((stream, data) => (wants(record, stream) ? write(response, isRaw(body) ? data : frame(stream, data)) : undefined));
   request.signal.addEventListener('abort', () => session.detach(), { once: true });
   await session.closed;
   await finished(deps, record, session);
@@ -68,44 +66,58 @@ export async function startExecAsBody(deps: Deps, request: ApiRequest, response:
 
 function startable(deps: Deps, request: ApiRequest): ExecRecord {
   const record = deps.execs.get(request.params['id']!);
-  if (record.started) throw new LongshoreError('conflict', `exec command ${record.id} has already ${record.exitCode === undefined ? 'been started' : 'run'}`);
   const container = deps.containers.get(record.containerId);
   if (container.pid === undefined) throw new LongshoreError('conflict', `container ${container.id} is not running`);
   return record;
 }
 
+/** Whether the streams go as they are, or in frames that say which is which: it is the start that decides, not the exec's own terminal. */
+function isRaw(body: StartBody): boolean {
+  return body.Tty ?? false;
+}
+
+/** The size of a terminal is for those who have one. */
+function sized(body: StartBody, request: ApiRequest): StartBody {
+  return isRaw(body) && request.minor >= 42 ? body : { ...body, ConsoleSize: null };
+}
+
+function wants(record: ExecRecord, stream: 'stdout' | 'stderr'): boolean {
+  return (stream === 'stdout' ? record.config.AttachStdout : record.config.AttachStderr) ?? false;
+}
+
 async function startDetached(deps: Deps, record: ExecRecord): Promise<void> {
-  record.started = true;
   const session = await begin(deps, record, { Detach: true });
   session.onOutput(() => undefined); // nobody looks, but the process must be able to write
   void finished(deps, record, session);
 }
 
-async function attachTo(deps: Deps, record: ExecRecord, body: StartBody, socket: Duplex, keys: DetachKeys): Promise<void> {
+async function attachTo(deps: Deps, record: ExecRecord, body: StartBody, socket: Duplex): Promise<void> {
   let session: ExecSession;
   try {
     session = await begin(deps, record, body);
   } catch (error) {
     // The connection has been taken over: the reason can only go where the output would.
-    socket.end(failureText(record, error));
+    socket.end(failureText(body, error));
     return;
   }
   const { config } = record;
   const ended = finished(deps, record, session);
   await join(session, socket, {
-    tty: config.Tty ?? false, stdin: config.AttachStdin ?? false, stdout: config.AttachStdout ?? false, stderr: config.AttachStderr ?? false, keys,
+    tty: config.Tty ?? false, raw: isRaw(body), stdin: config.AttachStdin ?? false, stdout: wants(record, 'stdout'), stderr: wants(record, 'stderr'), keys: record.keys,
     // The client asks for the code as soon as the stream ends: it is there by then.
     beforeEnd: ended,
   });
 }
 
-function failureText(record: ExecRecord, error: unknown): Buffer {
+function failureText(body: StartBody, error: unknown): Buffer {
   const text = Buffer.from(`${messageOf(error)}\r\n`);
-  return record.config.Tty === true ? text : frame('stdout', text);
+  return isRaw(body) ? text : frame('stdout', text);
 }
 
 async function begin(deps: Deps, record: ExecRecord, body: StartBody): Promise<ExecSession> {
   const { config } = record;
+  if (record.started) throw new LongshoreError('conflict', `exec command ${record.id} ${record.exitCode === undefined ? 'is already running' : 'has already run'}`);
+  record.started = true;
   const size = body.ConsoleSize ?? config.ConsoleSize;
   deps.containers.announce(record.containerId, `exec_start: ${(config.Cmd ?? []).join(' ')}`, { execID: record.id });
   try {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { LongshoreError } from '../../../lib/errors.ts';
+import { LongshoreError, isCode, messageOf } from '../../../lib/errors.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
 import { HOST_CONFIG } from '../shapes.ts';
@@ -18,8 +18,19 @@ function nameOf(request: ApiRequest): string {
 export async function startContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const container = deps.containers.get(nameOf(request));
   if (container.status === 'running') return NOTHING_TO_DO;
-  await deps.containers.start(container.id);
+  try {
+    await deps.containers.start(container.id);
+  } catch (error) {
+    // The request is not to blame for what the container was made with.
+    if (isCode(error, 'invalid') && /^unable to find (user|group) /.test(messageOf(error))) throw ofTheServer(error as LongshoreError);
+    throw error;
+  }
   return DONE;
+}
+
+/** The same error with status 500, where the API has no other for it. */
+function ofTheServer(error: LongshoreError): LongshoreError {
+  return new LongshoreError('internal', error.message, { cause: error, ...(error.object === undefined ? {} : { object: error.object }), ...(error.remedy === undefined ? {} : { remedy: error.remedy }) });
 }
 
 function stopOptions(request: ApiRequest): { timeoutSeconds?: number; signal?: number } {
@@ -60,7 +71,11 @@ export async function pauseContainer(deps: Deps, request: ApiRequest): Promise<J
 }
 
 export async function unpauseContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  await deps.containers.unpause(nameOf(request));
+  try {
+    await deps.containers.unpause(nameOf(request));
+  } catch (error) {
+    throw isCode(error, 'conflict') ? ofTheServer(error as LongshoreError) : error;
+  }
   return DONE;
 }
 
