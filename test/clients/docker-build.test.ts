@@ -314,6 +314,55 @@ void test('buildx: outputs to files and folders, ids, metadata, named contexts, 
   assert.equal((await docker(place, ['image', 'inspect', 'exported:2'])).code, 0, 'images outlive the cache');
 });
 
+both('a Dockerfile that is empty is refused as such, and an image that is made is announced', async (door) => {
+  const empty = await build(door, context({ Dockerfile: '' }));
+  assert.notEqual(empty.code, 0);
+  assert.match(empty.stderr, /the Dockerfile cannot be empty/);
+  const from = String(systemClock.now() / 1000);
+  await ok(door, context({ Dockerfile: `FROM busybox\nLABEL door=${door}\n` }), '-t', `announced:${door}`);
+  const events = await docker(place, ['events', '--since', from, '--until', String(systemClock.now() / 1000), '--filter', 'type=image', '--format', '{{.Action}} {{index .Actor.Attributes "name"}}']);
+  const id = (await docker(place, ['images', '-q', '--no-trunc', `announced:${door}`])).stdout.trim();
+  assert.equal(events.stdout.trim(), `create ${id}\ntag announced:${door}`);
+});
+
+void test('buildx: annotations are in the manifest; what would be ignored is refused by its name', { skip: noBuildx }, async () => {
+  const folder = context({ Dockerfile: 'FROM busybox\nCMD ["true"]\n' });
+  await ok('buildx', folder, '--output', 'type=image,name=noted:1', '--annotation', 'team=a b', '--annotation', 'manifest:rank=2');
+  const { manifestDigest } = await engine.images.get('noted:1');
+  const manifest = JSON.parse((await engine.images.content.read(manifestDigest)).toString('utf8')) as { annotations?: unknown };
+  assert.deepEqual(manifest.annotations, { team: 'a b', rank: '2' });
+  const refused: readonly (readonly [string[], RegExp])[] = [
+    [['--check'], /--check is not supported by this builder\n.*Build without --call and --check/],
+    [['--call', 'outline'], /--call outline is not supported/],
+    [['--output', 'type=image,name=x', '--annotation', 'manifest-descriptor:a=b'], /annotations of anything but the manifest are not supported/],
+    [['--output', 'type=image,name=x,compression=zstd'], /--output type=image,compression=zstd is not supported/],
+    [['--output', `type=oci,tar=false,dest=${join(place.folder, 'layout')}`], /tar=false/],
+    [['--cache-to', 'type=inline'], /--cache-to type=inline/],
+    [['--ulimit', 'nofile=10'], /--ulimit is not supported/],
+    [['--platform', 'linux/amd64,linux/arm64'], /several platforms at once/],
+  ];
+  for (const [args, message] of refused) {
+    const ran = await build('buildx', folder, ...args);
+    assert.equal(ran.code, 1, `${args.join(' ')}: ${ran.stderr}`);
+    assert.match(ran.stderr, message);
+  }
+  assert.match((await docker(place, ['buildx', 'history', 'ls'])).stderr, /no history of builds is kept/);
+});
+
+void test('buildx: bake builds what its file names, each with its own output', { skip: noBuildx }, async () => {
+  const folder = context({
+    Dockerfile: 'FROM busybox AS base\nARG WHO=nobody\nRUN echo "hello $WHO" > /out\nFROM scratch AS files\nCOPY --from=base /out /\nFROM base\nCMD ["cat", "/out"]\n',
+    'docker-bake.json': JSON.stringify({ group: { default: { targets: ['files', 'image'] } }, target: { files: { context: '.', target: 'files', output: ['type=local,dest=baked'] }, image: { context: '.', tags: ['baked:1'], args: { WHO: 'baker' } } } }),
+  });
+  // Paths in the file are the caller's.
+  const [cwd, ...args] = [process.cwd(), 'buildx', 'bake', '--progress=plain', '--allow', 'fs=*', '-f', join(folder, 'docker-bake.json')];
+  process.chdir(folder);
+  const ran = await docker(place, args).finally(() => process.chdir(cwd));
+  assert.equal(ran.code, 0, ran.stderr);
+  assert.equal(await run('baked:1'), 'hello baker');
+  assert.equal(readFileSync(join(folder, 'baked/out'), 'utf8'), 'hello nobody\n');
+});
+
 void test('buildx: a build that is cancelled ends its command', { skip: noBuildx }, async () => {
   const folder = context({ Dockerfile: 'FROM busybox\nRUN echo started && sleep 1000\n' });
   const { spawn } = await import('node:child_process');

@@ -134,7 +134,7 @@ export async function takeDown(place: Place, engine: Engine, host: Host): Promis
   const left = {
     mounts: await host.mounts.beneath(place.folder),
     supervisors: await processesOf(place.folder),
-    links: (await host.links.list()).filter((link) => link.name.includes(place.instance.slice(0, 4))).map((link) => link.name),
+    links: (await host.links.list()).filter((link) => link.name.startsWith(`ls${place.instance.slice(0, 4)}`)).map((link) => link.name),
   };
   await rm(place.folder, { recursive: true, force: true });
   assert.deepEqual(left, { mounts: [], supervisors: [], links: [] });

@@ -117,7 +117,7 @@ export interface TransferOptions {
   readonly ownsPieces?: boolean;
 }
 
-export interface ImageEvent { readonly action: 'pull' | 'push' | 'tag' | 'untag' | 'delete' | 'load' | 'import' | 'save'; readonly id: string; readonly name?: string }
+export interface ImageEvent { readonly action: 'pull' | 'push' | 'create' | 'tag' | 'untag' | 'delete' | 'load' | 'import' | 'save'; readonly id: string; readonly name?: string }
 
 export interface Images {
   readonly content: ContentStore;
@@ -145,7 +145,7 @@ export interface Images {
   /** `docker import`: a root file system as a tar. */
   import(tar: Readable, options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig; readonly platform?: Platform }): Promise<Image>;
   /** Stores config and manifest over layers that are in the store, and points `references` at them. For build and commit. */
-  create(document: ImageDocument, layers: readonly Descriptor[], references: readonly string[]): Promise<Image>;
+  create(document: ImageDocument, layers: readonly Descriptor[], references: readonly string[], options?: { readonly annotations?: Readonly<Record<string, string>> }): Promise<Image>;
   /** A lease on an image (its blobs, and its snapshot once unpacked). */
   lease(imageId: string): Undo;
   /** Keeps blobs and chains (by digest or chain id) from collection, until the undo. */

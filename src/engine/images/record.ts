@@ -15,7 +15,7 @@ export async function recordImage(parts: Parts, manifestDigest: string, names: {
 }
 
 /** Stores a config and a manifest over layers that are in the store. @returns the manifest's digest. @throws `not-found` for a missing layer, `invalid` */
-export async function writeImage(parts: Parts, document: ImageDocument | Buffer, layers: readonly Descriptor[]): Promise<{ readonly manifestDigest: string; readonly id: string }> {
+export async function writeImage(parts: Parts, document: ImageDocument | Buffer, layers: readonly Descriptor[], annotations: Readonly<Record<string, string>> = {}): Promise<{ readonly manifestDigest: string; readonly id: string }> {
   const { content } = parts;
   for (const layer of layers) {
     if (!(await content.has(layer.digest))) throw new LongshoreError('not-found', `the layer ${layer.digest} is not in the store`, { object: layer.digest });
@@ -28,6 +28,7 @@ export async function writeImage(parts: Parts, document: ImageDocument | Buffer,
       mediaType: OCI_MANIFEST,
       config: { mediaType: OCI_CONFIG, digest: id, size: config.length },
       layers: layers.map(({ mediaType, digest, size, annotations }) => ({ mediaType, digest, size, ...(annotations ? { annotations } : {}) })),
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
     }),
   );
   const manifestDigest = digestOf(manifest);

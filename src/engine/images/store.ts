@@ -28,7 +28,7 @@ import { Leases } from './leases.ts';
 import { hostPlatform } from './manifest.ts';
 import { recordImage, writeImage } from './record.ts';
 import { RegistryBacking } from './registry-backing.ts';
-import { fullName, parseTagged } from './reference.ts';
+import { familiar, fullName, parseTagged } from './reference.ts';
 import { removeImage } from './remove.ts';
 import type { Removed, RemoveOptions } from './remove.ts';
 import { saveImages } from './save.ts';
@@ -180,13 +180,14 @@ export class ImageStore implements Images {
     return await saveImages(this.#parts, namesOrIds, options.names);
   }
 
-  async create(document: ImageDocument, layers: readonly Descriptor[], references: readonly string[]): Promise<Image> {
+  async create(document: ImageDocument, layers: readonly Descriptor[], references: readonly string[], options: { readonly annotations?: Readonly<Record<string, string>> } = {}): Promise<Image> {
     const names = references.map((reference) => fullName(parseTagged(reference)));
     const lease = this.#parts.leases.open(...layers.map((layer) => layer.digest));
     try {
-      const { manifestDigest } = await writeImage(this.#parts, document, layers);
+      const { manifestDigest } = await writeImage(this.#parts, document, layers, options.annotations);
       const image = await recordImage(this.#parts, manifestDigest, { references: names });
-      for (const name of names) this.#parts.emit({ action: 'tag', id: image.id, name });
+      this.#parts.emit({ action: 'create', id: image.id, name: image.id });
+      for (const name of names) this.#parts.emit({ action: 'tag', id: image.id, name: familiar(name) });
       return image;
     } finally {
       await lease.end();

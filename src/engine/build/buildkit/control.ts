@@ -11,10 +11,10 @@ import type { BuildParts, BuildResult } from '../solve/request.ts';
 import { ContextFolders } from './contexts.ts';
 import { toSourceStatus, toStatus } from './errors.ts';
 import type { SourceFile } from './errors.ts';
-import { exportResult } from './exporters.ts';
+import { exportResult, refusalOfExporter } from './exporters.ts';
 import { buildDockerfile } from './frontend.ts';
 import { DiskUsageResponse, GatewaySolveRequest, GatewaySolveResponse, InfoResponse, ListWorkersResponse, PongResponse, PruneRequest, ReadFileRequest, ReadFileResponse, ReturnRequest, RpcStatus, SolveRequest, SolveResponse, StatusRequest, timestamp, UsageRecord } from './messages.ts';
-import type { GatewayResult, WorkerRecord } from './messages.ts';
+import type { Exporter, GatewayResult, WorkerRecord } from './messages.ts';
 import { Sessions } from './sessions.ts';
 import { StatusQueue } from './status.ts';
 import { withChain } from '../solve/scratch.ts';
@@ -38,6 +38,8 @@ interface Build {
   source: SourceFile | undefined;
   /** Results by the ids that the client got for them. */
   readonly results: Map<string, BuildResult>;
+  /** Why it can't be done as asked, known from the beginning. */
+  readonly refusal: LongshoreError | undefined;
   /** The error that a call of the gateway ended with, as it was. */
   failure: GrpcError | undefined;
   readonly returned: Promise<GatewayResult | undefined>;
@@ -45,6 +47,7 @@ interface Build {
   returnError(error: GrpcError): void;
 }
 
+const LLB_REFUSED = 'building a definition in LLB is not supported: only the frontend dockerfile.v0 is';
 /** How long a build that is over can still be asked for, in milliseconds. */
 const FINISHED_MS = 10_000;
 /** How long builds may take to end when the builder closes, and then their clients to hear of it, in milliseconds. */
@@ -83,6 +86,7 @@ export class ControlServer {
       [`${CONTROL}Info`, unary(() => Promise.resolve(InfoResponse.encode({ version: BUILDKIT })))],
       [`${CONTROL}DiskUsage`, unary(() => Promise.resolve(this.#diskUsage()))],
       [`${CONTROL}Prune`, (call) => this.#prune(call)],
+      ...['ListenBuildHistory', 'UpdateBuildHistory'].map((name): [string, GrpcHandler] => [`${CONTROL}${name}`, unary(() => Promise.reject(new LongshoreError('not-implemented', 'no history of builds is kept (docker buildx history): what was built here is shown by docker buildx du')))]),
       [`${GATEWAY}Ping`, unary(() => Promise.resolve(PongResponse.encode({ frontend: CAPS.map((id) => ({ id, enabled: true })), llb: LLB_CAPS.map((id) => ({ id, enabled: true })), workers: [this.#worker()] })))],
       [`${GATEWAY}Solve`, unary((message, call) => this.#gatewaySolve(message, call))],
       [`${GATEWAY}Evaluate`, unary(() => Promise.resolve(Buffer.alloc(0)))],
@@ -122,17 +126,17 @@ export class ControlServer {
   async #solveOne(message: Buffer, call: ServerCall): Promise<Uint8Array> {
     if (this.#closing) throw this.#closing;
     const request = SolveRequest.decode(message);
-    if (request.definition.length > 0) throw new LongshoreError('not-implemented', 'building a definition in LLB is not supported: only the frontend dockerfile.v0 is');
-    const [cache] = request.cache?.exports ?? [];
-    if (cache) throw new LongshoreError('not-implemented', `a cache can't be exported (--cache-to type=${cache.type}): this builder keeps its own`, { remedy: 'Build without --cache-to; what was built here once is taken from the cache by itself.' });
     if (request.ref === '') throw new LongshoreError('invalid', 'a build needs a reference');
     if (this.#builds.has(request.ref)) throw new LongshoreError('already-exists', `there is a build ${request.ref} already`);
-    const build = this.#begin(request.ref, request.session);
+    const exporters = request.exporters.length > 0 ? request.exporters : request.exporter === '' ? [] : [{ type: request.exporter, attrs: request.exporterAttrs }];
+    const refusal = refusalOf(request, exporters);
+    const build = this.#begin(request.ref, request.session, refusal);
     const onAbort = (): void => build.controller.abort(new LongshoreError('canceled', 'context canceled'));
     call.signal.addEventListener('abort', onAbort);
     try {
+      // A client that directs its build hears of it at its first call to the gateway: it waits for that one.
+      if (refusal && request.frontend !== '') throw refusal;
       const result = request.frontend === '' ? await this.#directed(build) : await this.#build(build, request.frontend, request.frontendAttrs);
-      const exporters = request.exporters.length > 0 ? request.exporters : request.exporter === '' ? [] : [{ type: request.exporter, attrs: request.exporterAttrs }];
       const exporterResponse: Record<string, string> = {};
       if (result && exporters.length > 0) {
         const session = await this.sessions.get(request.session, build.controller.signal);
@@ -151,12 +155,12 @@ export class ControlServer {
     }
   }
 
-  #begin(ref: string, session: string): Build {
+  #begin(ref: string, session: string, refusal: LongshoreError | undefined): Build {
     const status = new StatusQueue();
     const { promise, resolve, reject } = Promise.withResolvers<GatewayResult | undefined>();
     // Awaited only by a build that the client directs.
     promise.catch(() => {});
-    const build: Build = { ref, session, status, controller: new AbortController(), progress: new Progress(this.#parts.clock, (event) => status.push(event)), source: undefined, results: new Map(), failure: undefined, returned: promise, returnResult: resolve, returnError: reject };
+    const build: Build = { ref, session, refusal, status, controller: new AbortController(), progress: new Progress(this.#parts.clock, (event) => status.push(event)), source: undefined, results: new Map(), failure: undefined, returned: promise, returnResult: resolve, returnError: reject };
     build.controller.signal.addEventListener('abort', () => reject(build.controller.signal.reason as Error));
     this.#builds.set(ref, build);
     for (const tell of this.#early.get(ref) ?? []) tell(build);
@@ -190,7 +194,8 @@ export class ControlServer {
     const build = await this.#buildOf(call);
     const request = GatewaySolveRequest.decode(message);
     try {
-      if (request.frontend === '') throw new LongshoreError('not-implemented', 'building a definition in LLB is not supported: only the frontend dockerfile.v0 is');
+      if (build.refusal) throw build.refusal;
+      if (request.frontend === '') throw new LongshoreError('not-implemented', LLB_REFUSED);
       const result = await this.#build(build, request.frontend, request.frontendOpt);
       const id = hexId(this.#parts.random, 16);
       build.results.set(id, result);
@@ -292,6 +297,14 @@ export class ControlServer {
       return;
     }
   }
+}
+
+/** What of a build would have to be ignored. */
+function refusalOf(request: ReturnType<typeof SolveRequest.decode>, exporters: readonly Exporter[]): LongshoreError | undefined {
+  if (request.definition.length > 0) return new LongshoreError('not-implemented', LLB_REFUSED);
+  const [cache] = request.cache?.exports ?? [];
+  if (cache) return new LongshoreError('not-implemented', `a cache can't be exported (--cache-to type=${cache.type}): this builder keeps its own`, { remedy: 'Build without --cache-to; what was built here once is taken from the cache by itself.' });
+  return exporters.map(refusalOfExporter).find((refusal) => refusal !== undefined);
 }
 
 /** Until all have come to an end, or `ms` milliseconds are over. */

@@ -1,4 +1,4 @@
-import { errorCode, messageOf } from '../../../lib/errors.ts';
+import { errorCode, LongshoreError, messageOf } from '../../../lib/errors.ts';
 import { GRPC, GrpcError } from '../../../lib/grpc.ts';
 import { DockerfileError } from '../dockerfile/error.ts';
 import { placeOf } from '../solve/errors.ts';
@@ -10,7 +10,8 @@ const CODES: Readonly<Record<string, number>> = { canceled: GRPC.CANCELLED, 'not
 /** What an error means to a gRPC client. */
 export function toStatus(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error;
-  return new GrpcError(CODES[errorCode(error)] ?? GRPC.UNKNOWN, messageOf(error));
+  const message = error instanceof LongshoreError && error.remedy !== undefined ? `${messageOf(error)}\n${error.remedy}` : messageOf(error);
+  return new GrpcError(CODES[errorCode(error)] ?? GRPC.UNKNOWN, message);
 }
 
 export interface SourceFile {

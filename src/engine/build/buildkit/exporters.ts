@@ -49,11 +49,31 @@ export async function exportResult(job: Export, exporter: Exporter, index: numbe
   });
 }
 
+/** Of what would have to be ignored, the first, named. */
+export function refusalOfExporter({ attrs, type: kind }: Exporter): LongshoreError | undefined {
+  const type = kind === 'moby' ? 'image' : kind;
+  const name = (option: string): LongshoreError => new LongshoreError('not-implemented', `--output type=${type},${option} is not supported by this builder`, { remedy: `Leave out ${option.replace(/=.*$/, '')}.` });
+  const { compression = 'gzip' } = attrs;
+  if (compression !== 'gzip' && !(compression === 'uncompressed' && type !== 'image')) return name(`compression=${compression}`);
+  if (attrs['rewrite-timestamp'] === 'true') return name('rewrite-timestamp=true');
+  if (attrs['tar'] === 'false') return name('tar=false');
+  for (const key of Object.keys(attrs)) if (/^annotation-(?!manifest[.[])/.test(key)) return new LongshoreError('not-implemented', `annotations of anything but the manifest are not supported by this builder (${key})`, { remedy: 'Annotate the manifest: --annotation KEY=VALUE.' });
+  return undefined;
+}
+
+/** `annotation.KEY`, `annotation-manifest.KEY`, with a platform in brackets before the dot or without. */
+function annotationsOf({ attrs }: Exporter): Record<string, string> {
+  return Object.fromEntries(Object.entries(attrs).flatMap(([key, value]) => {
+    const found = /^annotation(?:-manifest)?(?:\[[^\]]*\])?\.(.+)$/s.exec(key);
+    return found === null ? [] : [[found[1]!, value]];
+  }));
+}
+
 async function toImage(job: Export, exporter: Exporter, step: StepProgress): Promise<Response> {
   const { parts, result, signal } = job;
   const names = namesOf(exporter);
   step.status('exporting layers', 0, 0, true);
-  const image = await parts.images.create(result.document, result.layers, names);
+  const image = await parts.images.create(result.document, result.layers, names, { annotations: annotationsOf(exporter) });
   step.status(`writing image ${image.id}`, 0, 0, true);
   for (const name of names) step.status(`naming to ${name}`, 0, 0, true);
   const response = describe(image, names);
@@ -75,7 +95,7 @@ async function toImage(job: Export, exporter: Exporter, step: StepProgress): Pro
 async function toArchive(job: Export, exporter: Exporter, index: number, step: StepProgress): Promise<Response> {
   const { parts, result, session, signal } = job;
   const names = namesOf(exporter);
-  const image = await parts.images.create(result.document, result.layers, []);
+  const image = await parts.images.create(result.document, result.layers, [], { annotations: annotationsOf(exporter) });
   step.status('exporting layers', 0, 0, true);
   step.status('sending tarball', 0, 0, false);
   await sendFile(session, index, await parts.images.save([image.id], { names }), {}, signal);

@@ -66,7 +66,7 @@ export async function buildDockerfile(build: FrontendBuild): Promise<BuildResult
 }
 
 function refuse(attrs: Readonly<Record<string, string>>): void {
-  if (attrs['requestid'] !== undefined) throw new LongshoreError('not-implemented', `the request ${attrs['requestid']} is not supported by this builder`, { remedy: 'Build without --call and --check.' });
+  if (attrs['requestid'] !== undefined) throw new LongshoreError('not-implemented', `${attrs['requestid'] === 'frontend.lint' ? '--check' : `--call ${attrs['requestid'].replace('frontend.', '')}`} is not supported by this builder`, { remedy: 'Build without --call and --check.' });
   if ((attrs['platform'] ?? '').includes(',')) throw new LongshoreError('not-implemented', 'building for several platforms at once is not supported', { remedy: 'Build for one platform at a time, with --platform.' });
   const sbom = attrs['attest:sbom'];
   if (sbom !== undefined && !sbom.includes('disabled=true')) throw new LongshoreError('not-implemented', 'attestations (--sbom) are not made by this builder', { remedy: 'Build without --sbom.' });

@@ -50,7 +50,7 @@ test('HEALTHCHECK', () => {
 
 test('mistakes are told with their line', () => {
   const cases: [string, string][] = [
-    ['', 'dockerfile parse error on line 1: file with no instructions'],
+    ['', 'dockerfile parse error on line 1: the Dockerfile cannot be empty'],
     ['# only\n\n', 'dockerfile parse error on line 1: file with no instructions'],
     ['RUN x', 'dockerfile parse error on line 1: no build stage in current context'],
     ['ARG x', 'dockerfile parse error on line 1: no build stage in current context'],

@@ -14,6 +14,7 @@ type Line = LogicalLine & { readonly escape: string };
  * @throws DockerfileError, with the line
  */
 export function parseDockerfile(source: string): Dockerfile {
+  if (source === '') throw new DockerfileError('the Dockerfile cannot be empty', 1);
   const { escape, syntax, lines } = splitLines(source);
   const globals: { name: string; value: string | undefined; line: number }[] = [];
   const stages: (Stage & { instructions: Instruction[] })[] = [];

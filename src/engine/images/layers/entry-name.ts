@@ -7,14 +7,15 @@ const AUFS = '.wh..wh.';
 
 /**
  * An archive entry's name as a path inside of the root: no leading slash, no
- * empty or `.` parts; the root itself is ''.
- * @throws `invalid` for `..` and zero bytes
+ * empty or `.` parts, `..` taken with the part before it; the root itself is ''.
+ * @throws `invalid` for what leads out of the root, and for zero bytes
  */
 export function cleanName(name: string): string {
   // Most names are clean already, but for `./` before and `/` behind.
   const parts: string[] = [];
   for (const part of name.split('/')) {
     if (part === '' || part === '.') continue;
+    if (part === '..' && parts.pop() !== undefined) continue;
     if (part === '..') throw new LongshoreError('invalid', `the archive's entry ${JSON.stringify(name)} leads out of its root`, { object: name });
     parts.push(part);
   }
