@@ -180,21 +180,21 @@ test('networks are apart from each other, and a published port joins them', asyn
 });
 
 test('options of networks', async () => {
-  const made = await networks.create({ name: 'mine', subnet: '198.51.100.0/28', gateway: '198.51.100.14', ipRange: '198.51.100.8/30', labels: { a: 'b' }, options: { 'com.docker.network.bridge.name': `${linkPrefix(instance)}mine`, 'com.docker.network.driver.mtu': '1300', 'com.docker.network.bridge.enable_icc': 'false' } });
-  assert.deepEqual([made.subnet, made.gateway, made.bridgeName, made.labels], ['198.51.100.0/28', '198.51.100.14', `${linkPrefix(instance)}mine`, { a: 'b' }]);
+  const made = await networks.create({ name: 'mine', subnet: '203.0.113.0/28', gateway: '203.0.113.14', ipRange: '203.0.113.8/30', labels: { a: 'b' }, options: { 'com.docker.network.bridge.name': `${linkPrefix(instance)}mine`, 'com.docker.network.driver.mtu': '1300', 'com.docker.network.bridge.enable_icc': 'false' } });
+  assert.deepEqual([made.subnet, made.gateway, made.bridgeName, made.labels], ['203.0.113.0/28', '203.0.113.14', `${linkPrefix(instance)}mine`, { a: 'b' }]);
   const ids = ['m1', 'm2', 'm3', 'm4'];
   const places = [];
   for (const id of ids) places.push(await container(id, made.id));
-  assert.deepEqual(places.map(({ endpoint }) => endpoint.address), ['198.51.100.8', '198.51.100.9', '198.51.100.10', '198.51.100.11']);
+  assert.deepEqual(places.map(({ endpoint }) => endpoint.address), ['203.0.113.8', '203.0.113.9', '203.0.113.10', '203.0.113.11']);
   assert.equal((await host.links.list(places[0]!.netns)).find((link) => link.name === 'eth0')?.mtu, 1300);
   await assert.rejects(container('m5', made.id), { code: 'exhausted' });
-  await assert.rejects(container('m5', made.id, { address: '198.51.100.9' }), { code: 'conflict', message: 'Address already in use' });
+  await assert.rejects(container('m5', made.id, { address: '203.0.113.9' }), { code: 'conflict', message: 'Address already in use' });
   await assert.rejects(container('m5', made.id, { address: '10.9.9.9' }), { code: 'invalid', message: 'no configured subnet contains IP address 10.9.9.9' });
-  const fifth = await container('m5', made.id, { address: '198.51.100.3', mac: '02:00:00:00:00:05' });
-  assert.deepEqual([fifth.endpoint.address, fifth.endpoint.mac], ['198.51.100.3', '02:00:00:00:00:05']);
+  const fifth = await container('m5', made.id, { address: '203.0.113.3', mac: '02:00:00:00:00:05' });
+  assert.deepEqual([fifth.endpoint.address, fifth.endpoint.mac], ['203.0.113.3', '02:00:00:00:00:05']);
   await serve(places[0]!.netns, 'm1');
-  await assert.rejects(callFrom(places[1]!.netns, '198.51.100.8', 80), 'ports that may not talk to each other');
-  assert.match(await call('198.51.100.8', 80), /^m1 /);
+  await assert.rejects(callFrom(places[1]!.netns, '203.0.113.8', 80), 'ports that may not talk to each other');
+  assert.match(await call('203.0.113.8', 80), /^m1 /);
   for (const id of [...ids, 'm5']) {
     await networks.disconnect(made.id, id);
     await networks.removeNamespace(id);
@@ -211,9 +211,9 @@ test('what can’t be made says why', async () => {
     [{ name: 'x', driver: 'overlay' }, 'not-implemented'],
     [{ name: 'x', driver: 'weave' }, 'not-found'],
     [{ name: 'x', driver: 'host' }, 'forbidden'],
-    [{ name: 'x', subnet: '198.51.100.1/24' }, 'invalid'],
+    [{ name: 'x', subnet: '203.0.113.1/24' }, 'invalid'],
     [{ name: 'x', subnet: 'fd00::/64' }, 'not-implemented'],
-    [{ name: 'x', subnet: '198.51.100.0/24', gateway: '10.0.0.1' }, 'invalid'],
+    [{ name: 'x', subnet: '203.0.113.0/24', gateway: '10.0.0.1' }, 'invalid'],
     [{ name: 'x', gateway: '10.0.0.1' }, 'invalid'],
     [{ name: 'x', subnet: bridge.subnet! }, 'forbidden'],
     [{ name: 'x', options: { 'com.docker.network.bridge.name': 'lo' } }, 'conflict'],
