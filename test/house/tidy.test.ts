@@ -12,6 +12,9 @@ const files = stdout.split('\0').filter((name) => name !== '');
 const sources = files.filter((name) => /\.(ts|sh)$/.test(name) && !name.includes('/generated/'));
 const texts = new Map(await Promise.all(sources.map(async (name) => [name, await readFile(join(root, name), 'utf8').catch(() => '')] as const)));
 
+/** This file, which names what it looks for. */
+const own = 'test/house/tidy.test.ts';
+
 const LONGEST = 1000;
 
 test(`no source file is longer than ${LONGEST} lines`, () => {
@@ -21,10 +24,10 @@ test(`no source file is longer than ${LONGEST} lines`, () => {
 });
 
 test('no loose ends, suppressed checks or skipped tests', () => {
-  // Written in pieces, so that this file does not find itself.
-  const loose = new RegExp(['\\b(TO' + 'DO|FIX' + 'ME|XX' + 'X|HA' + 'CK)\\b', '@ts-' + '(ignore|nocheck|expect-error)', '\\bas ' + 'any\\b', ': ' + 'any\\b', 'test\\.' + 'only\\('].join('|'));
+  const loose = /\b(TODO|FIXME|XXX|HACK)\b|@ts-(ignore|nocheck|expect-error)|\bas any\b|: any\b|test\.only\(/;
   const found: string[] = [];
   for (const [name, text] of texts) {
+    if (name === own) continue;
     text.split('\n').forEach((line, at) => {
       if (loose.test(line) && !/^\s*(\/\*\*|\*|\/\/)/.test(line)) found.push(`${name}:${at + 1}: ${line.trim().slice(0, 120)}`);
     });

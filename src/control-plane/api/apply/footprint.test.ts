@@ -27,7 +27,7 @@ const OBJECTS: readonly (readonly [string, Record<string, unknown>])[] = [
 ];
 
 /** Everything that differs from `value` in one place. */
-function* variants(value: unknown): Generator<unknown> {
+function* variants(value: unknown): Generator {
   yield undefined;
   yield null;
   if (Array.isArray(value)) {

@@ -114,7 +114,7 @@ export const CONTROLLER_REVISION: readonly Column[] = [
     const group = owner.apiVersion.includes('/') ? `.${owner.apiVersion.slice(0, owner.apiVersion.indexOf('/'))}` : '';
     return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
   }),
-  column<ControllerRevision>('Revision', ({ revision }) => Number(revision ?? 0)),
+  column<ControllerRevision>('Revision', ({ revision }) => revision),
   AGE,
 ];
 
