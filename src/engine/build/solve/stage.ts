@@ -245,7 +245,7 @@ export class StageBuilder {
   #document(): ImageDocument {
     const { architecture = this.request.platform.architecture, os = 'linux', variant } = this.#base;
     const last = this.stage === this.solver.plan.target;
-    const labels = last && Object.keys(this.request.labels).length > 0 ? { ...this.config.Labels, ...this.request.labels } : this.config.Labels;
+    const labels = last && Object.keys(this.request.labels).length > 0 ? sorted({ ...this.config.Labels, ...this.request.labels }) : this.config.Labels;
     return {
       // The same build gives the same image: its time is that of its youngest layer.
       ...(this.#created === undefined ? {} : { created: this.#created }),
@@ -258,6 +258,11 @@ export class StageBuilder {
       history: this.#history,
     };
   }
+}
+
+/** Clients name labels in any order (compose, in another each time); the image is the same. */
+function sorted(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function isStep(instruction: Instruction): boolean {
