@@ -8,6 +8,7 @@ export const EXIT_CODES = {
   absent: [3, 'nothing runs here, or what was named does not exist'],
   forbidden: [4, 'it is not permitted: most commands want root'],
   late: [5, 'it did not come about in time'],
+  interrupted: [130, 'it was interrupted'],
 } as const satisfies Readonly<Record<string, readonly [number, string]>>;
 
 /** By the code of the error that ended a command. */

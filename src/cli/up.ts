@@ -3,18 +3,19 @@ import { readSettings, settingsEnvironment } from '../app/settings.ts';
 import { connect } from '../app/why.ts';
 import { loadKubeconfig } from '../client/kubeconfig.ts';
 import { command, NAMESPACE, UsageError } from './command.ts';
+import { EXIT_CODES } from './exit-codes.ts';
 import { requireRoot } from './instance.ts';
 import { SETTINGS_FLAGS } from './settings-flags.ts';
 
 export const cli = command({
-  about: 'Starts the platform in the background, if it does not run, and deploys what lies in each DIR: builds its Dockerfiles, applies its manifests (or, with a Dockerfile alone, a Deployment and a Service made of it), waits until all of it answers, and prints its addresses. Again after a change, it builds and rolls out what changed.',
+  about: 'Starts the platform in the background, if it does not run, and deploys what lies in each DIR: builds its Dockerfiles, applies its manifests (or, with Dockerfiles alone, a Deployment and a Service made of each; or gives its compose.yaml to Docker Compose), waits until all of it answers, and prints its addresses. Again after a change, it builds and rolls out what changed.',
   words: '[DIR…]',
   flags: {
     namespace: NAMESPACE,
     timeout: { type: 'string', value: 'SECONDS', describe: 'how long pods and Services may take to answer (default 120)' },
     ...SETTINGS_FLAGS,
   },
-}, async ({ environment, home, print, talk }, values, words) => {
+}, async ({ environment, home, interruption, print, talk }, values, words) => {
   const { namespace, timeout = '120' } = values as { readonly namespace?: string; readonly timeout?: string };
   const timeoutMs = Number(timeout) * 1000;
   if (!(timeoutMs > 0)) throw new UsageError(`--timeout ${timeout} is not a number of seconds`);
@@ -35,9 +36,12 @@ export const cli = command({
     const transport = connect(await loadKubeconfig(home.kubeconfig));
     try {
       const { spawn } = await openHost();
+      const signal = projects.some(({ compose }) => compose !== undefined) ? interruption() : new AbortController().signal;
+      // Once the programs have been told. Without compose, a signal ends this one at once by itself.
+      signal.addEventListener('abort', () => setImmediate(() => process.exit(EXIT_CODES.interrupted[0])));
       for (const project of projects) {
         talk.say(`${project.name}:`);
-        const urls = await deploy(project, { docker: dockerAt(home.dockerSocket), transport, machine: { spawn, node: process.execPath }, namespace: namespace ?? 'default', timeoutMs, phase: (name, work) => talk.phase(name, work), say: (line) => talk.say(line) });
+        const urls = await deploy(project, { docker: dockerAt(home.dockerSocket), dockerSocket: home.dockerSocket, transport, machine: { spawn, node: process.execPath }, namespace: namespace ?? 'default', timeoutMs, phase: (name, work) => talk.phase(name, work), say: (line) => talk.say(line), signal, environment });
         for (const { url } of urls) print(`${url}\n`);
       }
     } finally {

@@ -50,7 +50,7 @@ export class LinuxSpawner implements Spawner {
         else into.push(chunk);
       };
       child.stdout?.on('data', take(out));
-      child.stderr?.on('data', take(err));
+      child.stderr?.on('data', options.onStderr ?? take(err));
       const onAbort = (): void => stop(new LongshoreError('canceled', `${file} was canceled`, { object: file, cause: options.signal?.reason }));
       options.signal?.addEventListener('abort', onAbort, { once: true });
       const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => stop(new LongshoreError('timeout', `${file} did not end within ${options.timeoutMs} ms and was stopped`, { object: file })), options.timeoutMs);

@@ -7,6 +7,7 @@ import { applyAll, serviceUrls, waitForAnswers, waitForWorkloads } from './apply
 import { ensureBase, type Machine } from './bases.ts';
 import { ignoredBy, tarOf } from './context.ts';
 import type { Docker } from './docker.ts';
+import { noteImages, objectsFor, type BuiltImage } from './images.ts';
 import type { Project } from './project.ts';
 
 /** Runs a named phase; `note` tells what it is about just now. */
@@ -14,17 +15,26 @@ export type Phase = <T>(name: string, work: (note: (detail: string) => void) => 
 
 export interface DeployOptions {
   readonly docker: Docker;
+  /** Path of the socket behind it, for clients. */
+  readonly dockerSocket: string;
   readonly transport: Transport;
   readonly machine: Machine;
   readonly namespace: string;
   readonly timeoutMs: number;
   readonly phase: Phase;
   readonly say: (line: string) => void;
+  /** Ends a program that was started for it. */
+  readonly signal: AbortSignal;
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** Builds, deploys, and waits until the project answers. @returns the addresses at which it does */
 export async function deploy(project: Project, options: DeployOptions): Promise<readonly { readonly name: string; readonly url: string }[]> {
-  const { docker, transport, machine, namespace, timeoutMs, phase, say } = options;
+  const { docker, dockerSocket, transport, machine, namespace, timeoutMs, phase, say, signal, environment } = options;
+  if (project.compose !== undefined) {
+    const { deployCompose } = await import('./compose.ts');
+    return deployCompose({ file: project.compose, folder: project.folder, docker, dockerSocket, machine, clock: systemClock, timeoutMs, phase, say, signal, environment });
+  }
   const own = new Set(project.builds.map(({ tag }) => tag));
   const tags = imageTags(project, own);
   for (const base of new Set(project.builds.flatMap(({ bases }) => bases))) {
@@ -43,12 +53,20 @@ export async function deploy(project: Project, options: DeployOptions): Promise<
       }
     });
   }
-  if (project.objects.length === 0) return [];
-  await phase(`apply ${project.objects.length} objects`, () => applyAll(transport, project.objects, namespace, (object) => project.sources?.get(object)));
-  await phase('pods available', (note) => waitForWorkloads(transport, project.objects, namespace, systemClock, timeoutMs, note));
-  const urls = await serviceUrls(transport, project.objects, namespace);
-  await phase('services answer', (note) => waitForAnswers(transport, project.objects, namespace, urls, systemClock, timeoutMs, note));
+  const images = await Promise.all(project.builds.map(({ tag }) => builtImage(docker, tags.get(tag) ?? tag)));
+  const given = project.objects.length > 0 ? project.objects : images.flatMap(objectsFor);
+  const objects = noteImages(given, images);
+  const sources = new Map(objects.map((object, index) => [object, project.sources?.get(given[index]!)]));
+  await phase(`apply ${objects.length} objects`, () => applyAll(transport, objects, namespace, (object) => sources.get(object)));
+  await phase('pods available', (note) => waitForWorkloads(transport, objects, namespace, systemClock, timeoutMs, note));
+  const urls = await serviceUrls(transport, objects, namespace);
+  await phase('services answer', (note) => waitForAnswers(transport, objects, namespace, urls, systemClock, timeoutMs, note));
   return urls;
+}
+
+async function builtImage(docker: Docker, name: string): Promise<BuiltImage> {
+  const { Config, Id } = (await docker.json('GET', `/images/${name}/json`)) as { readonly Id: string; readonly Config?: { readonly ExposedPorts?: Readonly<Record<string, unknown>> | null } };
+  return { name, id: Id, ports: Object.keys(Config?.ExposedPorts ?? {}) };
 }
 
 /**

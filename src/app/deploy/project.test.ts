@@ -38,9 +38,15 @@ test('an image gets the name that the manifests use for it', () => {
   assert.deepEqual([...imageTags(project, new Set(['web', 'api', 'db']))], [['web', 'shop-web:v2'], ['api', 'api'], ['db', 'db']]);
 });
 
-test('nothing to do, compose files and broken YAML are told apart', async (t) => {
+test('a compose file counts where there are no manifests', async (t) => {
+  const compose = await readProject(await folderWith(t, { 'compose.yaml': 'services: {}\n', 'docker-compose.yml': '', Dockerfile: 'FROM busybox\n' }));
+  assert.deepEqual([compose.compose, compose.builds], [join(compose.folder, 'compose.yaml'), []]);
+  const manifests = await readProject(await folderWith(t, { 'compose.yaml': 'services: {}\n', 'k8s/a.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n' }));
+  assert.deepEqual([manifests.compose, manifests.objects.length], [undefined, 1]);
+});
+
+test('nothing to do and broken YAML are told apart', async (t) => {
   await assert.rejects(readProject(await folderWith(t, { 'a.txt': '' })), (error) => isCode(error, 'not-found'));
-  await assert.rejects(readProject(await folderWith(t, { 'compose.yaml': 'services: {}\n' })), (error) => isCode(error, 'not-implemented'));
   await assert.rejects(readProject(await folderWith(t, { 'manifests/a.yaml': 'a: [1\n' })), (error) => isCode(error, 'invalid'));
   await assert.rejects(readProject(await folderWith(t, { 'manifests/a.yaml': 'no: kind\n' })), (error) => isCode(error, 'invalid'));
   const bomb = `a: &a [x]\n${Array.from({ length: 9 }, (_, n) => `${'bcdefghij'[n]}: &${'bcdefghij'[n]} [${Array(9).fill(`*${'abcdefghi'[n]}`).join(',')}]`).join('\n')}\n`;

@@ -12,6 +12,8 @@ export interface Project {
   readonly objects: readonly KubeObject[];
   /** The file that each object is from. */
   readonly sources?: ReadonlyMap<KubeObject, string>;
+  /** A compose file, which is deployed where there are no manifests. */
+  readonly compose?: string;
 }
 
 export interface Build {
@@ -24,12 +26,15 @@ export interface Build {
 }
 
 const MANIFEST_FOLDERS = ['', 'manifests', 'k8s', 'kubernetes', 'deploy'];
+/** In the order in which Compose itself looks for them. */
+const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
 const MOST_MANIFEST_BYTES = 3 * 2 ** 20;
 
 /**
  * Looks at a folder: a Dockerfile in it builds an image with the folder's name, one in a folder beneath it an image with that
  * folder's name; manifests are the YAML files in it or in `manifests/`, `k8s/`, `kubernetes/` or `deploy/`.
- * @throws LongshoreError `not-found` when there is nothing to do, `invalid` for YAML that can't be read, `not-implemented` for compose
+ * A compose file counts where there are no manifests; what is built is its own affair then.
+ * @throws LongshoreError `not-found` when there is nothing to do, `invalid` for YAML that can't be read
  */
 export async function readProject(path: string): Promise<Project> {
   const folder = resolve(path);
@@ -52,10 +57,9 @@ export async function readProject(path: string): Promise<Project> {
       }
     }
   }
-  if (builds.length === 0 && objects.length === 0) {
-    if (entries.some(({ name }) => /^(docker-)?compose\.ya?ml$/.test(name))) throw new LongshoreError('not-implemented', `${folder} has a compose file, which up can't deploy yet`, { remedy: 'Use: eval "$(longshore env)" && docker compose up' });
-    throw new LongshoreError('not-found', `${folder} has neither a Dockerfile nor manifests`, { remedy: 'Add a Dockerfile, or YAML files in it or in its folder manifests/.' });
-  }
+  const compose = COMPOSE_FILES.find((name) => entries.some((entry) => entry.name === name));
+  if (compose !== undefined && objects.length === 0) return { folder, name: basename(folder), builds: [], objects, compose: join(folder, compose) };
+  if (builds.length === 0 && objects.length === 0) throw new LongshoreError('not-found', `${folder} has neither a Dockerfile nor manifests nor a compose file`, { remedy: 'Add a Dockerfile, a compose.yaml, or YAML files in it or in its folder manifests/.' });
   return { folder, name: basename(folder), builds, objects, sources };
 }
 
@@ -69,6 +73,16 @@ async function readBuild(context: string, name: string): Promise<Build | undefin
     throw error;
   }
   return { context, dockerfile: 'Dockerfile', tag: name.toLowerCase().replaceAll(/[^a-z0-9._-]/g, '-'), bases: basesOf(text) };
+}
+
+/** The bases of a Dockerfile; none where there is no such file. */
+export async function basesIn(dockerfile: string): Promise<string[]> {
+  try {
+    return basesOf(await readFile(dockerfile, 'utf8'));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'EISDIR')) return [];
+    throw error;
+  }
 }
 
 /** The images that a Dockerfile starts from: those of FROM and COPY --from which are neither stages nor `scratch`; ARG defaults are filled in. */
