@@ -37,8 +37,11 @@ const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_BENEATH = 0x08;
 const RESOLVE_IN_ROOT = 0x10;
 
-/** openat2 answers EAGAIN when a rename raced with a `..`; a few tries get through unless somebody attacks. */
+/** openat2 answers EAGAIN when a rename or mount anywhere on the machine raced with a `..`; a few tries get through unless somebody attacks. */
 const TRIES = 64;
+/** So many tries come at once; each of the others after a millisecond, since mounts come and go in bursts. */
+const AT_ONCE = 16;
+const PAUSE_MS = 1;
 
 export interface OpenInRootOptions {
   /** For a file that is created; 0o666 when left out, without umask's part. */
@@ -59,6 +62,7 @@ export async function openInRoot(root: string | number, path: string, flags: num
       return result.result;
     } catch (error) {
       if (left === 0 || !isAgain(error)) throw error;
+      if (left <= TRIES - AT_ONCE) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
 }
@@ -72,12 +76,20 @@ export function openInRootSync(root: string | number, path: string, flags: numbe
       return result.result;
     } catch (error) {
       if (left === 0 || !isAgain(error)) throw error;
+      if (left <= TRIES - AT_ONCE) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
     }
   }
 }
 
-/** Descriptor (O_PATH) of the folder that holds the path's last name, and that name, which may not exist yet. @throws SyscallError EINVAL for the root itself or a last name of `..` */
-export async function parentInRoot(root: string | number, path: string, options: OpenInRootOptions = {}): Promise<{ readonly fd: number; readonly name: string }> {
+/**
+ * Descriptor (O_PATH) of the folder that holds the path's last name, and that name, which may not exist yet.
+ * @throws SyscallError EINVAL for the root itself or a last name of `..`
+ */
+export async function parentInRoot(
+  root: string | number,
+  path: string,
+  options: OpenInRootOptions = {},
+): Promise<{ readonly fd: number; readonly name: string }> {
   const { parent, name } = splitName(path);
   return { fd: await openInRoot(root, parent, O_PATH | constants.O_DIRECTORY, options), name };
 }

@@ -304,6 +304,23 @@ test('after a restart containers are as they were, and the dead are buried', asy
   await networks.remove('lasting');
 });
 
+test('a port that a stranger took while we were away stays its container\'s when the stranger has gone', async () => {
+  const owner = await container('owner', bridge.id, { ports: [{ containerPort: 80, protocol: 'tcp' }] });
+  const { hostPort } = owner.endpoint.ports[0]!;
+  await networks.close();
+  const stranger = createServer().listen(hostPort, '0.0.0.0');
+  await once(stranger, 'listening');
+  networks = await open();
+  await networks.recover(new Set(['owner']));
+  stranger.close();
+  await once(stranger, 'close');
+  await assert.rejects(container('thief', bridge.id, { ports: [{ containerPort: 1, protocol: 'tcp', hostIp: '127.0.0.1', hostPort }] }), { code: 'conflict', remedy: /container owner has it/ });
+  // Ports are chosen from the first one on, which is the owner's.
+  const other = await container('other', bridge.id, { ports: [{ containerPort: 1, protocol: 'tcp' }] });
+  assert.notEqual(other.endpoint.ports[0]!.hostPort, hostPort);
+  await networks.recover(new Set());
+});
+
 test('a firewall that drops what is forwarded is told to let us pass', async () => {
   const { openForwarding, closeForwarding } = await import('./forwarding.ts');
   const scripts: string[] = [];

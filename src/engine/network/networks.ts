@@ -147,10 +147,12 @@ export class EngineNetworks implements Networks {
         if (state.held.has(endpoint.containerId)) continue;
         const held = [];
         for (const binding of endpoint.ports) {
+          const owner = endpoint.aliases[0] ?? endpoint.containerId.slice(0, 12);
           try {
-            held.push(await ports.reserve(binding, endpoint.aliases[0] ?? endpoint.containerId.slice(0, 12)));
+            held.push(await ports.reserve(binding, owner));
           } catch (error) {
             // Its packets are redirected all the same; it is only that somebody could not be kept from listening in vain.
+            held.push(ports.claim(binding, owner));
             logger.warn('a published port was taken while we were away', { container: endpoint.containerId, port: binding.hostPort, error: messageOf(error) });
           }
         }

@@ -1,4 +1,4 @@
-import { isErrno, LongshoreError } from '../../lib/errors.ts';
+import { isCode, isErrno, LongshoreError } from '../../lib/errors.ts';
 import type { HostPorts } from '../../host/host.ts';
 import type { PortBinding, PortWish } from './network.ts';
 import { ANY_ADDRESS } from './rules.ts';
@@ -51,7 +51,11 @@ export class PublishedPorts {
         if (!isErrno(error, 'EADDRINUSE')) throw refused(hostIp, port, error);
       }
     }
-    return await this.#take(wish, hostIp, wish.lastHostPort ?? first, owner);
+    const last = wish.lastHostPort ?? first;
+    return await this.#take(wish, hostIp, last, owner).catch((error: unknown) => {
+      if (last === first || !isCode(error, 'conflict')) throw error;
+      throw new LongshoreError('conflict', `Bind for ${hostIp}:${first}-${last} failed: all ports are allocated`, { object: `port ${first}-${last}/${wish.protocol}`, remedy: 'Publish on more ports, or on others.', cause: error });
+    });
   }
 
   async #take(wish: PortBinding, hostIp: string, port: number, owner: string): Promise<ReservedPort> {
@@ -68,12 +72,25 @@ export class PublishedPorts {
     }
   }
 
+  /**
+   * Notes a port that a container publishes although its socket could not be had again: somebody took it while this process was
+   * away. Packets go to the container all the same, so that nobody else of this instance may have it, even once that stranger has gone.
+   */
+  claim(binding: Required<PortBinding>, owner: string): ReservedPort {
+    return this.#own(binding, owner, () => {});
+  }
+
   #hold(wish: PortBinding, hostIp: string, hostPort: number, owner: string): ReservedPort {
+    if (this.#isClaimed(wish.protocol, hostIp, hostPort)) throw Object.assign(new Error(`port ${hostPort} is published`), { code: 'EADDRINUSE' });
     const letGo = this.#ports.hold(wish.protocol, hostIp, hostPort);
-    const key = `${wish.protocol} ${hostPort} ${hostIp}`;
+    return this.#own({ containerPort: wish.containerPort, protocol: wish.protocol, hostIp, hostPort }, owner, letGo);
+  }
+
+  #own(binding: Required<PortBinding>, owner: string, letGo: () => void): ReservedPort {
+    const key = keyOf(binding.protocol, binding.hostPort, binding.hostIp);
     this.#owners.set(key, owner);
     return {
-      binding: { containerPort: wish.containerPort, protocol: wish.protocol, hostIp, hostPort },
+      binding,
       release: () => {
         letGo();
         this.#owners.delete(key);
@@ -81,10 +98,19 @@ export class PublishedPorts {
     };
   }
 
+  #isClaimed(protocol: string, hostIp: string, port: number): boolean {
+    if (hostIp === ANY_ADDRESS) return this.#owner(protocol, port) !== undefined;
+    return this.#owners.has(keyOf(protocol, port, hostIp)) || this.#owners.has(keyOf(protocol, port, ANY_ADDRESS));
+  }
+
   #owner(protocol: string, port: number): string | undefined {
-    for (const [key, owner] of this.#owners) if (key.startsWith(`${protocol} ${port} `)) return `container ${owner}`;
+    for (const [key, owner] of this.#owners) if (key.startsWith(keyOf(protocol, port, ''))) return `container ${owner}`;
     return undefined;
   }
+}
+
+function keyOf(protocol: string, port: number, hostIp: string): string {
+  return `${protocol} ${port} ${hostIp}`;
 }
 
 function refused(hostIp: string, port: number, cause: unknown): unknown {
