@@ -10,6 +10,7 @@ import { createEntry, nameTaken } from './create.ts';
 import type { Entry } from './entry.ts';
 import { execIn } from './exec.ts';
 import { extractInto } from './extract.ts';
+import { findLinked } from './links.ts';
 import { readLogs } from './logs.ts';
 import { readMachine } from './machine.ts';
 import type { Machine } from './machine.ts';
@@ -295,6 +296,11 @@ export class EngineContainers implements Containers {
     const wanted = nameOrId.replace(/^\//, '');
     const direct = entries.get(wanted) ?? entries.get(names.get(wanted) ?? '');
     if (direct !== undefined) return direct;
+    if (wanted.includes('/')) {
+      const linked = findLinked(this.#context, wanted);
+      if (linked === undefined) throw notFound(nameOrId);
+      return linked;
+    }
     let found: Entry | undefined;
     if (/^[0-9a-f]+$/.test(wanted)) {
       for (const entry of entries.values()) {

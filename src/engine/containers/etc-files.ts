@@ -7,26 +7,36 @@ import type { ContainerSpec } from './containers.ts';
 /** The text of /etc/hosts: loopback, what --add-host gives, then legacy links, then the container's own names at its addresses. */
 export function hostsFile(spec: Pick<ContainerSpec, 'extraHosts' | 'domainname'>, hostname: string, endpoints: readonly Endpoint[], links: readonly string[] = []): string {
   const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback', 'fe00::\tip6-localnet', 'ff00::\tip6-mcastprefix', 'ff02::1\tip6-allnodes', 'ff02::2\tip6-allrouters'];
-  for (const entry of spec.extraHosts ?? []) {
-    // name:address, or name=address; an IPv6 address has colons of its own
-    const split = /^([^:=]+)[:=](.+)$/.exec(entry);
-    if (split === null) continue;
-    const address = split[2] === 'host-gateway' ? endpoints[0]?.gateway : split[2]!.replace(/^\[(.*)\]$/, '$1');
-    if (address !== undefined) lines.push(`${address}\t${split[1]}`);
-  }
-  lines.push(...links);
+  lines.push(...extraLines(spec.extraHosts, endpoints[0]?.gateway), ...links);
   const names = spec.domainname ? `${hostname}.${spec.domainname} ${hostname}` : hostname;
   for (const endpoint of endpoints) lines.push(`${endpoint.address}\t${names}`);
   return lines.join('\n') + '\n';
 }
 
+/** The same on the host's network: the host's own file, and what --add-host gives. */
+export async function hostHosts(spec: Pick<ContainerSpec, 'extraHosts'>): Promise<string> {
+  const own = await readIfThere('/etc/hosts');
+  const extra = extraLines(spec.extraHosts, '127.0.0.1');
+  return extra.length === 0 ? own : `${own}${own === '' || own.endsWith('\n') ? '' : '\n'}${extra.join('\n')}\n`;
+}
+
+function extraLines(extraHosts: readonly string[] = [], gateway: string | undefined): string[] {
+  return extraHosts.flatMap((entry) => {
+    // name:address, or name=address; an IPv6 address has colons of its own
+    const split = /^([^:=]+)[:=](.+)$/.exec(entry);
+    if (split === null) return [];
+    const address = split[2] === 'host-gateway' ? gateway : split[2]!.replace(/^\[(.*)\]$/, '$1');
+    return address === undefined ? [] : [`${address}\t${split[1]}`];
+  });
+}
+
 /**
  * The text of /etc/resolv.conf. On user-defined networks (`always`) the embedded DNS answers; elsewhere the host's own servers, without
- * those on its loopback, which a container can't reach: when none is left, the embedded DNS passes questions on to them.
+ * those on its loopback, which a container can't reach (but for one on the host's network): when none is left, the embedded DNS passes questions on to them.
  */
-export function resolvConf(dns: ContainerSpec['dns'], host: string, embeddedDns: 'always' | 'for-want-of-others' | 'never'): string {
+export function resolvConf(dns: ContainerSpec['dns'], host: string, embeddedDns: 'always' | 'for-want-of-others' | 'never' | 'host'): string {
   const own = parse(host);
-  const reachable = own.servers.filter((server) => !/^(127\.|::1$)/.test(server));
+  const reachable = own.servers.filter((server) => embeddedDns === 'host' || !/^(127\.|::1$)/.test(server));
   const chosen = dns !== undefined && dns.servers.length > 0 ? dns.servers : reachable;
   const embedded = embeddedDns === 'always' || (embeddedDns === 'for-want-of-others' && chosen.length === 0);
   const servers = embedded ? [EMBEDDED_DNS] : chosen;
@@ -45,6 +55,11 @@ export async function hostResolvConf(): Promise<string> {
   const servers = parse(main).servers;
   if (servers.length > 0 && servers.every((server) => server === '127.0.0.53')) return (await readIfThere('/run/systemd/resolve/resolv.conf')) || main;
   return main;
+}
+
+/** The host's resolver file as its own programs read it. */
+export function ownResolvConf(): Promise<string> {
+  return readIfThere('/etc/resolv.conf');
 }
 
 async function readIfThere(path: string): Promise<string> {

@@ -56,7 +56,7 @@ async function check(context: Context, entry: Entry, spec: HealthSpec, stop: Abo
       if (output.length < KEPT_OUTPUT_BYTES) output += data.toString('utf8').slice(0, KEPT_OUTPUT_BYTES - output.length);
     });
     const exit = await session.exit;
-    if (timeout.signal.aborted) return { startMs, endMs: context.clock.now(), exitCode: -1, output: `Health check exceeded timeout (${timeoutMs / 1000}s): ${output}` };
+    if (timeout.signal.aborted) return { startMs, endMs: context.clock.now(), exitCode: -1, output: `Health check exceeded timeout (${durationText(timeoutMs)}): ${output}` };
     return { startMs, endMs: exit.finishedMs, exitCode: exit.code, output };
   } catch (error) {
     return { startMs, endMs: context.clock.now(), exitCode: -1, output: messageOf(error) };
@@ -79,4 +79,12 @@ function note(context: Context, entry: Entry, spec: HealthSpec, result: Result, 
   }
   entry.setHealth({ status, failingStreak, log });
   if (status !== before.status) context.emit(entry, `health_status: ${status}`);
+}
+
+/** A duration as Go writes it: 50ms, 1.5s, 1m30s. */
+export function durationText(ms: number): string {
+  if (ms < 1) return `${Math.round(ms * 1e6) / 1000}µs`;
+  if (ms < 1000) return `${ms}ms`;
+  const [hours, minutes, seconds] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60, Math.round(ms % 60_000) / 1000];
+  return `${hours > 0 ? `${hours}h` : ''}${ms >= 60_000 ? `${minutes}m` : ''}${seconds}s`;
 }

@@ -8,13 +8,14 @@ import { ALL_CAPABILITIES, capabilities, capabilityNames } from './capabilities.
 import { withoutMountPoints } from './changes.ts';
 import { runs32Bit } from './compatibility.ts';
 import type { BindRecursion } from './containers.ts';
-import { deviceRule } from './devices.ts';
+import { deviceLimits, deviceRule } from './devices.ts';
 import { hostsFile, resolvConf } from './etc-files.ts';
 import { rlimits } from './machine.ts';
 import type { Machine } from './machine.ts';
 import { NAME, randomName } from './names.ts';
 import { ociMounts } from './oci-mounts.ts';
 import type { MountContext, OciMount } from './oci-mounts.ts';
+import { mountOf } from './propagation.ts';
 import { customSeccomp, defaultSeccomp } from './seccomp.ts';
 import { resolveUser } from './users.ts';
 
@@ -97,6 +98,7 @@ test('hosts and resolv.conf', () => {
   for (const line of ['127.0.0.1\tlocalhost', '1.2.3.4\tdb', '::5\tsix', '10.0.0.1\thost.docker.internal', '10.0.0.9\tlinked', '10.0.0.2\tweb.example.org web']) assert.ok(hosts.split('\n').includes(line), line);
   const host = 'nameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch corp\noptions edns0\n';
   assert.equal(resolvConf(undefined, host, 'never'), 'nameserver 9.9.9.9\nsearch corp\noptions edns0\n');
+  assert.equal(resolvConf(undefined, 'nameserver 127.0.0.53\nnameserver 9.9.9.9\n', 'host'), 'nameserver 127.0.0.53\nnameserver 9.9.9.9\n');
   assert.equal(resolvConf(undefined, host, 'always'), 'nameserver 127.0.0.11\nsearch corp\noptions edns0 ndots:0\n');
   assert.equal(resolvConf(undefined, 'nameserver 127.0.0.1\n', 'for-want-of-others'), 'nameserver 127.0.0.11\n');
   assert.equal(resolvConf({ servers: ['1.1.1.1'], search: ['a', 'b'], options: [] }, host, 'never'), 'nameserver 1.1.1.1\nsearch a b\noptions edns0\n');
@@ -126,6 +128,19 @@ test('mounts beneath a bind mount, options of tmpfs, shared memory', () => {
   assert.equal(at('/dev/shm', { shm: 'none' }), undefined);
   assert.deepEqual([at('/dev/shm', { ipc: 'container:a', shm: '/folder' })!.source, at('/dev/shm', { ipc: 'host' })!.source, at('/dev/shm', {})!.source], ['/folder', '/dev/shm', 'shm']);
   assert.ok(at('/sys/fs/cgroup', { writableCgroups: true })!.options.includes('rw'));
+});
+
+test('the mount in which a path lies', () => {
+  const mountinfo = '1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/sda rw\n2 1 0:2 / /data rw - tmpfs tmpfs rw\n3 1 0:3 / /with\\040space rw master:7 - tmpfs tmpfs rw\n4 2 0:4 / /data rw shared:9 - tmpfs tmpfs rw\n';
+  assert.deepEqual(['/etc', '/data', '/data/x', '/database', '/with space/x'].map((path) => mountOf(mountinfo, path)), [
+    { target: '/', peers: 'shared:1' }, { target: '/data', peers: 'shared:9' }, { target: '/data', peers: 'shared:9' }, { target: '/', peers: 'shared:1' }, { target: '/with space', peers: 'master:7' },
+  ]);
+});
+
+test('limits of devices are of what is at their paths', async () => {
+  assert.deepEqual(await deviceLimits([]), {});
+  await assert.rejects(deviceLimits([{ limit: 'readBps', path: '/dev/nowhere', rate: 1 }]), /stat \/dev\/nowhere: no such file or directory/);
+  await assert.rejects(deviceLimits([{ limit: 'writeIops', path: '/dev/null', rate: 1 }]), /\/dev\/null is no block device/);
 });
 
 test('rules of devices', () => {

@@ -146,12 +146,18 @@ export class Filters {
 
   /** All `label` values hold (`key` or `key=value`), and no `label!` one does. */
   labels(labels: Readonly<Record<string, string>>): boolean {
-    const holds = (wanted: string): boolean => {
-      const equals = wanted.indexOf('=');
-      return equals < 0 ? Object.hasOwn(labels, wanted) : labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
-    };
-    return this.get('label').every(holds) && !this.get('label!').some(holds);
+    return this.pairs('label', labels) && !this.get('label!').some((wanted) => holdsPair(labels, wanted));
   }
+
+  /** All values of `key` (`name` or `name=value`) hold for a map. */
+  pairs(key: string, map: Readonly<Record<string, string>>): boolean {
+    return this.get(key).every((wanted) => holdsPair(map, wanted));
+  }
+}
+
+function holdsPair(map: Readonly<Record<string, string>>, wanted: string): boolean {
+  const equals = wanted.indexOf('=');
+  return equals < 0 ? Object.hasOwn(map, wanted) : map[wanted.slice(0, equals)] === wanted.slice(equals + 1);
 }
 
 /** What a handler answers with, when it does not write the response by itself. */

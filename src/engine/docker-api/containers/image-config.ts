@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { ImageConfig } from '../../images/images.ts';
 import type { Config, CreateBody } from './config.ts';
 
@@ -28,7 +29,7 @@ export function withImage(body: CreateBody, image: ImageConfig): Config {
     ...healthcheck(given, image),
     Image: given.Image ?? '',
     Volumes: hasKeys(given.Volumes) || hasKeys(image.Volumes) ? { ...image.Volumes, ...given.Volumes } : null,
-    WorkingDir: given.WorkingDir || (image.WorkingDir ?? ''),
+    WorkingDir: withoutDetours(given.WorkingDir || (image.WorkingDir ?? '')),
     Entrypoint: entrypoint ?? null,
     ...(given.NetworkDisabled === true ? { NetworkDisabled: true } : {}),
     ...(given.MacAddress ? { MacAddress: given.MacAddress } : {}),
@@ -70,4 +71,9 @@ function healthcheck(given: Config, image: ImageConfig): Pick<Config, 'Healthche
       Retries: own?.Retries || base?.Retries || 0,
     },
   };
+}
+
+/** Without a slash at the end, dots or doubled slashes; a relative one, which is refused later, as it is. */
+function withoutDetours(folder: string): string {
+  return folder.startsWith('/') ? posix.resolve(folder) : folder;
 }

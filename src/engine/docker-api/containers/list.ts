@@ -5,7 +5,7 @@ import type { ApiRequest, Filters, JsonAnswer } from '../request.ts';
 import { endpointMap, keptOf, mountNames, mountPoints, sizeOfImage } from './inspect.ts';
 import { statusText } from './status.ts';
 
-const FILTERS = ['ancestor', 'before', 'expose', 'exited', 'health', 'id', 'isolation', 'is-task', 'label', 'label!', 'name', 'network', 'publish', 'since', 'status', 'volume'];
+const FILTERS = ['ancestor', 'annotation', 'before', 'expose', 'exited', 'health', 'id', 'isolation', 'is-task', 'label', 'label!', 'name', 'network', 'publish', 'since', 'status', 'volume'];
 const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 
 /** `GET /containers/json`: what runs, or (`all`, `limit`, or a filter that says so) everything, newest first. */
@@ -20,7 +20,8 @@ export async function listContainers(deps: Deps, request: ApiRequest): Promise<J
   let found = all.filter((container) => (everything || isUp(container)) && test(container));
   if (limit > 0) found = found.slice(0, limit);
   const size = request.flag('size');
-  return { body: await Promise.all(found.map((container) => summary(deps, container, size))) };
+  const links = linksTo(all);
+  return { body: await Promise.all(found.map((container) => summary(deps, container, { size, links: links.get(container.id) ?? [], minor: request.minor }))) };
 }
 
 function isUp(container: Container): boolean {
@@ -46,6 +47,7 @@ function matcher(deps: Deps, filters: Filters, images: ReadonlySet<string>): (co
       filters.some('id', (wanted) => container.id.startsWith(wanted)) &&
       (names.length === 0 || names.some((pattern) => pattern(`/${container.name}`) || pattern(container.name))) &&
       filters.labels(spec.labels) &&
+      filters.pairs('annotation', keptOf(container).HostConfig.Annotations ?? {}) &&
       filters.allows('status', container.status) &&
       filters.some('exited', (code) => container.exit?.code === Number(code) && !isUp(container)) &&
       filters.some('health', (wanted) => (container.health?.status ?? 'none') === wanted) &&
@@ -95,13 +97,29 @@ function hasPort(container: Container, wanted: string, published: boolean): bool
   });
 }
 
-async function summary(deps: Deps, container: Container, size: boolean): Promise<Record<string, unknown>> {
+/** Names that containers have by links of others to them: `/other/alias`. */
+function linksTo(all: readonly Container[]): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const { name, spec } of all) {
+    for (const { container, alias } of spec.links ?? []) names.set(container, [...(names.get(container) ?? []), `/${name}/${alias}`].sort());
+  }
+  return names;
+}
+
+interface Shown {
+  readonly size: boolean;
+  readonly links: readonly string[];
+  readonly minor: number;
+}
+
+async function summary(deps: Deps, container: Container, { size, links, minor }: Shown): Promise<Record<string, unknown>> {
   const kept = keptOf(container);
   const [networks, mounts] = await Promise.all([endpointMap(deps, container, kept), mountPoints(deps, container)]);
+  const annotations = kept.HostConfig.Annotations ?? {};
   const sizeRw = size ? await deps.images.snapshots.usage(container.id) : undefined;
   return {
     Id: container.id,
-    Names: [`/${container.name}`],
+    Names: [`/${container.name}`, ...links],
     Image: container.spec.image.name,
     ImageID: container.spec.image.id,
     Command: commandText(container.spec.process.args),
@@ -111,7 +129,7 @@ async function summary(deps: Deps, container: Container, size: boolean): Promise
     Labels: container.spec.labels,
     State: container.status,
     Status: statusText(container, deps.clock.now()),
-    HostConfig: { NetworkMode: kept.HostConfig.NetworkMode ?? 'bridge' },
+    HostConfig: { NetworkMode: kept.HostConfig.NetworkMode ?? 'bridge', ...(minor >= 46 && Object.keys(annotations).length > 0 ? { Annotations: annotations } : {}) },
     NetworkSettings: { Networks: networks },
     Mounts: mounts,
   };
