@@ -7,7 +7,14 @@ import { FakeTransport, status } from './fake-transport.test-helper.ts';
 import { ManualClock, SeededRandom, settle } from './manual-clock.test-helper.ts';
 import { events } from './resources.ts';
 
-interface Event extends KubeObject { readonly count: number; readonly message: string; readonly reason: string; readonly involvedObject: Record<string, string>; readonly lastTimestamp: string; readonly source: object }
+interface Event extends KubeObject {
+  readonly count: number;
+  readonly message: string;
+  readonly reason: string;
+  readonly involvedObject: Record<string, string>;
+  readonly lastTimestamp: string;
+  readonly source: object;
+}
 
 function setUp() {
   const clock = new ManualClock();

@@ -92,7 +92,14 @@ export class EventWriter implements EventRecorder {
       this.#dropped++;
       return;
     }
-    this.#queue.push({ id: folded ? kind : `${kind} ${message}`, target, type, reason, message: folded ? `(combined from similar events): ${message}` : message, nowMs });
+    this.#queue.push({
+      id: folded ? kind : `${kind} ${message}`,
+      target,
+      type,
+      reason,
+      message: folded ? `(combined from similar events): ${message}` : message,
+      nowMs,
+    });
     if (this.#writers < WRITERS) void this.#work();
   }
 
@@ -162,8 +169,12 @@ export class EventWriter implements EventRecorder {
     const body = {
       metadata: { name, namespace },
       involvedObject: {
-        ...(target.apiVersion !== undefined && { apiVersion: target.apiVersion }), ...(target.kind !== undefined && { kind: target.kind }), ...(metadata.namespace && { namespace: metadata.namespace }),
-        ...(metadata.name !== undefined && { name: metadata.name }), ...(metadata.uid !== undefined && { uid: metadata.uid }), ...(metadata.resourceVersion !== undefined && { resourceVersion: metadata.resourceVersion }),
+        ...(target.apiVersion !== undefined && { apiVersion: target.apiVersion }),
+        ...(target.kind !== undefined && { kind: target.kind }),
+        ...(metadata.namespace && { namespace: metadata.namespace }),
+        ...(metadata.name !== undefined && { name: metadata.name }),
+        ...(metadata.uid !== undefined && { uid: metadata.uid }),
+        ...(metadata.resourceVersion !== undefined && { resourceVersion: metadata.resourceVersion }),
         ...(target.fieldPath !== undefined && { fieldPath: target.fieldPath }),
       },
       type, reason, message, count,

@@ -4,12 +4,36 @@ import type { KubeObject, ObjectMeta, Writable } from '../types/kubernetes/meta.
 import { StatusError } from '../types/kubernetes/status.ts';
 import { parseSelector } from './label-selector.ts';
 import { apiVersionOf } from './resources.ts';
-import type { DeleteOptions, GetOptions, ListOptions, ObjectList, PatchType, ResourceRef, Transport, WatchEventType, WatchOptions, WatchSink, WriteOptions } from './transport.ts';
+import type {
+  DeleteOptions,
+  GetOptions,
+  ListOptions,
+  ObjectList,
+  PatchType,
+  ResourceRef,
+  Transport,
+  WatchEventType,
+  WatchOptions,
+  WatchSink,
+  WriteOptions,
+} from './transport.ts';
 
 type Json = Record<string, unknown>;
 type Stored = KubeObject & { readonly spec?: unknown; readonly status?: unknown };
-interface HistoryEvent { readonly revision: number; readonly type: WatchEventType; readonly resource: string; readonly object: Stored; readonly old: Stored | undefined }
-interface Watcher { readonly resource: string; readonly namespace: string | undefined; readonly matches: (object: Stored) => boolean; readonly sink: WatchSink<KubeObject>; readonly pending: HistoryEvent[] }
+interface HistoryEvent {
+  readonly revision: number;
+  readonly type: WatchEventType;
+  readonly resource: string;
+  readonly object: Stored;
+  readonly old: Stored | undefined;
+}
+interface Watcher {
+  readonly resource: string;
+  readonly namespace: string | undefined;
+  readonly matches: (object: Stored) => boolean;
+  readonly sink: WatchSink<KubeObject>;
+  readonly pending: HistoryEvent[];
+}
 
 /** Kinds whose spec has no generation of its own. */
 const NO_GENERATION = new Set(['services', 'nodes', 'namespaces', 'secrets', 'configmaps', 'serviceaccounts', 'events']);
@@ -57,7 +81,9 @@ export class FakeTransport implements Transport {
   /** What there is, without a call. */
   all<T extends KubeObject>(resource: ResourceRef, namespace?: string, options: { labelSelector?: string; fieldSelector?: string } = {}): T[] {
     const matches = matcher(options);
-    return [...(this.#objects.get(resource.resource)?.values() ?? [])].filter((object) => (namespace === undefined || object.metadata?.namespace === namespace) && matches(object)) as unknown as T[];
+    return [...(this.#objects.get(resource.resource)?.values() ?? [])].filter(
+      (object) => (namespace === undefined || object.metadata?.namespace === namespace) && matches(object),
+    ) as unknown as T[];
   }
 
   async create<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, body: T, options?: WriteOptions): Promise<T> {
@@ -65,7 +91,9 @@ export class FakeTransport implements Transport {
     const name = generated ? body.metadata.generateName + nameSuffix(this.#options.random) : (body.metadata?.name ?? '');
     await this.#enter('create', resource, namespace, name);
     if (options?.dryRun) return body;
-    if (this.#objects.get(resource.resource)?.has(key(namespace, name))) throw status(409, 'AlreadyExists', `${resource.resource} "${name}" already exists`);
+    if (this.#objects.get(resource.resource)?.has(key(namespace, name))) {
+      throw status(409, 'AlreadyExists', `${resource.resource} "${name}" already exists`);
+    }
     const copy = structuredClone(body) as Writable<Stored>;
     const metadata: Writable<ObjectMeta> = {
       ...copy.metadata, name, uid: uuid(this.#options.random), creationTimestamp: rfc3339(this.#options.clock.now()),
@@ -74,7 +102,13 @@ export class FakeTransport implements Transport {
     return this.#commit('ADDED', resource, { ...copy, apiVersion: apiVersionOf(resource), kind: resource.kind, metadata }, undefined) as unknown as T;
   }
 
-  async createSubresource<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, name: string, subresource: string, body: KubeObject): Promise<T> {
+  async createSubresource<T extends KubeObject>(
+    resource: ResourceRef,
+    namespace: string | undefined,
+    name: string,
+    subresource: string,
+    body: KubeObject,
+  ): Promise<T> {
     await this.#enter('create', resource, namespace, name, subresource);
     const old = this.#find(resource, namespace, name);
     if (subresource === 'binding') {
@@ -89,29 +123,58 @@ export class FakeTransport implements Transport {
     await this.#enter('update', resource, namespace, name, options?.subresource);
     const old = this.#find(resource, namespace, name);
     const version = body.metadata?.resourceVersion;
-    if (version !== undefined && version !== old.metadata!.resourceVersion) throw status(409, 'Conflict', `Operation cannot be fulfilled on ${resource.resource} "${name}": the object has been modified; please apply your changes to the latest version and try again`);
+    if (version !== undefined && version !== old.metadata!.resourceVersion) {
+      throw status(
+        409,
+        'Conflict',
+        `Operation cannot be fulfilled on ${resource.resource} "${name}": the object has been modified; please apply your changes to the latest version and try again`,
+      );
+    }
     return this.#write(resource, old, structuredClone(body), options?.subresource) as unknown as T;
   }
 
-  async patch<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, name: string, type: PatchType, body: unknown, options?: WriteOptions): Promise<T> {
+  async patch<T extends KubeObject>(
+    resource: ResourceRef,
+    namespace: string | undefined,
+    name: string,
+    type: PatchType,
+    body: unknown,
+    options?: WriteOptions,
+  ): Promise<T> {
     await this.#enter('patch', resource, namespace, name, options?.subresource);
     if (type !== 'merge' && type !== 'strategic') throw status(415, 'UnsupportedMediaType', `this fake knows no ${type} patch`);
     const old = this.#find(resource, namespace, name);
     const patch = body as { metadata?: { uid?: string; resourceVersion?: string } };
-    if (patch.metadata?.uid !== undefined && patch.metadata.uid !== old.metadata!.uid) throw status(409, 'Conflict', `Precondition failed: UID in precondition: ${patch.metadata.uid}, UID in object meta: ${old.metadata!.uid}`);
-    if (patch.metadata?.resourceVersion !== undefined && patch.metadata.resourceVersion !== old.metadata!.resourceVersion) throw status(409, 'Conflict', 'the object has been modified');
+    if (patch.metadata?.uid !== undefined && patch.metadata.uid !== old.metadata!.uid) {
+      throw status(
+        409,
+        'Conflict',
+        `Precondition failed: UID in precondition: ${patch.metadata.uid}, UID in object meta: ${old.metadata!.uid}`,
+      );
+    }
+    if (patch.metadata?.resourceVersion !== undefined && patch.metadata.resourceVersion !== old.metadata!.resourceVersion) {
+      throw status(409, 'Conflict', 'the object has been modified');
+    }
     return this.#write(resource, old, merge(old, body) as Stored, options?.subresource) as unknown as T;
   }
 
   async delete(resource: ResourceRef, namespace: string | undefined, name: string, options: DeleteOptions = {}): Promise<void> {
     await this.#enter('delete', resource, namespace, name);
     const old = this.#find(resource, namespace, name);
-    if (options.preconditions?.uid !== undefined && options.preconditions.uid !== old.metadata!.uid) throw status(409, 'Conflict', 'the UID in the precondition does not match');
-    if (options.preconditions?.resourceVersion !== undefined && options.preconditions.resourceVersion !== old.metadata!.resourceVersion) throw status(409, 'Conflict', 'the ResourceVersion in the precondition does not match');
+    if (options.preconditions?.uid !== undefined && options.preconditions.uid !== old.metadata!.uid) {
+      throw status(409, 'Conflict', 'the UID in the precondition does not match');
+    }
+    if (options.preconditions?.resourceVersion !== undefined && options.preconditions.resourceVersion !== old.metadata!.resourceVersion) {
+      throw status(409, 'Conflict', 'the ResourceVersion in the precondition does not match');
+    }
     this.#delete(resource, old, options);
   }
 
-  async deleteCollection(resource: ResourceRef, namespace: string | undefined, options: DeleteOptions & Pick<ListOptions, 'labelSelector' | 'fieldSelector'> = {}): Promise<void> {
+  async deleteCollection(
+    resource: ResourceRef,
+    namespace: string | undefined,
+    options: DeleteOptions & Pick<ListOptions, 'labelSelector' | 'fieldSelector'> = {},
+  ): Promise<void> {
     await this.#enter('deletecollection', resource, namespace, '');
     for (const object of this.all<Stored>(resource, namespace, options)) this.#delete(resource, object, options);
   }
@@ -190,24 +253,50 @@ export class FakeTransport implements Transport {
   }
 
   #write(resource: ResourceRef, old: Stored, next: Stored, subresource: string | undefined): Stored {
-    const meta = { ...next.metadata, uid: old.metadata!.uid, creationTimestamp: old.metadata!.creationTimestamp, resourceVersion: old.metadata!.resourceVersion, name: old.metadata!.name, generation: old.metadata!.generation, deletionTimestamp: old.metadata!.deletionTimestamp } as ObjectMeta;
+    const meta = {
+      ...next.metadata,
+      uid: old.metadata!.uid,
+      creationTimestamp: old.metadata!.creationTimestamp,
+      resourceVersion: old.metadata!.resourceVersion,
+      name: old.metadata!.name,
+      generation: old.metadata!.generation,
+      deletionTimestamp: old.metadata!.deletionTimestamp,
+    } as ObjectMeta;
     let result: Stored;
-    if (subresource === 'status') result = { ...old, metadata: { ...old.metadata, annotations: next.metadata?.annotations }, status: next.status };
-    else if (subresource === 'scale') result = { ...old, spec: { ...(old.spec as Json), replicas: (next.spec as Json)['replicas'] } };
-    else if (subresource === 'finalize') result = { ...old, spec: next.spec };
-    else result = { ...next, metadata: meta, ...(old.status !== undefined && resource.resource !== 'events' && { status: old.status }) };
+    if (subresource === 'status') {
+      result = { ...old, metadata: { ...old.metadata, annotations: next.metadata?.annotations }, status: next.status };
+    } else if (subresource === 'scale') {
+      result = { ...old, spec: { ...(old.spec as Json), replicas: (next.spec as Json)['replicas'] } };
+    } else if (subresource === 'finalize') {
+      result = { ...old, spec: next.spec };
+    } else {
+      result = { ...next, metadata: meta, ...(old.status !== undefined && resource.resource !== 'events' && { status: old.status }) };
+    }
     if (JSON.stringify(canonical(result)) === JSON.stringify(canonical(old))) return old;
-    if (JSON.stringify(canonical(result.spec)) !== JSON.stringify(canonical(old.spec)) && old.metadata!.generation !== undefined) result = { ...result, metadata: { ...result.metadata, generation: old.metadata!.generation + 1 } };
-    const finished = result.metadata?.deletionTimestamp !== undefined && !result.metadata.finalizers?.length && result.metadata.deletionGracePeriodSeconds === undefined && !(result.spec as { finalizers?: unknown[] } | undefined)?.finalizers?.length;
+    if (JSON.stringify(canonical(result.spec)) !== JSON.stringify(canonical(old.spec)) && old.metadata!.generation !== undefined) {
+      result = { ...result, metadata: { ...result.metadata, generation: old.metadata!.generation + 1 } };
+    }
+    const finished =
+      result.metadata?.deletionTimestamp !== undefined &&
+      !result.metadata.finalizers?.length &&
+      result.metadata.deletionGracePeriodSeconds === undefined &&
+      !(result.spec as { finalizers?: unknown[] } | undefined)?.finalizers?.length;
     return this.#commit(finished ? 'DELETED' : 'MODIFIED', resource, result, old);
   }
 
   #delete(resource: ResourceRef, old: Stored, options: DeleteOptions): void {
     const metadata = { ...old.metadata, finalizers: [...(old.metadata?.finalizers ?? [])] } as Writable<ObjectMeta>;
-    if (options.propagationPolicy === 'Foreground' && !metadata.finalizers!.includes('foregroundDeletion')) metadata.finalizers!.push('foregroundDeletion');
+    if (options.propagationPolicy === 'Foreground' && !metadata.finalizers!.includes('foregroundDeletion')) {
+      metadata.finalizers!.push('foregroundDeletion');
+    }
     if (options.propagationPolicy === 'Orphan' && !metadata.finalizers!.includes('orphan')) metadata.finalizers!.push('orphan');
-    const specHeld = resource.resource === 'namespaces' && Boolean((old.spec as { finalizers?: unknown[] } | undefined)?.finalizers?.length);
-    const graceful = this.#options.graceful && resource.resource === 'pods' && options.gracePeriodSeconds !== 0 && (old.spec as Json | undefined)?.['nodeName'] !== undefined;
+    const specHeld =
+      resource.resource === 'namespaces' && Boolean((old.spec as { finalizers?: unknown[] } | undefined)?.finalizers?.length);
+    const graceful =
+      this.#options.graceful &&
+      resource.resource === 'pods' &&
+      options.gracePeriodSeconds !== 0 &&
+      (old.spec as Json | undefined)?.['nodeName'] !== undefined;
     if (metadata.finalizers!.length === 0 && !graceful && !specHeld) {
       this.#commit('DELETED', resource, old, old);
       return;
@@ -234,7 +323,12 @@ export class FakeTransport implements Transport {
   }
 
   #tell(watcher: Watcher, event: HistoryEvent): void {
-    if (watcher.resource !== event.resource || (watcher.namespace !== undefined && watcher.namespace !== event.object.metadata?.namespace)) return;
+    if (
+      watcher.resource !== event.resource ||
+      (watcher.namespace !== undefined && watcher.namespace !== event.object.metadata?.namespace)
+    ) {
+      return;
+    }
     const is = event.type !== 'DELETED' && watcher.matches(event.object);
     const was = event.old !== undefined && watcher.matches(event.old);
     if (!is && !was) return;
@@ -275,7 +369,12 @@ function merge(target: unknown, patch: unknown): unknown {
 function canonical(value: unknown): unknown {
   if (value === null || typeof value !== 'object') return value;
   if (Array.isArray(value)) return value.map(canonical);
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, canonical(v)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, v]) => v !== undefined)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([k, v]) => [k, canonical(v)]),
+  );
 }
 
 export function deepFreeze<T>(value: T): T {

@@ -31,7 +31,14 @@ async function setUp(protocol: (typeof PROTOCOLS)[number], answer: Answer) {
     });
   };
   const over2 = handler as unknown as (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void;
-  const server: Server = protocol === 'http/1.1' ? http.createServer(handler) : protocol === 'h2' ? http2.createServer(over2) : protocol === 'tls h2' ? http2.createSecureServer({ cert: certificate, key }, over2) : https.createServer({ cert: certificate, key }, handler);
+  const server: Server =
+    protocol === 'http/1.1'
+      ? http.createServer(handler)
+      : protocol === 'h2'
+        ? http2.createServer(over2)
+        : protocol === 'tls h2'
+          ? http2.createSecureServer({ cert: certificate, key }, over2)
+          : https.createServer({ cert: certificate, key }, handler);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const port = (server.address() as AddressInfo).port;
@@ -56,10 +63,23 @@ const json = (response: http.ServerResponse, code: number, body: unknown, header
 for (const protocol of PROTOCOLS) {
   test(`calls over ${protocol}: paths, bodies, errors`, async () => {
     await using server = await setUp(protocol, (request, response) => {
-      if (request.method === 'GET' && request.url.endsWith('/pods?labelSelector=a%3Db')) json(response, 200, { metadata: { resourceVersion: '7' }, items: [{ metadata: { name: 'x' } }] });
-      else if (request.url.includes('missing')) json(response, 404, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: 'NotFound', code: 404, message: 'pods "missing" not found' });
-      else if (request.url.includes('proxy')) response.writeHead(502).end('bad gateway');
-      else json(response, 200, request.body === '' ? {} : JSON.parse(request.body));
+      if (request.method === 'GET' && request.url.endsWith('/pods?labelSelector=a%3Db')) {
+        json(response, 200, { metadata: { resourceVersion: '7' }, items: [{ metadata: { name: 'x' } }] });
+      } else if (request.url.includes('missing')) {
+        json(response, 404, {
+          kind: 'Status',
+          apiVersion: 'v1',
+          metadata: {},
+          status: 'Failure',
+          reason: 'NotFound',
+          code: 404,
+          message: 'pods "missing" not found',
+        });
+      } else if (request.url.includes('proxy')) {
+        response.writeHead(502).end('bad gateway');
+      } else {
+        json(response, 200, request.body === '' ? {} : JSON.parse(request.body));
+      }
     });
     const { transport, seen } = server;
     const list = await transport.list<KubeObject>(pods, 'ns', { labelSelector: 'a=b' });
@@ -90,10 +110,22 @@ for (const protocol of PROTOCOLS) {
     const until = async (n: number): Promise<void> => {
       while (log.length < n) await new Promise<void>((resolve) => (wake = resolve));
     };
-    const watch = () => server.transport.watch<KubeObject>(pods, undefined, { resourceVersion: '5', allowWatchBookmarks: true }, {
-      event: (type, object) => { log.push(`${type} ${object.metadata!.name}`); wake(); },
-      ended: (error) => { log.push(`end ${error?.message}`); wake(); },
-    });
+    const watch = () =>
+      server.transport.watch<KubeObject>(
+        pods,
+        undefined,
+        { resourceVersion: '5', allowWatchBookmarks: true },
+        {
+          event: (type, object) => {
+            log.push(`${type} ${object.metadata!.name}`);
+            wake();
+          },
+          ended: (error) => {
+            log.push(`end ${error?.message}`);
+            wake();
+          },
+        },
+      );
     const opened = async (): Promise<void> => {
       open.answer = undefined;
       watch();
@@ -144,7 +176,12 @@ test('a busy server is asked again when it says so; a deadline and a signal end 
 
 test('nobody there is told as such, with the address', async () => {
   const transport = new HttpTransport({ config: { server: 'http://127.0.0.1:1' }, clock: systemClock });
-  await assert.rejects(transport.list(pods, undefined), (error) => isCode(error, 'unavailable') && /127\.0\.0\.1:1/.test((error as Error).message));
-  const ended = await new Promise<Error | undefined>((resolve) => transport.watch(pods, undefined, {}, { event: () => {}, ended: resolve }));
+  await assert.rejects(
+    transport.list(pods, undefined),
+    (error) => isCode(error, 'unavailable') && /127\.0\.0\.1:1/.test((error as Error).message),
+  );
+  const ended = await new Promise<Error | undefined>((resolve) =>
+    transport.watch(pods, undefined, {}, { event: () => {}, ended: resolve }),
+  );
   assert.ok(isCode(ended, 'unavailable'));
 });

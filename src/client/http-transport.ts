@@ -7,7 +7,19 @@ import { StatusError, type Status } from '../types/kubernetes/status.ts';
 import { JsonLines } from './json-lines.ts';
 import type { ClientConfig } from './kubeconfig.ts';
 import { apiVersionOf, pathOf } from './resources.ts';
-import type { DeleteOptions, GetOptions, ListOptions, ObjectList, PatchType, ResourceRef, Transport, WatchEventType, WatchOptions, WatchSink, WriteOptions } from './transport.ts';
+import type {
+  DeleteOptions,
+  GetOptions,
+  ListOptions,
+  ObjectList,
+  PatchType,
+  ResourceRef,
+  Transport,
+  WatchEventType,
+  WatchOptions,
+  WatchSink,
+  WriteOptions,
+} from './transport.ts';
 import { connectWire } from './wire-connect.ts';
 import type { Wire, WireResponse } from './wire.ts';
 
@@ -74,7 +86,11 @@ export class HttpTransport implements Transport {
   async list<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, options: ListOptions = {}): Promise<ObjectList<T>> {
     const { signal, limit, ...rest } = options;
     const query = queryOf({ ...rest, limit: limit?.toString() });
-    const list = await this.#json<{ metadata?: ObjectList<T>['metadata']; items?: (T & { apiVersion?: string; kind?: string })[] | null }>({ method: 'GET', path: pathOf(resource, namespace) + query, signal });
+    const list = await this.#json<{ metadata?: ObjectList<T>['metadata']; items?: (T & { apiVersion?: string; kind?: string })[] | null }>({
+      method: 'GET',
+      path: pathOf(resource, namespace) + query,
+      signal,
+    });
     const items = list.items ?? [];
     const apiVersion = apiVersionOf(resource);
     // In a list the items come without these two.
@@ -90,7 +106,14 @@ export class HttpTransport implements Transport {
     return this.#json<T>({ method: 'POST', path, body: typed(resource, body), signal: options.signal });
   }
 
-  createSubresource<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, name: string, subresource: string, body: KubeObject, options: WriteOptions = {}): Promise<T> {
+  createSubresource<T extends KubeObject>(
+    resource: ResourceRef,
+    namespace: string | undefined,
+    name: string,
+    subresource: string,
+    body: KubeObject,
+    options: WriteOptions = {},
+  ): Promise<T> {
     const path = pathOf(resource, namespace, name, subresource) + writeQuery(options);
     return this.#json<T>({ method: 'POST', path, body, signal: options.signal });
   }
@@ -100,7 +123,14 @@ export class HttpTransport implements Transport {
     return this.#json<T>({ method: 'PUT', path, body: typed(resource, body), signal: options.signal });
   }
 
-  patch<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, name: string, type: PatchType, body: unknown, options: WriteOptions = {}): Promise<T> {
+  patch<T extends KubeObject>(
+    resource: ResourceRef,
+    namespace: string | undefined,
+    name: string,
+    type: PatchType,
+    body: unknown,
+    options: WriteOptions = {},
+  ): Promise<T> {
     const path = pathOf(resource, namespace, name, options.subresource) + writeQuery(options);
     return this.#json<T>({ method: 'PATCH', path, body, contentType: PATCH_TYPES[type], signal: options.signal });
   }
@@ -109,7 +139,11 @@ export class HttpTransport implements Transport {
     await this.#json({ method: 'DELETE', path: pathOf(resource, namespace, name), body: deleteBody(options), signal: options.signal });
   }
 
-  async deleteCollection(resource: ResourceRef, namespace: string | undefined, options: DeleteOptions & Pick<ListOptions, 'labelSelector' | 'fieldSelector'> = {}): Promise<void> {
+  async deleteCollection(
+    resource: ResourceRef,
+    namespace: string | undefined,
+    options: DeleteOptions & Pick<ListOptions, 'labelSelector' | 'fieldSelector'> = {},
+  ): Promise<void> {
     const query = queryOf({ labelSelector: options.labelSelector, fieldSelector: options.fieldSelector });
     await this.#json({ method: 'DELETE', path: pathOf(resource, namespace) + query, body: deleteBody(options), signal: options.signal });
   }
@@ -159,7 +193,9 @@ export class HttpTransport implements Transport {
   async #json<T>(call: Call): Promise<T> {
     const { clock, timeoutMs = 60_000 } = this.#options;
     const deadline = new AbortController();
-    const cancel = clock.after(timeoutMs, () => deadline.abort(new LongshoreError('timeout', `${call.method} ${call.path} got no answer within ${timeoutMs / 1000} s`)));
+    const cancel = clock.after(timeoutMs, () =>
+      deadline.abort(new LongshoreError('timeout', `${call.method} ${call.path} got no answer within ${timeoutMs / 1000} s`)),
+    );
     const signal = call.signal ? AbortSignal.any([call.signal, deadline.signal]) : deadline.signal;
     try {
       for (let attempt = 0; ; attempt++) {
@@ -205,7 +241,11 @@ export class HttpTransport implements Transport {
   }
 
   #unreachable(call: Call, error: unknown): LongshoreError {
-    return new LongshoreError('unavailable', `${call.method} ${call.path}: the API server at ${this.#options.config.server} cannot be reached: ${messageOf(error)}`, { object: this.#options.config.server, cause: error });
+    return new LongshoreError(
+      'unavailable',
+      `${call.method} ${call.path}: the API server at ${this.#options.config.server} cannot be reached: ${messageOf(error)}`,
+      { object: this.#options.config.server, cause: error },
+    );
   }
 
   async #authorization(): Promise<string | undefined> {
@@ -214,7 +254,9 @@ export class HttpTransport implements Transport {
     if (basic !== undefined) return `Basic ${Buffer.from(`${basic.username}:${basic.password}`).toString('base64')}`;
     if (tokenFile === undefined) return undefined;
     const nowMs = this.#options.clock.monotonic();
-    if (this.#token === undefined || nowMs - this.#token.atMs > TOKEN_FILE_MS) this.#token = { value: (await readFile(tokenFile, 'utf8')).trim(), atMs: nowMs };
+    if (this.#token === undefined || nowMs - this.#token.atMs > TOKEN_FILE_MS) {
+      this.#token = { value: (await readFile(tokenFile, 'utf8')).trim(), atMs: nowMs };
+    }
     return `Bearer ${this.#token.value}`;
   }
 }
@@ -267,6 +309,15 @@ async function failure(response: WireResponse): Promise<StatusError> {
   } catch {
     status = undefined; // not JSON: a proxy's page, or plain text
   }
-  if (status?.kind !== 'Status') status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: text.slice(0, 1000) || `the server answered ${response.status}`, code: response.status };
+  if (status?.kind !== 'Status') {
+    status = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: text.slice(0, 1000) || `the server answered ${response.status}`,
+      code: response.status,
+    };
+  }
   return new StatusError(status);
 }

@@ -115,7 +115,11 @@ export class Informer<T extends KubeObject = KubeObject> {
   async #list(): Promise<void> {
     const { labelSelector, fieldSelector, namespace } = this.scope;
     try {
-      const list = await this.#deps.transport.list<T>(this.resource, namespace, { signal: this.#abort.signal, ...(labelSelector !== undefined && { labelSelector }), ...(fieldSelector !== undefined && { fieldSelector }) });
+      const list = await this.#deps.transport.list<T>(this.resource, namespace, {
+        signal: this.#abort.signal,
+        ...(labelSelector !== undefined && { labelSelector }),
+        ...(fieldSelector !== undefined && { fieldSelector }),
+      });
       if (this.#state !== 'running') return;
       this.#replace(list.items);
       this.#version = list.metadata.resourceVersion;

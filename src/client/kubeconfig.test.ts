@@ -29,7 +29,13 @@ ${extra}`;
 
 test('the current context, or a named one, with inline data', async () => {
   const here = await parseKubeconfig(config(`{ client-certificate-data: ${base64('CERT')}, client-key-data: ${base64('KEY')} }`), 'k');
-  assert.deepEqual(here, { server: 'https://10.0.0.1:6443', ca: Buffer.from('CA'), certificate: Buffer.from('CERT'), key: Buffer.from('KEY'), namespace: 'team' });
+  assert.deepEqual(here, {
+    server: 'https://10.0.0.1:6443',
+    ca: Buffer.from('CA'),
+    certificate: Buffer.from('CERT'),
+    key: Buffer.from('KEY'),
+    namespace: 'team',
+  });
   assert.deepEqual(await parseKubeconfig(config('{}'), 'k', 'there'), { server: 'https://other:6443', insecureSkipTlsVerify: true });
   assert.equal((await parseKubeconfig(config('{ token: t, tokenFile: f }'), 'k')).token, 't');
   assert.deepEqual((await parseKubeconfig(config('{ username: me, password: p }'), 'k')).basic, { username: 'me', password: 'p' });

@@ -33,7 +33,17 @@ export async function loadKubeconfig(path: string, context?: string): Promise<Cl
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new LongshoreError(isErrno(error, 'EACCES') ? 'forbidden' : 'not-found', `the kubeconfig ${path} cannot be read: ${messageOf(error)}`, { object: path, remedy: isErrno(error, 'EACCES') ? 'Run as the user whom it belongs to (sudo), or name another, with KUBECONFIG or a flag.' : 'Name a kubeconfig that exists, with KUBECONFIG or a flag.', cause: error });
+    throw new LongshoreError(
+      isErrno(error, 'EACCES') ? 'forbidden' : 'not-found',
+      `the kubeconfig ${path} cannot be read: ${messageOf(error)}`,
+      {
+        object: path,
+        remedy: isErrno(error, 'EACCES')
+          ? 'Run as the user whom it belongs to (sudo), or name another, with KUBECONFIG or a flag.'
+          : 'Name a kubeconfig that exists, with KUBECONFIG or a flag.',
+        cause: error,
+      },
+    );
   }
   return parseKubeconfig(text, path, context);
 }
@@ -61,7 +71,13 @@ export async function parseKubeconfig(text: string, path: string, context?: stri
   const userName = string(chosen['user']);
   const user = userName ? named('users', 'user', userName) : {};
   for (const plugin of ['exec', 'auth-provider']) {
-    if (user[plugin] !== undefined) throw new LongshoreError('not-implemented', `the user ${userName} of the kubeconfig ${path} logs in through ${plugin}, which is not supported`, { object: path, remedy: 'Use a client certificate or a token.' });
+    if (user[plugin] !== undefined) {
+      throw new LongshoreError(
+        'not-implemented',
+        `the user ${userName} of the kubeconfig ${path} logs in through ${plugin}, which is not supported`,
+        { object: path, remedy: 'Use a client certificate or a token.' },
+      );
+    }
   }
   const base = dirname(resolve(path));
   const data = async (from: Fields, name: string): Promise<Buffer | undefined> => {

@@ -22,7 +22,20 @@ test('label selectors match as the API says', () => {
 
 test('the text form parses, and formats back', () => {
   const labels = { a: 'b', e: 'f', j: '' };
-  for (const yes of ['', 'a=b', 'a==b', 'a = b', 'c!=d', 'e in (f,g)', 'h notin (i)', 'j', '!k', 'a=b,c!=d, e in (f, g),h notin (i),j,!k']) assert.equal(parseSelector(yes)(labels), true, yes);
+  for (const yes of [
+    '',
+    'a=b',
+    'a==b',
+    'a = b',
+    'c!=d',
+    'e in (f,g)',
+    'h notin (i)',
+    'j',
+    '!k',
+    'a=b,c!=d, e in (f, g),h notin (i),j,!k',
+  ]) {
+    assert.equal(parseSelector(yes)(labels), true, yes);
+  }
   for (const no of ['a=c', 'a!=b', 'e notin (f)', '!j', 'k', 'a=b,k']) assert.equal(parseSelector(no)(labels), false, no);
   for (const bad of ['a=b=c', ',', 'a in b', '(a)']) assert.throws(() => parseSelector(bad), { code: 'invalid' }, bad);
   const selector = { matchLabels: { a: 'b' }, matchExpressions: [{ key: 'e', operator: 'In', values: ['g', 'f'] }, { key: 'j', operator: 'Exists' }] };

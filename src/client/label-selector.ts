@@ -21,7 +21,10 @@ export function labelMatcher(selector: LabelSelectorLike | null | undefined): La
   if (selector === null || selector === undefined) return () => false;
   let matcher = kept.get(selector);
   if (matcher === undefined) {
-    const tests = [...Object.entries(selector.matchLabels ?? {}).map(([key, value]) => oneOf(key, [value])), ...(selector.matchExpressions ?? []).map((term) => expression(term.key, term.operator, term.values ?? []))];
+    const tests = [
+      ...Object.entries(selector.matchLabels ?? {}).map(([key, value]) => oneOf(key, [value])),
+      ...(selector.matchExpressions ?? []).map((term) => expression(term.key, term.operator, term.values ?? [])),
+    ];
     matcher = (labels) => tests.every((test) => test(labels ?? NONE));
     kept.set(selector, matcher);
   }
@@ -59,8 +62,12 @@ export function parseSelector(text: string): LabelMatcher {
   const tests: ((labels: Labels) => boolean)[] = [];
   let rest = text.trim();
   while (rest !== '') {
-    const match = /^(?:(!)\s*([^\s=!,()]+)|([^\s=!,()]+)(?:\s*(==|=|!=)\s*([^\s=!,()]*)|\s+(in|notin)\s*\(([^()]*)\))?)\s*(?:,|$)/.exec(rest);
-    if (match === null) throw new LongshoreError('invalid', `unable to parse the selector ${JSON.stringify(text)} at ${JSON.stringify(rest)}`);
+    const match = /^(?:(!)\s*([^\s=!,()]+)|([^\s=!,()]+)(?:\s*(==|=|!=)\s*([^\s=!,()]*)|\s+(in|notin)\s*\(([^()]*)\))?)\s*(?:,|$)/.exec(
+      rest,
+    );
+    if (match === null) {
+      throw new LongshoreError('invalid', `unable to parse the selector ${JSON.stringify(text)} at ${JSON.stringify(rest)}`);
+    }
     const [all, not, absent, key, sign, value, word, list] = match;
     if (not !== undefined) tests.push(expression(absent!, 'DoesNotExist', []));
     else if (sign !== undefined) tests.push(expression(key!, sign === '!=' ? 'NotIn' : 'In', [value!]));

@@ -133,7 +133,10 @@ export class LeaderElection {
     try {
       const lease = await transport.get<Lease>(leases, namespace, name);
       if (lease.spec?.holderIdentity !== identity) return;
-      await transport.update<Lease>(leases, namespace, name, { ...lease, spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: rfc3339Micro(clock.now()) } });
+      await transport.update<Lease>(leases, namespace, name, {
+        ...lease,
+        spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: rfc3339Micro(clock.now()) },
+      });
     } catch (error) {
       logger.debug('the leader lease could not be given back; it runs out by itself', { lease: name, error: messageOf(error) });
     }

@@ -29,7 +29,10 @@ export class RecentWrites<T extends KubeObject> {
     if (cached === undefined || isNewer(object, cached)) this.#byKey.set(objectKey(object), { object, atMs: this.#clock.monotonic() });
   }
 
-  /** What is cached, with what was written since in its place. @param belongs picks, among the objects that were made and are not cached yet, those of this list */
+  /**
+   * What is cached, with what was written since in its place.
+   * @param belongs picks, among the objects that were made and are not cached yet, those of this list
+   */
   over(cached: Iterable<T>, belongs: (object: T) => boolean): T[] {
     if (this.#byKey.size === 0) return [...cached];
     const list: T[] = [];

@@ -19,12 +19,36 @@ export interface Transport {
   list<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, options?: ListOptions): Promise<ObjectList<T>>;
   create<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, body: T, options?: WriteOptions): Promise<T>;
   /** For subresources that answer with another kind: `pods/eviction`, `pods/binding`, `serviceaccounts/token`. */
-  createSubresource<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, name: string, subresource: string, body: KubeObject, options?: WriteOptions): Promise<T>;
+  createSubresource<T extends KubeObject>(
+    resource: ResourceRef,
+    namespace: string | undefined,
+    name: string,
+    subresource: string,
+    body: KubeObject,
+    options?: WriteOptions,
+  ): Promise<T>;
   /** `conflict` unless `body.metadata.resourceVersion` is absent or the newest. */
-  update<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, name: string, body: T, options?: WriteOptions): Promise<T>;
-  patch<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, name: string, type: PatchType, body: unknown, options?: WriteOptions): Promise<T>;
+  update<T extends KubeObject>(
+    resource: ResourceRef,
+    namespace: string | undefined,
+    name: string,
+    body: T,
+    options?: WriteOptions,
+  ): Promise<T>;
+  patch<T extends KubeObject>(
+    resource: ResourceRef,
+    namespace: string | undefined,
+    name: string,
+    type: PatchType,
+    body: unknown,
+    options?: WriteOptions,
+  ): Promise<T>;
   delete(resource: ResourceRef, namespace: string | undefined, name: string, options?: DeleteOptions): Promise<void>;
-  deleteCollection(resource: ResourceRef, namespace: string | undefined, options?: DeleteOptions & Pick<ListOptions, 'labelSelector' | 'fieldSelector'>): Promise<void>;
+  deleteCollection(
+    resource: ResourceRef,
+    namespace: string | undefined,
+    options?: DeleteOptions & Pick<ListOptions, 'labelSelector' | 'fieldSelector'>,
+  ): Promise<void>;
   /** Delivers to `sink` until the returned stop is called or the watch ends. */
   watch<T extends KubeObject>(resource: ResourceRef, namespace: string | undefined, options: WatchOptions, sink: WatchSink<T>): () => void;
 }

@@ -73,6 +73,12 @@ function hostOf(origin: URL): string {
  */
 export function connectWire(origin: URL, options: TlsOptions, clock: Clock, protocol: 'negotiate' | 'http/1.1' | 'h2' = 'negotiate'): Wire {
   if (protocol === 'http/1.1' || (protocol === 'negotiate' && origin.protocol === 'http:')) return new Http1Wire(origin, options);
-  if (origin.protocol === 'http:') return new Http2Wire(origin, (): Promise<Duplex> => settled(net.connect({ host: hostOf(origin), port: Number(origin.port || 80) }), 'connect'), clock);
+  if (origin.protocol === 'http:') {
+    return new Http2Wire(
+      origin,
+      (): Promise<Duplex> => settled(net.connect({ host: hostOf(origin), port: Number(origin.port || 80) }), 'connect'),
+      clock,
+    );
+  }
   return new NegotiatedWire(origin, options, clock);
 }

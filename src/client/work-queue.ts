@@ -120,7 +120,9 @@ export class WorkQueue {
   }
 
   #schedule(): void {
-    if (this.#scheduled || !this.#started || this.#stopped || this.#waiting.size === 0 || this.#running.size >= this.#options.workers) return;
+    if (this.#scheduled || !this.#started || this.#stopped || this.#waiting.size === 0 || this.#running.size >= this.#options.workers) {
+      return;
+    }
     this.#scheduled = true;
     queueMicrotask(() => this.#pump());
   }

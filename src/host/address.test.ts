@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { formatAddress, formatMac, parseAddress, parseCidr, parseMac } from './address.ts';
 
 test('addresses survive the way there and back', () => {
-  for (const text of ['10.0.0.1', '255.255.255.255', '::', '::1', 'fd00::1', '2001:db8:0:1:1:1:1:1', 'fe80::1:0:0:1', '1::']) assert.equal(formatAddress(parseAddress(text)), text);
+  for (const text of ['10.0.0.1', '255.255.255.255', '::', '::1', 'fd00::1', '2001:db8:0:1:1:1:1:1', 'fe80::1:0:0:1', '1::']) {
+    assert.equal(formatAddress(parseAddress(text)), text);
+  }
   assert.equal(formatAddress(parseAddress('::ffff:10.0.0.1')), '::ffff:a00:1');
   assert.equal(formatAddress(parseAddress('2001:0db8:0:0:1:0:0:1')), '2001:db8::1:0:0:1');
 });
@@ -11,7 +13,9 @@ test('addresses survive the way there and back', () => {
 test('prefixes', () => {
   assert.deepEqual({ ...parseCidr('10.1.2.3/8'), bytes: '' }, { family: 4, bytes: '', prefixLength: 8 });
   assert.equal(parseCidr('fd00::1').prefixLength, 128);
-  for (const bad of ['10.0.0.0/33', '10.0.0/8', '10.0.0.1/', '10.0.0.1/x', 'fe80::1%eth0', '::/129', '', '010.0.0.1/8']) assert.throws(() => parseCidr(bad), { code: 'invalid' }, bad);
+  for (const bad of ['10.0.0.0/33', '10.0.0/8', '10.0.0.1/', '10.0.0.1/x', 'fe80::1%eth0', '::/129', '', '010.0.0.1/8']) {
+    assert.throws(() => parseCidr(bad), { code: 'invalid' }, bad);
+  }
 });
 
 test('MACs', () => {

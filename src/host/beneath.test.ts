@@ -5,7 +5,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { makeFoldersInRoot, openInRoot, openInRootSync, parentInRoot } from './beneath.ts';
-import { chmodAt, lchownAt, lgetxattr, linkAt, llistxattr, lremovexattr, lsetxattr, mkdirAt, mknodAt, pathAt, renameAt, RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFCHR, S_IFIFO, symlinkAt, unlinkAt, utimesAt } from './fs.ts';
+import {
+  chmodAt,
+  lchownAt,
+  lgetxattr,
+  linkAt,
+  llistxattr,
+  lremovexattr,
+  lsetxattr,
+  mkdirAt,
+  mknodAt,
+  pathAt,
+  renameAt,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+  S_IFCHR,
+  S_IFIFO,
+  symlinkAt,
+  unlinkAt,
+  utimesAt,
+} from './fs.ts';
 
 const base = await mkdtemp(join(tmpdir(), 'longshore-beneath-'));
 after(() => rm(base, { recursive: true }));
@@ -33,11 +52,15 @@ async function contentAt(path: string, follow?: 'root' | 'beneath' | 'none'): Pr
 }
 
 test('links resolve as in a chroot', async () => {
-  for (const path of ['absolute', '/absolute', 'etc/../absolute', 'climbing', 'escape', '../../secret', 'inner/up/inner/../../../secret']) assert.equal(await contentAt(path), 'inside', path);
+  for (const path of ['absolute', '/absolute', 'etc/../absolute', 'climbing', 'escape', '../../secret', 'inner/up/inner/../../../secret']) {
+    assert.equal(await contentAt(path), 'inside', path);
+  }
 });
 
 test('beneath refuses what leads out; none refuses links at all', async () => {
-  for (const path of ['absolute', 'climbing', 'escape', '../secret', '../root-evil/secret']) await assert.rejects(contentAt(path, 'beneath'), { code: 'EXDEV' }, path);
+  for (const path of ['absolute', 'climbing', 'escape', '../secret', '../root-evil/secret']) {
+    await assert.rejects(contentAt(path, 'beneath'), { code: 'EXDEV' }, path);
+  }
   assert.equal(await contentAt('inner/up/secret', 'beneath'), 'inside');
   await assert.rejects(contentAt('inner/up/secret', 'none'), { code: 'ELOOP' });
 });

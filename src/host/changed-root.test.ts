@@ -10,7 +10,8 @@ const node = [process.execPath, '--input-type=module-typescript', '-e', look];
 
 test('a chroot is told from a root of its own', async () => {
   assert.equal((await run(node[0]!, node.slice(1))).stdout, 'false\n');
-  const inNamespace = async (how: string): Promise<string> => (await run('unshare', ['--mount', 'sh', '-c', `mount --rbind / /mnt && cd /mnt && ${how} "$@"`, 'sh', ...node])).stdout;
+  const inNamespace = async (how: string): Promise<string> =>
+    (await run('unshare', ['--mount', 'sh', '-c', `mount --rbind / /mnt && cd /mnt && ${how} "$@"`, 'sh', ...node])).stdout;
   assert.equal(await inNamespace('exec chroot .'), 'true\n');
   assert.equal(await inNamespace('pivot_root . mnt && exec'), 'false\n');
 });

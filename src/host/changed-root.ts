@@ -50,5 +50,12 @@ async function rootOfFirstProcess(): Promise<string | undefined> {
 /** @throws LongshoreError `invalid` in a chroot */
 export async function refuseChangedRoot(spawn: Spawner): Promise<void> {
   if (!(await isRootChanged(spawn))) return;
-  throw new LongshoreError('invalid', "this is a changed root (chroot), in which commands for a container would run on the machine's own file system", { object: '/', remedy: 'Start longshore outside of it, or enter the folder with a mount namespace whose root it is: unshare --mount, pivot_root.' });
+  throw new LongshoreError(
+    'invalid',
+    "this is a changed root (chroot), in which commands for a container would run on the machine's own file system",
+    {
+      object: '/',
+      remedy: 'Start longshore outside of it, or enter the folder with a mount namespace whose root it is: unshare --mount, pivot_root.',
+    },
+  );
 }

@@ -48,7 +48,17 @@ export class LinuxConntrack implements Conntrack {
       if (kept && answerer?.equals(kept)) continue;
       const zone = entry.get(CTA_ZONE);
       // Gone by itself meanwhile is as good.
-      doomed.push({ what: `flow to port ${hostPort}`, message: message(CT_DELETE, NLM_F_ACK, header, attribute(CTA_TUPLE_ORIG | NESTED, original), ...(zone ? [attribute(CTA_ZONE, zone)] : [])), accept: ['ENOENT'] });
+      doomed.push({
+        what: `flow to port ${hostPort}`,
+        message: message(
+          CT_DELETE,
+          NLM_F_ACK,
+          header,
+          attribute(CTA_TUPLE_ORIG | NESTED, original),
+          ...(zone ? [attribute(CTA_ZONE, zone)] : []),
+        ),
+        accept: ['ENOENT'],
+      });
     }
     for (let at = 0; at < doomed.length; at += BATCH) {
       const program = new Program();

@@ -123,7 +123,11 @@ export class DirectReader {
     }
   }
 
-  /** Fills `room` from `position`, a multiple of DIRECT_ALIGNMENT. @returns how many bytes there were: less than its length at the file's end alone. @throws system errors */
+  /**
+   * Fills `room` from `position`, a multiple of DIRECT_ALIGNMENT.
+   * @returns how many bytes there were: less than its length at the file's end alone.
+   * @throws system errors
+   */
   async read(room: Buffer, position: number): Promise<number> {
     for (let at = 0; ; ) {
       try {

@@ -125,7 +125,11 @@ export function lremovexattr(path: string, attribute: string): void {
   if (step.failed && step.result !== -ENODATA && step.result !== -EOPNOTSUPP) throw new SyscallError('lremovexattr', -step.result, path);
 }
 
-function grow(call: (program: Program, room: ReturnType<Program['allocate']>) => { readonly failed: boolean; readonly result: number }, name: SyscallName, path: string): Buffer | undefined {
+function grow(
+  call: (program: Program, room: ReturnType<Program['allocate']>) => { readonly failed: boolean; readonly result: number },
+  name: SyscallName,
+  path: string,
+): Buffer | undefined {
   // 64 KiB is the kernel's own limit for values and for lists.
   for (const size of [256, 65_536]) {
     const program = new Program();

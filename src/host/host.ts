@@ -42,7 +42,11 @@ export interface SpawnResult {
 }
 
 export interface Spawner {
-  /** Runs a program to its end. Output is bounded to `maxOutputBytes` (default 16 MiB). Does not reject on a non-zero exit. @throws `not-found` when the program is missing, naming the package to install */
+  /**
+   * Runs a program to its end. Output is bounded to `maxOutputBytes` (default 16 MiB). Does not reject on a non-zero
+   * exit.
+   * @throws `not-found` when the program is missing, naming the package to install
+   */
   run(file: string, args: readonly string[], options?: SpawnOptions): Promise<SpawnResult>;
   /**
    * Starts a process that outlives us, in a session of its own, with nothing of ours but the given descriptors; nobody waits for it.
@@ -73,7 +77,11 @@ export interface SpawnOptions {
 export interface Mounts {
   /** An overlay; `lower` from the top layer to the base. Works for any number of layers (a long option string is handled inside). */
   overlay(target: string, layers: OverlayLayers): Promise<Undo>;
-  bind(source: string, target: string, options?: { readonly readOnly?: boolean; readonly recursive?: boolean; readonly propagation?: 'private' | 'rslave' | 'rshared' }): Promise<Undo>;
+  bind(
+    source: string,
+    target: string,
+    options?: { readonly readOnly?: boolean; readonly recursive?: boolean; readonly propagation?: 'private' | 'rslave' | 'rshared' },
+  ): Promise<Undo>;
   tmpfs(target: string, options?: { readonly sizeBytes?: number; readonly mode?: number }): Promise<Undo>;
   /** mount(2) of a file system with a device of its own, as in `nfs`. `options` are mount(8)'s words. */
   device(target: string, device: string, type: string, options: readonly string[]): Promise<Undo>;
@@ -85,7 +93,10 @@ export interface Mounts {
   beneath(folder: string): Promise<string[]>;
 }
 
-/** `volatile`: skips all syncs of the upper directory, at unmounting too. For what needn't survive a crash of the machine; such an upper directory can't be mounted again after one. */
+/**
+ * `volatile`: skips all syncs of the upper directory, at unmounting too. For what needn't survive a crash of the
+ * machine; such an upper directory can't be mounted again after one.
+ */
 export interface OverlayLayers {
   readonly lower: readonly string[];
   readonly upper?: string;
@@ -136,7 +147,10 @@ export interface Links {
    * into `netns` as `name` with mac, addresses, MTU and default route. What a container start pays.
    */
   attach(options: AttachOptions): Promise<Undo>;
-  addVxlan(name: string, options: { readonly vni: number; readonly local: string; readonly port?: number; readonly mtu?: number; readonly bridge?: string }): Promise<Undo>;
+  addVxlan(
+    name: string,
+    options: { readonly vni: number; readonly local: string; readonly port?: number; readonly mtu?: number; readonly bridge?: string },
+  ): Promise<Undo>;
   addDummy(name: string, addresses: readonly string[]): Promise<Undo>;
   remove(name: string, netns?: string): Promise<void>;
   /**

@@ -42,7 +42,11 @@ test('IPC and UTS namespaces are kept without a process, and go without a trace'
 
 test('many at once leave all threads where they were', async () => {
   const [ipc, uts] = await Promise.all([readlink('/proc/self/ns/ipc'), readlink('/proc/self/ns/uts')]);
-  const undos = await Promise.all(Array.from({ length: 20 }, (_, n) => host.namespaces.create({ ipc: join(folder, `ipc${n}`), ...(n % 2 ? { uts: join(folder, `uts${n}`) } : {}) }, `pod-${n}`)));
+  const undos = await Promise.all(
+    Array.from({ length: 20 }, (_, n) =>
+      host.namespaces.create({ ipc: join(folder, `ipc${n}`), ...(n % 2 ? { uts: join(folder, `uts${n}`) } : {}) }, `pod-${n}`),
+    ),
+  );
   for (const thread of await readdir('/proc/self/task')) {
     assert.deepEqual([await readlink(`/proc/self/task/${thread}/ns/ipc`), await readlink(`/proc/self/task/${thread}/ns/uts`)], [ipc, uts]);
   }

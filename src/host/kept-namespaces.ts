@@ -38,8 +38,13 @@ export class LinuxKeptNamespaces implements KeptNamespaces {
       program.call('close', file);
       return { path, file };
     });
-    program.call('unshare', kinds.reduce((flags, { flag }) => flags | flag, 0));
-    for (const { name, path } of kinds) program.call('mount', program.string(`/proc/thread-self/ns/${name}`), path, program.string('none'), MS_BIND, 0);
+    program.call(
+      'unshare',
+      kinds.reduce((flags, { flag }) => flags | flag, 0),
+    );
+    for (const { name, path } of kinds) {
+      program.call('mount', program.string(`/proc/thread-self/ns/${name}`), path, program.string('none'), MS_BIND, 0);
+    }
     if (paths.uts !== undefined) {
       const name = Buffer.from(hostname);
       program.call('sethostname', program.bytes(name), name.length);

@@ -43,8 +43,14 @@ test('many at once: nobody ends in another one’s namespace', async () => {
   const made = await Promise.all(paths.map((path) => netns.create(path)));
   await Promise.all(paths.map((path, n) => links.addresses(path).then(async () => links.addRoute({ destination: `198.19.${n}.0/24`, link: 'lo' }, path))));
   const routes = await Promise.all(paths.map((path) => links.routes(path)));
-  assert.deepEqual(routes.map((list) => list.map((route) => route.destination)), paths.map((_, n) => [`198.19.${n}.0/24`]));
-  assert.ok((await links.list()).length > 1 && !(await links.routes()).some((route) => route.destination.startsWith('198.19.')), 'our own namespace is as it was');
+  assert.deepEqual(
+    routes.map((list) => list.map((route) => route.destination)),
+    paths.map((_, n) => [`198.19.${n}.0/24`]),
+  );
+  assert.ok(
+    (await links.list()).length > 1 && !(await links.routes()).some((route) => route.destination.startsWith('198.19.')),
+    'our own namespace is as it was',
+  );
   await Promise.all(made.map(async (undo) => undo()));
 });
 
@@ -54,7 +60,17 @@ test('a container on a bridge: addresses, route, MAC, hairpin, and traffic', asy
   const path = join(dir, 'container');
   undos.push(await netns.create(path));
   const hostName = `lt${tag}v0`;
-  const options = { netns: path, bridge, hostName, name: 'eth0', mac: '02:42:c6:12:00:02', addresses: [`${net}.2/24`], gateway: `${net}.1`, mtu: 1400, hairpin: true };
+  const options = {
+    netns: path,
+    bridge,
+    hostName,
+    name: 'eth0',
+    mac: '02:42:c6:12:00:02',
+    addresses: [`${net}.2/24`],
+    gateway: `${net}.1`,
+    mtu: 1400,
+    hairpin: true,
+  };
   const undo = await links.attach(options);
   const inner = (await links.list(path)).find((link) => link.name === 'eth0');
   assert.deepEqual([inner?.mac, inner?.up, inner?.mtu, inner?.kind], ['02:42:c6:12:00:02', true, 1400, 'veth']);
@@ -68,7 +84,16 @@ test('a container on a bridge: addresses, route, MAC, hairpin, and traffic', asy
   assert.equal((await links.list(path)).length, 1);
   // A second container link, and one whose name is left over from before.
   undos.push(await links.attach(options));
-  undos.push(await links.attach({ ...options, hostName: `lt${tag}v1`, name: 'eth1', mac: '02:42:c6:12:00:03', addresses: [`${net}.3/24`, 'fd00:1::3/64'], hairpin: false }));
+  undos.push(
+    await links.attach({
+      ...options,
+      hostName: `lt${tag}v1`,
+      name: 'eth1',
+      mac: '02:42:c6:12:00:03',
+      addresses: [`${net}.3/24`, 'fd00:1::3/64'],
+      hairpin: false,
+    }),
+  );
   assert.equal((await links.list(path)).length, 3);
   assert.ok((await links.addresses(path)).some((entry) => entry.cidr === 'fd00:1::3/64'));
 });
@@ -77,7 +102,16 @@ test('retired links are cut off and removed together', async () => {
   const path = join(dir, 'retired');
   undos.push(await netns.create(path));
   const names = [0, 1, 2].map((n) => `lt${tag}r${n}`);
-  for (const [n, hostName] of names.entries()) await links.attach({ netns: path, bridge, hostName, name: `eth${n}`, addresses: [`${net}.${50 + n}/24`], loopback: { address: '127.0.0.11', via: `${net}.1` } });
+  for (const [n, hostName] of names.entries()) {
+    await links.attach({
+      netns: path,
+      bridge,
+      hostName,
+      name: `eth${n}`,
+      addresses: [`${net}.${50 + n}/24`],
+      loopback: { address: '127.0.0.11', via: `${net}.1` },
+    });
+  }
   assert.equal((await links.list(path)).length, 4);
   await Promise.all([...names, 'nothere'].map((name) => links.retire(name)));
   await links.settle();

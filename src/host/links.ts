@@ -6,7 +6,35 @@ import type { AttachOptions, LinkInfo, Links, Route } from './host.ts';
 import { dump, exchange, NetlinkError, openNetlink } from './netlink/exchange.ts';
 import type { NetlinkSocket, Request } from './netlink/exchange.ts';
 import type { Reply } from './netlink/message.ts';
-import { addressDumpHeader, allowLoopback, deleteFdb, deleteGroup, deleteLink, deleteNeighbour, deleteRoute, linkDumpHeader, newAddress, newFdb, newLink, newLoopbackRoute, newNeighbour, newRoute, parseAddressReply, parseLink, parseRoute, routeDumpHeader, RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE, setGroup, setPort, setLink, syncCarrier, vethPeer, vxlanData } from './netlink/rtnetlink.ts';
+import {
+  addressDumpHeader,
+  allowLoopback,
+  deleteFdb,
+  deleteGroup,
+  deleteLink,
+  deleteNeighbour,
+  deleteRoute,
+  linkDumpHeader,
+  newAddress,
+  newFdb,
+  newLink,
+  newLoopbackRoute,
+  newNeighbour,
+  newRoute,
+  parseAddressReply,
+  parseLink,
+  parseRoute,
+  routeDumpHeader,
+  RTM_GETADDR,
+  RTM_GETLINK,
+  RTM_GETROUTE,
+  setGroup,
+  setPort,
+  setLink,
+  syncCarrier,
+  vethPeer,
+  vxlanData,
+} from './netlink/rtnetlink.ts';
 import type { NewLink } from './netlink/rtnetlink.ts';
 import { enterPath, homeNamespace, inside, runInside } from './inside.ts';
 import { Program, SyscallError } from './syscall/program.ts';
@@ -39,9 +67,21 @@ export class LinuxLinks implements Links {
     return await this.#add({ name, kind: 'bridge', mac: stableMac(name), mtu: options.mtu }, options.addresses);
   }
 
-  async addVxlan(name: string, options: { readonly vni: number; readonly local: string; readonly port?: number; readonly mtu?: number; readonly bridge?: string }): Promise<Undo> {
+  async addVxlan(
+    name: string,
+    options: { readonly vni: number; readonly local: string; readonly port?: number; readonly mtu?: number; readonly bridge?: string },
+  ): Promise<Undo> {
     const master = options.bridge === undefined ? undefined : await this.#index(options.bridge);
-    const undo = await this.#add({ name, kind: 'vxlan', mac: stableMac(`${name} ${options.local}`), mtu: options.mtu, data: vxlanData({ vni: options.vni, local: options.local, port: options.port ?? VXLAN_PORT }) }, []);
+    const undo = await this.#add(
+      {
+        name,
+        kind: 'vxlan',
+        mac: stableMac(`${name} ${options.local}`),
+        mtu: options.mtu,
+        data: vxlanData({ vni: options.vni, local: options.local, port: options.port ?? VXLAN_PORT }),
+      },
+      [],
+    );
     if (master !== undefined) await requests([{ what: `link ${name}`, message: setLink(name, { master }) }]);
     return undo;
   }
@@ -162,11 +202,19 @@ export class LinuxLinks implements Links {
     } catch (error) {
       if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') throw error;
       const there = (await this.list()).find((other) => other.name === link.name);
-      if (there && there.kind !== link.kind) throw new LongshoreError('conflict', `the link ${link.name} exists and is not a ${link.kind}`, { object: what, remedy: `Remove it: ip link delete ${link.name}` });
+      if (there && there.kind !== link.kind) {
+        throw new LongshoreError('conflict', `the link ${link.name} exists and is not a ${link.kind}`, {
+          object: what,
+          remedy: `Remove it: ip link delete ${link.name}`,
+        });
+      }
     }
     try {
       const index = await this.#index(link.name);
-      await requests([...addresses.map((cidr) => ({ what: `address ${cidr}`, message: newAddress(index, cidr), accept: THERE })), { what, message: setLink(index, { up: true }) }]);
+      await requests([
+        ...addresses.map((cidr) => ({ what: `address ${cidr}`, message: newAddress(index, cidr), accept: THERE })),
+        { what, message: setLink(index, { up: true }) },
+      ]);
     } catch (error) {
       await this.remove(link.name);
       throw asUserError(error, what);
@@ -177,12 +225,30 @@ export class LinuxLinks implements Links {
   async #attachOnce(options: AttachOptions, bridge: number, index: number): Promise<void> {
     const ipv6 = options.addresses.some((cidr) => parseCidr(cidr).family === 6);
     const within: Request[] = [
-      { what: `link ${options.name}`, message: newLink({ name: options.name, kind: 'veth', index, mac: options.mac, mtu: options.mtu, data: vethPeer(options.hostName, homeNamespace(), options.mtu) }) },
+      {
+        what: `link ${options.name}`,
+        message: newLink({
+          name: options.name,
+          kind: 'veth',
+          index,
+          mac: options.mac,
+          mtu: options.mtu,
+          data: vethPeer(options.hostName, homeNamespace(), options.mtu),
+        }),
+      },
       ...(ipv6 ? [] : [{ what: `link ${options.name}`, message: setLink(index, { ipv6: false }), accept: NO_IPV6 }]),
       ...options.addresses.map((cidr) => ({ what: `address ${cidr}`, message: newAddress(index, cidr) })),
       { what: `link ${options.name}`, message: setLink(index, { up: true }) },
       { what: 'link lo', message: setLink(1, { up: true }) },
-      ...(options.gateway === undefined ? [] : [{ what: `route by ${options.gateway}`, message: newRoute({ destination: 'default', via: options.gateway }, index), accept: THERE }]),
+      ...(options.gateway === undefined
+        ? []
+        : [
+            {
+              what: `route by ${options.gateway}`,
+              message: newRoute({ destination: 'default', via: options.gateway }, index),
+              accept: THERE,
+            },
+          ]),
       ...(options.loopback === undefined
         ? []
         : [
@@ -193,7 +259,14 @@ export class LinuxLinks implements Links {
     const without: Request[] = [
       { what: `link ${options.hostName}`, message: setLink(options.hostName, { ipv6: false }), accept: NO_IPV6 },
       { what: `link ${options.hostName}`, message: setLink(options.hostName, { master: bridge, up: true }) },
-      ...(options.hairpin || options.isolated ? [{ what: `link ${options.hostName}`, message: setPort(options.hostName, { hairpin: options.hairpin, isolated: options.isolated }) }] : []),
+      ...(options.hairpin || options.isolated
+        ? [
+            {
+              what: `link ${options.hostName}`,
+              message: setPort(options.hostName, { hairpin: options.hairpin, isolated: options.isolated }),
+            },
+          ]
+        : []),
       { what: `link ${options.hostName}`, message: syncCarrier(options.hostName), answered: true },
     ];
     const program = new Program();
@@ -229,7 +302,9 @@ export class LinuxLinks implements Links {
         program.runSync(); // takes no lock
       } else await runInside(program, inside(program, enterPath(netns), ask));
     } catch (error) {
-      if (error instanceof SyscallError && error.code === 'ENODEV') throw new LongshoreError('not-found', `there is no link ${name}`, { object: `link ${name}`, cause: error });
+      if (error instanceof SyscallError && error.code === 'ENODEV') {
+        throw new LongshoreError('not-found', `there is no link ${name}`, { object: `link ${name}`, cause: error });
+      }
       throw error;
     }
     return program.read(request).readInt32LE(16);
@@ -305,7 +380,11 @@ function once(undo: () => Promise<void>): Undo {
 }
 
 function asUserError(error: unknown, object: string, netns?: string): unknown {
-  if (error instanceof SyscallError && error.code === 'ENOENT' && error.path === netns) return new LongshoreError('not-found', `the network namespace ${netns} does not exist`, { object, cause: error });
-  if (error instanceof NetlinkError) return new LongshoreError('internal', `${object} can't be set up: ${error.message}`, { object, cause: error });
+  if (error instanceof SyscallError && error.code === 'ENOENT' && error.path === netns) {
+    return new LongshoreError('not-found', `the network namespace ${netns} does not exist`, { object, cause: error });
+  }
+  if (error instanceof NetlinkError) {
+    return new LongshoreError('internal', `${object} can't be set up: ${error.message}`, { object, cause: error });
+  }
   return error;
 }

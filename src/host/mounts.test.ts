@@ -69,7 +69,10 @@ test('read-only binds refuse writes, in what is mounted beneath too', async () =
   await assert.rejects(writeFile(join(target, 'new'), ''), { code: 'EROFS' });
   await assert.rejects(writeFile(join(target, 'inner/new'), ''), { code: 'EROFS' });
   await writeFile(join(source, 'new'), '');
-  assert.deepEqual(await mounts.beneath(dir), [join(target, 'inner'), inner, target].sort((a, b) => b.split('/').length - a.split('/').length || (a < b ? 1 : -1)));
+  assert.deepEqual(
+    await mounts.beneath(dir),
+    [join(target, 'inner'), inner, target].sort((a, b) => b.split('/').length - a.split('/').length || (a < b ? 1 : -1)),
+  );
   await undo();
   await undoInner();
   assert.deepEqual(await mounts.beneath(dir), []);

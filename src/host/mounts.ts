@@ -18,7 +18,20 @@ const MS_NOSUID = 2;
 const MS_NODEV = 4;
 const MS_REC = 16_384;
 /** Words of mount(8) that are flags of mount(2); the others go to the file system. */
-const MOUNT_FLAGS: Readonly<Record<string, number>> = { rw: 0, defaults: 0, bind: 4096, rbind: 4096 | MS_REC, ro: 1, nosuid: MS_NOSUID, nodev: MS_NODEV, noexec: 8, sync: 16, noatime: 1024, nodiratime: 2048, relatime: 1 << 21 };
+const MOUNT_FLAGS: Readonly<Record<string, number>> = {
+  rw: 0,
+  defaults: 0,
+  bind: 4096,
+  rbind: 4096 | MS_REC,
+  ro: 1,
+  nosuid: MS_NOSUID,
+  nodev: MS_NODEV,
+  noexec: 8,
+  sync: 16,
+  noatime: 1024,
+  nodiratime: 2048,
+  relatime: 1 << 21,
+};
 const PROPAGATION = { private: 1 << 18, rslave: 1 << 19, rshared: 1 << 20 } as const;
 const EINVAL = 22;
 const ENOENT = 2;
@@ -49,7 +62,11 @@ export class LinuxMounts implements Mounts {
     return this.#undo(target);
   }
 
-  async bind(source: string, target: string, options: { readonly readOnly?: boolean; readonly recursive?: boolean; readonly propagation?: 'private' | 'rslave' | 'rshared' } = {}): Promise<Undo> {
+  async bind(
+    source: string,
+    target: string,
+    options: { readonly readOnly?: boolean; readonly recursive?: boolean; readonly propagation?: 'private' | 'rslave' | 'rshared' } = {},
+  ): Promise<Undo> {
     const program = new Program();
     const recursive = options.recursive ?? true ? AT_RECURSIVE : 0;
     const tree = program.call('open_tree', AT_FDCWD, source, OPEN_TREE_CLONE | O_CLOEXEC | recursive);
@@ -156,7 +173,10 @@ export class LinuxMounts implements Mounts {
     const opened: number[] = [];
     try {
       let lower = layers.lower.map(escapeOption).join(':');
-      const rest = layers.upper === undefined ? '' : `,upperdir=${escapeOption(layers.upper)},workdir=${escapeOption(layers.work ?? '')},redirect_dir=off,index=off,metacopy=off${layers.volatile ? ',volatile' : ''}`;
+      const rest =
+        layers.upper === undefined
+          ? ''
+          : `,upperdir=${escapeOption(layers.upper)},workdir=${escapeOption(layers.work ?? '')},redirect_dir=off,index=off,metacopy=off${layers.volatile ? ',volatile' : ''}`;
       if (Buffer.byteLength(lower) + Buffer.byteLength(rest) + 9 > OPTION_BYTES) {
         const open = new Program();
         const steps = layers.lower.map((path) => open.call('openat', AT_FDCWD, path, O_PATH | O_CLOEXEC, 0));

@@ -9,10 +9,15 @@ const table = `ip longshore-test-${process.pid}`;
 after(() => nft.apply(`add table ${table}; delete table ${table}`));
 
 test('a script is one transaction, and what it made can be listed', async () => {
-  await nft.apply(`add table ${table}\nadd map ${table} ports { type inet_service : ipv4_addr . inet_service; }\nadd element ${table} ports { 8080 : 10.0.0.1 . 80 }`);
+  await nft.apply(
+    `add table ${table}\nadd map ${table} ports { type inet_service : ipv4_addr . inet_service; }\nadd element ${table} ports { 8080 : 10.0.0.1 . 80 }`,
+  );
   const listed = (await nft.list(`list map ${table} ports`)) as { nftables: { map?: { elem: unknown[] } }[] };
   assert.equal(listed.nftables.find((entry) => entry.map)?.map?.elem.length, 1);
-  await assert.rejects(nft.apply(`add element ${table} ports { 9090 : 10.0.0.2 . 80 }\nadd rule ${table} nowhere accept`), { code: 'internal', message: /No such file or directory/ });
+  await assert.rejects(nft.apply(`add element ${table} ports { 9090 : 10.0.0.2 . 80 }\nadd rule ${table} nowhere accept`), {
+    code: 'internal',
+    message: /No such file or directory/,
+  });
   const after = (await nft.list(`list map ${table} ports`)) as typeof listed;
   assert.equal(after.nftables.find((entry) => entry.map)?.map?.elem.length, 1, 'all or nothing');
 });

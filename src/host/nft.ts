@@ -59,9 +59,16 @@ export class LinuxNft implements Nft {
 
   async #spawn(script: string, json: boolean): Promise<string> {
     const options = { input: json ? '' : script, timeoutMs: 60_000 };
-    // nft opens /dev/stdin, which can't be done to a socket, as Node's pipes are: cat gives it a real one. With -j a script would have to be JSON, so what is listed is an argument.
-    const result = json ? await this.#spawner.run('nft', ['-j', script], options) : await this.#spawner.run('sh', ['-c', 'cat | nft -f -'], options);
-    if (result.code === 127) throw new LongshoreError('not-found', 'neither libnftables nor the program nft is installed', { remedy: `Install it: apt-get install ${PACKAGE_OF['nft']}` });
+    // nft opens /dev/stdin, which can't be done to a socket, as Node's pipes are: cat gives it a real one. With -j a
+    // script would have to be JSON, so what is listed is an argument.
+    const result = json
+      ? await this.#spawner.run('nft', ['-j', script], options)
+      : await this.#spawner.run('sh', ['-c', 'cat | nft -f -'], options);
+    if (result.code === 127) {
+      throw new LongshoreError('not-found', 'neither libnftables nor the program nft is installed', {
+        remedy: `Install it: apt-get install ${PACKAGE_OF['nft']}`,
+      });
+    }
     if (result.code !== 0) throw refused(result.stderr, script);
     return result.stdout.toString('utf8');
   }
@@ -84,7 +91,9 @@ function loadLibrary(): Library | 'missing' {
   const errors = library.func('const char *nft_ctx_get_error_buffer(void *ctx)') as unknown as (context: unknown) => string | null;
   const make = (flags: number): unknown => {
     const context = create(NFT_CTX_DEFAULT);
-    if (context === null || bufferOutput(context) !== 0 || bufferError(context) !== 0) throw new LongshoreError('internal', 'libnftables can’t be set up', { remedy: 'Run longshore as root.' });
+    if (context === null || bufferOutput(context) !== 0 || bufferError(context) !== 0) {
+      throw new LongshoreError('internal', 'libnftables can’t be set up', { remedy: 'Run longshore as root.' });
+    }
     setFlags(context, flags);
     return context;
   };
@@ -99,6 +108,11 @@ function loadLibrary(): Library | 'missing' {
 
 function refused(errors: string, script: string): LongshoreError {
   const message = errors.trim() || 'no reason given';
-  const remedy = /Could not process rule: (Operation not supported|No such file or directory)|Protocol not supported/.test(message) ? 'Run longshore doctor: the kernel may lack a part of nftables.' : undefined;
-  return new LongshoreError('internal', `nft refused the rules: ${message}`, { object: `nft ${script.slice(0, 80).replaceAll(/\s+/g, ' ')}`, ...(remedy === undefined ? {} : { remedy }) });
+  const remedy = /Could not process rule: (Operation not supported|No such file or directory)|Protocol not supported/.test(message)
+    ? 'Run longshore doctor: the kernel may lack a part of nftables.'
+    : undefined;
+  return new LongshoreError('internal', `nft refused the rules: ${message}`, {
+    object: `nft ${script.slice(0, 80).replaceAll(/\s+/g, ' ')}`,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
 }

@@ -31,7 +31,9 @@ export class LinuxPorts implements HostPorts {
       for (const line of text.split('\n').slice(1)) {
         const fields = line.trim().split(/\s+/);
         const local = fields[1]?.split(':')[1];
-        if (local !== undefined && parseInt(local, 16) === port && (protocol === 'udp' || fields[3] === TCP_LISTEN)) inodes.add(`socket:[${fields[9]}]`);
+        if (local !== undefined && parseInt(local, 16) === port && (protocol === 'udp' || fields[3] === TCP_LISTEN)) {
+          inodes.add(`socket:[${fields[9]}]`);
+        }
       }
     }
     if (inodes.size === 0) return undefined;

@@ -14,14 +14,20 @@ test('every finding has a name and a detail, and what is wrong has a remedy', as
     assert.ok(finding.detail !== '', finding.name);
     if (finding.status !== 'ok') assert.ok(finding.remedy, `${finding.name}: ${finding.detail}`);
   }
-  for (const name of ['root', 'kernel', 'system-calls', 'cgroups', 'overlay', 'nftables']) assert.equal(findings.find((finding) => finding.name === name)?.status, 'ok', name);
+  for (const name of ['root', 'kernel', 'system-calls', 'cgroups', 'overlay', 'nftables']) {
+    assert.equal(findings.find((finding) => finding.name === name)?.status, 'ok', name);
+  }
 });
 
 test('one broken part hides no other, and old runc is told', async () => {
   const broken: Host = {
     ...host,
     nft: { apply: async () => {}, list: () => Promise.reject(new Error('no netlink')) },
-    spawn: { ...host.spawn, spawnDaemon: () => Promise.reject(new Error('unused')), run: async () => ({ code: 0, signal: null, stdout: Buffer.from('runc version 1.1.5\n'), stderr: '' }) },
+    spawn: {
+      ...host.spawn,
+      spawnDaemon: () => Promise.reject(new Error('unused')),
+      run: async () => ({ code: 0, signal: null, stdout: Buffer.from('runc version 1.1.5\n'), stderr: '' }),
+    },
   };
   const findings = await probe(broken);
   assert.deepEqual(findings.filter((finding) => finding.detail === 'no netlink').map((finding) => finding.name), ['nftables', 'forwarding']);

@@ -64,9 +64,30 @@ async function checkRoot(host: Host): Promise<Finding> {
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
   const needed: readonly [string, bigint][] = [['CAP_SYS_ADMIN', 21n], ['CAP_NET_ADMIN', 12n], ['CAP_MKNOD', 27n], ['CAP_CHOWN', 0n], ['CAP_DAC_OVERRIDE', 1n]];
   const missing = needed.filter(([, bit]) => ((capabilities >> bit) & 1n) === 0n).map(([name]) => name);
-  if (process.getuid?.() !== 0) return { name: 'root', status: 'fail', detail: `running as user ${process.getuid?.()}, and containers need root`, remedy: 'Run it with sudo.' };
-  if (missing.length > 0) return { name: 'root', status: 'fail', detail: `root lacks ${missing.join(', ')}`, remedy: 'Run it outside of a container, or in a privileged one.' };
-  if (await isRootChanged(host.spawn)) return { name: 'root', status: 'fail', detail: "a changed root (chroot): commands for a container would run on the machine's own file system", remedy: 'Start longshore outside of it.' };
+  if (process.getuid?.() !== 0) {
+    return {
+      name: 'root',
+      status: 'fail',
+      detail: `running as user ${process.getuid?.()}, and containers need root`,
+      remedy: 'Run it with sudo.',
+    };
+  }
+  if (missing.length > 0) {
+    return {
+      name: 'root',
+      status: 'fail',
+      detail: `root lacks ${missing.join(', ')}`,
+      remedy: 'Run it outside of a container, or in a privileged one.',
+    };
+  }
+  if (await isRootChanged(host.spawn)) {
+    return {
+      name: 'root',
+      status: 'fail',
+      detail: "a changed root (chroot): commands for a container would run on the machine's own file system",
+      remedy: 'Start longshore outside of it.',
+    };
+  }
   return { name: 'root', status: 'ok', detail: 'root with all capabilities that are needed' };
 }
 
@@ -102,16 +123,39 @@ async function checkNft(host: Host): Promise<Finding> {
 
 /** Another program's chain that drops what is forwarded also drops what goes to containers: nft has no way to overrule it. */
 async function checkForwarding(host: Host): Promise<Finding> {
-  const listed = (await host.nft.list('list chains')) as { readonly nftables: readonly { readonly chain?: { readonly family: string; readonly table: string; readonly name: string; readonly hook?: string; readonly policy?: string } }[] };
-  const dropping = listed.nftables.flatMap(({ chain }) => (chain?.hook === 'forward' && chain.policy === 'drop' ? [`${chain.family} ${chain.table} ${chain.name}`] : []));
+  const listed = (await host.nft.list('list chains')) as {
+    readonly nftables: readonly {
+      readonly chain?: {
+        readonly family: string;
+        readonly table: string;
+        readonly name: string;
+        readonly hook?: string;
+        readonly policy?: string;
+      };
+    }[];
+  };
+  const dropping = listed.nftables.flatMap(({ chain }) =>
+    chain?.hook === 'forward' && chain.policy === 'drop' ? [`${chain.family} ${chain.table} ${chain.name}`] : [],
+  );
   if (dropping.length === 0) return { name: 'forwarding', status: 'ok', detail: 'nobody else filters forwarded packets' };
-  return { name: 'forwarding', status: 'warn', detail: `dropped by default in ${dropping.join(', ')}: another firewall, or dockerd`, remedy: 'Longshore lets its own bridges through dockerd’s and iptables’ chain; in another firewall, allow forwarding for links that begin with ls.' };
+  return {
+    name: 'forwarding',
+    status: 'warn',
+    detail: `dropped by default in ${dropping.join(', ')}: another firewall, or dockerd`,
+    remedy:
+      'Longshore lets its own bridges through dockerd’s and iptables’ chain; in another firewall, allow forwarding for links that begin with ls.',
+  };
 }
 
 async function checkUserNamespaces(): Promise<Finding> {
   const most = Number(await readFile('/proc/sys/user/max_user_namespaces', 'utf8').catch(() => '0'));
   if (most > 0) return { name: 'user-namespaces', status: 'ok', detail: `up to ${most}` };
-  return { name: 'user-namespaces', status: 'warn', detail: 'switched off: containers can’t have a user namespace of their own', remedy: 'sysctl user.max_user_namespaces=65536' };
+  return {
+    name: 'user-namespaces',
+    status: 'warn',
+    detail: 'switched off: containers can’t have a user namespace of their own',
+    remedy: 'sysctl user.max_user_namespaces=65536',
+  };
 }
 
 async function checkOpenFiles(): Promise<Finding> {
@@ -126,7 +170,12 @@ async function checkRunc(host: Host): Promise<Finding> {
   if (found.status !== 'ok') return found;
   const version = /(\d+)\.(\d+)\.(\d+)/.exec(found.detail)?.slice(1).map(Number) as [number, number, number] | undefined;
   if (!version || isSafeRunc(version)) return found;
-  return { ...found, status: 'warn', detail: `${found.detail}, which lacks fixes of November 2025 (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881) against breaking out of a container`, remedy: 'Name a newer one (--runtime), or run only images that you trust.' };
+  return {
+    ...found,
+    status: 'warn',
+    detail: `${found.detail}, which lacks fixes of November 2025 (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881) against breaking out of a container`,
+    remedy: 'Name a newer one (--runtime), or run only images that you trust.',
+  };
 }
 
 function isSafeRunc([major, minor, patch]: readonly [number, number, number]): boolean {
@@ -138,7 +187,14 @@ function isSafeRunc([major, minor, patch]: readonly [number, number, number]): b
 
 async function checkProgram(host: Host, name: string, args: readonly string[], status: 'warn' | 'fail', purpose: string): Promise<Finding> {
   const path = await which(name);
-  if (path === undefined) return { name, status, detail: `${name} is not installed: it ${purpose}`, remedy: `Install it: apt-get install ${PACKAGE_OF[name] ?? name}` };
+  if (path === undefined) {
+    return {
+      name,
+      status,
+      detail: `${name} is not installed: it ${purpose}`,
+      remedy: `Install it: apt-get install ${PACKAGE_OF[name] ?? name}`,
+    };
+  }
   const { stdout, stderr } = await host.spawn.run(path, args, { timeoutMs: 5000 });
   const line = (stdout.toString('utf8') || stderr).split('\n')[0]!.trim();
   return { name, status: 'ok', detail: line.startsWith(name) ? line : `${name}: ${line}` };

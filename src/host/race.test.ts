@@ -1,4 +1,5 @@
-// A folder is swapped for a symlink, over and over, while files beneath it are opened: openInRoot never leaves the root. A plain open does, which shows that the swapping bites.
+// A folder is swapped for a symlink, over and over, while files beneath it are opened: openInRoot never leaves the
+// root. A plain open does, which shows that the swapping bites.
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

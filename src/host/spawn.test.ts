@@ -56,7 +56,9 @@ test('a daemon has a session of its own and the given descriptors only', async (
     try {
       const stat = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ');
       assert.equal(Number(stat[3]), pid, 'session');
-      for (let n = 0; n < 200 && (await readFile(join(dir, 'out'), 'utf8')) === ''; n++) await new Promise((resolve) => setTimeout(resolve, 10));
+      for (let n = 0; n < 200 && (await readFile(join(dir, 'out'), 'utf8')) === ''; n++) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
       assert.equal((await readFile(join(dir, 'out'), 'utf8')).trim(), '0 1 2 3');
     } finally {
       process.kill(pid, 'SIGKILL');

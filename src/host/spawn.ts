@@ -46,14 +46,24 @@ export class LinuxSpawner implements Spawner {
       };
       const take = (into: Buffer[]) => (chunk: Buffer) => {
         size += chunk.length;
-        if (size > limit) stop(new LongshoreError('too-large', `${file} wrote more than ${limit} bytes of output and was stopped`, { object: file }));
-        else into.push(chunk);
+        if (size > limit) {
+          stop(new LongshoreError('too-large', `${file} wrote more than ${limit} bytes of output and was stopped`, { object: file }));
+        } else {
+          into.push(chunk);
+        }
       };
       child.stdout?.on('data', take(out));
       child.stderr?.on('data', options.onStderr ?? take(err));
       const onAbort = (): void => stop(new LongshoreError('canceled', `${file} was canceled`, { object: file, cause: options.signal?.reason }));
       options.signal?.addEventListener('abort', onAbort, { once: true });
-      const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => stop(new LongshoreError('timeout', `${file} did not end within ${options.timeoutMs} ms and was stopped`, { object: file })), options.timeoutMs);
+      const timer =
+        options.timeoutMs === undefined
+          ? undefined
+          : setTimeout(
+              () =>
+                stop(new LongshoreError('timeout', `${file} did not end within ${options.timeoutMs} ms and was stopped`, { object: file })),
+              options.timeoutMs,
+            );
       const settle = (): void => {
         clearTimeout(timer);
         options.signal?.removeEventListener('abort', onAbort);
@@ -97,7 +107,10 @@ export class LinuxSpawner implements Spawner {
 
 const CLOSE_RANGE_CLOEXEC = 4;
 
-/** Descriptors that we inherited ourselves, or that a library opened, stay with us: a container must not see them. Those in `stdio` are handed over by the spawn itself. */
+/**
+ * Descriptors that we inherited ourselves, or that a library opened, stay with us: a container must not see them. Those
+ * in `stdio` are handed over by the spawn itself.
+ */
 function keepDescriptors(): void {
   const program = new Program();
   // Linux before 5.11 lacks the call; Node marks all that it opens anyway.
@@ -116,7 +129,9 @@ function killGroup(pid: number | undefined): void {
 }
 
 function spawnError(file: string, error: Error, cwd: string | undefined): Error {
-  if (!isErrno(error, 'ENOENT')) return new LongshoreError('internal', `${file} can't be started: ${error.message}`, { object: file, cause: error });
+  if (!isErrno(error, 'ENOENT')) {
+    return new LongshoreError('internal', `${file} can't be started: ${error.message}`, { object: file, cause: error });
+  }
   const name = file.slice(file.lastIndexOf('/') + 1);
   const where = cwd === undefined ? '' : ` (or the folder ${cwd} is missing)`;
   const remedy = name in PACKAGE_OF ? `Install it: apt-get install ${PACKAGE_OF[name]}` : `Install ${name}, or put it on the PATH.`;

@@ -28,7 +28,9 @@ export class LinuxSysctl implements Sysctl {
 
 function file(name: string): string {
   const parts = name.includes('/') ? name.split('/') : name.split('.');
-  if (parts.some((part) => part === '' || part === '..' || part === '.')) throw new LongshoreError('invalid', `${name} is no kernel parameter`, { object: `sysctl ${name}` });
+  if (parts.some((part) => part === '' || part === '..' || part === '.')) {
+    throw new LongshoreError('invalid', `${name} is no kernel parameter`, { object: `sysctl ${name}` });
+  }
   return `/proc/sys/${parts.join('/')}`;
 }
 
@@ -38,8 +40,16 @@ async function access<T>(name: string, action: () => Promise<T>): Promise<T> {
   } catch (error) {
     const object = `sysctl ${name}`;
     if (isErrno(error, 'ENOENT')) throw new LongshoreError('not-found', `the kernel has no parameter ${name}`, { object, cause: error });
-    if (isErrno(error, 'EINVAL')) throw new LongshoreError('invalid', `the kernel refuses this value for ${name}`, { object, cause: error });
-    if (isErrno(error, 'EROFS') || isErrno(error, 'EACCES')) throw new LongshoreError('forbidden', `${name} can't be written here`, { object, remedy: 'Run longshore as root, with /proc/sys writable.', cause: error });
+    if (isErrno(error, 'EINVAL')) {
+      throw new LongshoreError('invalid', `the kernel refuses this value for ${name}`, { object, cause: error });
+    }
+    if (isErrno(error, 'EROFS') || isErrno(error, 'EACCES')) {
+      throw new LongshoreError('forbidden', `${name} can't be written here`, {
+        object,
+        remedy: 'Run longshore as root, with /proc/sys writable.',
+        cause: error,
+      });
+    }
     throw error;
   }
 }

@@ -19,7 +19,9 @@ export function createLogger(write: (line: string) => void, now: () => number, l
     if (RANK[at] < RANK[level]) return;
     let line = `${new Date(now()).toISOString()} ${at} ${message}`;
     for (const [key, value] of Object.entries({ ...base, ...fields })) {
-      if (value !== undefined) line += ` ${key}=${typeof value === 'string' && /[\s"=]/.test(value) ? JSON.stringify(value) : String(value)}`;
+      if (value !== undefined) {
+        line += ` ${key}=${typeof value === 'string' && /[\s"=]/.test(value) ? JSON.stringify(value) : String(value)}`;
+      }
     }
     write(line + '\n');
   };

@@ -78,10 +78,18 @@ export class Metrics {
     return out;
   }
 
-  #series<T extends Counter | Histogram>(name: string, type: Family['type'], help: string, labels: Labels, make: (line: (suffix: string, extra: string, value: number) => string) => readonly [T, () => string]): T {
+  #series<T extends Counter | Histogram>(
+    name: string,
+    type: Family['type'],
+    help: string,
+    labels: Labels,
+    make: (line: (suffix: string, extra: string, value: number) => string) => readonly [T, () => string],
+  ): T {
     let family = this.#families.get(name);
     if (family === undefined) this.#families.set(name, (family = { type, help, series: new Map(), found: new Map() }));
-    const pairs = Object.entries(labels).map(([key, value]) => `${key}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`).join(',');
+    const pairs = Object.entries(labels)
+      .map(([key, value]) => `${key}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`)
+      .join(',');
     const found = family.found.get(pairs);
     if (found !== undefined) return found as T;
     if (family.series.size >= MAX_SERIES) return IGNORED as unknown as T;

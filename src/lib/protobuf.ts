@@ -168,7 +168,9 @@ function writeOne(writer: Writer, number: number, kind: Kind, value: unknown, al
     case 'int32':
     case 'int64':
     case 'uint32':
-      if (always || Number(value) !== 0) writer.long(number, BigInt.asUintN(64, typeof value === 'bigint' ? value : BigInt(Math.trunc(value as number))));
+      if (always || Number(value) !== 0) {
+        writer.long(number, BigInt.asUintN(64, typeof value === 'bigint' ? value : BigInt(Math.trunc(value as number))));
+      }
       return;
     default: {
       const inner = new Writer();

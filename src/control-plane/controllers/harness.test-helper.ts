@@ -28,8 +28,13 @@ export class Harness {
     const base = { transport: this.api, clock: this.clock, random: this.random, logger };
     this.#informers = new InformerFactory(base);
     this.#context = {
-      ...base, informers: this.#informers, options,
-      events: { event: (target: EventTarget, type: EventType, reason: string, message: string) => void this.events.push(`${target.kind}/${target.metadata?.name} ${type} ${reason} ${message}`) },
+      ...base,
+      informers: this.#informers,
+      options,
+      events: {
+        event: (target: EventTarget, type: EventType, reason: string, message: string) =>
+          void this.events.push(`${target.kind}/${target.metadata?.name} ${type} ${reason} ${message}`),
+      },
     };
   }
 
@@ -63,7 +68,14 @@ export class Harness {
     const now = rfc3339(this.clock.now());
     this.api.edit<Pod>(pods, pod.metadata!.namespace, pod.metadata!.name!, (copy) => {
       copy.spec = { containers: [], ...copy.spec, nodeName: copy.spec?.nodeName ?? node };
-      copy.status = { ...copy.status, phase: 'Running', podIP: ip, podIPs: [{ ip }], startTime: copy.status?.startTime ?? now, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: now }] };
+      copy.status = {
+        ...copy.status,
+        phase: 'Running',
+        podIP: ip,
+        podIPs: [{ ip }],
+        startTime: copy.status?.startTime ?? now,
+        conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: now }],
+      };
     });
   }
 
@@ -83,13 +95,27 @@ export class Harness {
   finish(pod: Pod, phase: 'Succeeded' | 'Failed', exitCode = phase === 'Failed' ? 1 : 0): void {
     this.api.edit<Pod>(pods, pod.metadata!.namespace, pod.metadata!.name!, (copy) => {
       const finishedAt = rfc3339(this.clock.now());
-      copy.status = { ...copy.status, phase, conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: finishedAt }], containerStatuses: [{ name: 'main', ready: false, restartCount: 0, image: 'x', imageID: '', state: { terminated: { exitCode, finishedAt } } }] };
+      copy.status = {
+        ...copy.status,
+        phase,
+        conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: finishedAt }],
+        containerStatuses: [
+          { name: 'main', ready: false, restartCount: 0, image: 'x', imageID: '', state: { terminated: { exitCode, finishedAt } } },
+        ],
+      };
     });
   }
 
   async addNode(name: string, change: (node: Node) => Node = (node) => node): Promise<Node> {
     const now = rfc3339(this.clock.now());
-    const node: Node = { metadata: { name, labels: { 'kubernetes.io/hostname': name } }, spec: {}, status: { conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime: now, lastTransitionTime: now, reason: 'KubeletReady' }], addresses: [{ type: 'InternalIP', address: '10.1.0.1' }] } };
+    const node: Node = {
+      metadata: { name, labels: { 'kubernetes.io/hostname': name } },
+      spec: {},
+      status: {
+        conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime: now, lastTransitionTime: now, reason: 'KubeletReady' }],
+        addresses: [{ type: 'InternalIP', address: '10.1.0.1' }],
+      },
+    };
     return this.api.create<Node>(nodes, undefined, change(node));
   }
 }

@@ -33,7 +33,9 @@ export class ClassPlanner {
 
   plan(pod: PodInfo): Plan {
     const { snapshot } = this.#context;
-    if (pod.equivalence === undefined || snapshot.podsWithTerms > 0 || snapshot.nodes.length < 2) return plan(pod, this.#context, this.#offset++);
+    if (pod.equivalence === undefined || snapshot.podsWithTerms > 0 || snapshot.nodes.length < 2) {
+      return plan(pod, this.#context, this.#offset++);
+    }
     const state = this.#state(pod, pod.equivalence);
     const { nodes, scores, generations } = state;
     let winner = -1;

@@ -11,7 +11,9 @@ export function explain(refusals: ReadonlyMap<string, Refusal>, preemption: stri
 
 /** What preemption would say when it could not help. */
 export function explainPreemption(refusals: ReadonlyMap<string, Refusal>): string {
-  const verdicts = [...refusals.values()].map(({ preemptable }) => (preemptable ? 'No preemption victims found for incoming pod' : 'Preemption is not helpful for scheduling'));
+  const verdicts = [...refusals.values()].map(({ preemptable }) =>
+    preemptable ? 'No preemption victims found for incoming pod' : 'Preemption is not helpful for scheduling',
+  );
   return `preemption: 0/${refusals.size} nodes are available: ${tally(verdicts)}.`;
 }
 

@@ -56,7 +56,11 @@ export function podInfo(pod: Pod): PodInfo {
   const requests = podRequests(pod);
   const hostPorts = hostPortsOf(pod);
   const images = (spec?.containers ?? []).map((container) => container.image ?? '');
-  const dependsOnPods = affinity?.podAffinity !== undefined || affinity?.podAntiAffinity !== undefined || spread.length > 0 || (spec?.volumes ?? []).some((volume) => volume.persistentVolumeClaim || volume.ephemeral);
+  const dependsOnPods =
+    affinity?.podAffinity !== undefined ||
+    affinity?.podAntiAffinity !== undefined ||
+    spread.length > 0 ||
+    (spec?.volumes ?? []).some((volume) => volume.persistentVolumeClaim || volume.ephemeral);
   return {
     pod,
     key: `${namespace}/${pod.metadata?.name ?? ''}`,
@@ -73,7 +77,23 @@ export function podInfo(pod: Pod): PodInfo {
     spread,
     owner,
     images,
-    equivalence: dependsOnPods ? undefined : JSON.stringify([namespace, labels, owner, requests.milliCpu, requests.memory, requests.ephemeralStorage, requests.scalar && [...requests.scalar], hostPorts, spec?.tolerations, spec?.nodeSelector, affinity?.nodeAffinity, images, spec?.nodeName]),
+    equivalence: dependsOnPods
+      ? undefined
+      : JSON.stringify([
+          namespace,
+          labels,
+          owner,
+          requests.milliCpu,
+          requests.memory,
+          requests.ephemeralStorage,
+          requests.scalar && [...requests.scalar],
+          hostPorts,
+          spec?.tolerations,
+          spec?.nodeSelector,
+          affinity?.nodeAffinity,
+          images,
+          spec?.nodeName,
+        ]),
   };
 }
 
@@ -110,7 +130,10 @@ export function readNode(info: NodeInfo, node: Node): void {
   info.node = node;
   info.allocatable = { ...listToResources(allocatable), pods: allocatable?.pods === undefined ? 0 : quantityToNumber(allocatable.pods) };
   const taints = node.spec?.taints ?? [];
-  info.taints = node.spec?.unschedulable && !taints.some((taint) => taint.key === 'node.kubernetes.io/unschedulable') ? [...taints, { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] : taints;
+  info.taints =
+    node.spec?.unschedulable && !taints.some((taint) => taint.key === 'node.kubernetes.io/unschedulable')
+      ? [...taints, { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }]
+      : taints;
   info.labels = node.metadata?.labels ?? NO_LABELS;
   const images = new Map<string, number>();
   for (const image of node.status?.images ?? []) for (const name of image.names ?? []) images.set(name, image.sizeBytes ?? 0);

@@ -7,7 +7,12 @@ import type { PodInfo } from './model.ts';
 export type PodMatcher = (pod: PodInfo) => boolean;
 
 /** A selector over pods, with the keys of `matchLabelKeys` and `mismatchLabelKeys` taken from the pod that is being placed. */
-export function selectorMatcher(selector: LabelSelector | undefined, own: Readonly<Record<string, string>>, matchKeys: readonly string[] = [], mismatchKeys: readonly string[] = []): (labels: Readonly<Record<string, string>>) => boolean {
+export function selectorMatcher(
+  selector: LabelSelector | undefined,
+  own: Readonly<Record<string, string>>,
+  matchKeys: readonly string[] = [],
+  mismatchKeys: readonly string[] = [],
+): (labels: Readonly<Record<string, string>>) => boolean {
   if (!selector) return () => false;
   const base = labelMatcher(selector);
   const keys = matchKeys.filter((key) => own[key] !== undefined);

@@ -12,7 +12,17 @@ import { preempt } from './preempt.ts';
 import { Scheduler, type SchedulerActions } from './scheduler.ts';
 import { Snapshot } from './snapshot.ts';
 
-const node = (name: string, extra: { labels?: Record<string, string>; taints?: { key: string; value?: string; effect: string }[]; cpu?: string; memory?: string; pods?: string; unschedulable?: boolean } = {}): Node => ({
+const node = (
+  name: string,
+  extra: {
+    labels?: Record<string, string>;
+    taints?: { key: string; value?: string; effect: string }[];
+    cpu?: string;
+    memory?: string;
+    pods?: string;
+    unschedulable?: boolean;
+  } = {},
+): Node => ({
   metadata: { name, labels: { 'kubernetes.io/hostname': name, ...extra.labels } },
   spec: { taints: extra.taints ?? [], ...(extra.unschedulable && { unschedulable: true }) },
   status: { allocatable: { cpu: extra.cpu ?? '2', memory: extra.memory ?? '4Gi', pods: extra.pods ?? '110' } },
@@ -27,7 +37,11 @@ function context(nodes: readonly Node[], placed: readonly (readonly [Pod, string
   const snapshot = new Snapshot();
   for (const each of nodes) snapshot.setNode(each);
   for (const [each, where] of placed) snapshot.place(podInfo(each), where);
-  return { snapshot, volumes: { claim: (_, name) => (name === 'there' ? { state: 'bound', affinity: undefined } : { state: 'missing' }) }, namespaceLabels: () => ({}) };
+  return {
+    snapshot,
+    volumes: { claim: (_, name) => (name === 'there' ? { state: 'bound', affinity: undefined } : { state: 'missing' }) },
+    namespaceLabels: () => ({}),
+  };
 }
 
 function refusals(result: ReturnType<typeof plan>): Record<string, string> {
@@ -56,19 +70,47 @@ test('a refusal tells on which taint it stands, for whoever asks why', () => {
 });
 
 test('tolerations, affinity and spreading lead to the one node that is left', () => {
-  const nodes = [node('a', { labels: { zone: '1' } }), node('b', { labels: { zone: '2' } }), node('c', { labels: { zone: '2' }, taints: [{ key: 'k', effect: 'NoSchedule' }] })];
-  const anti = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ labelSelector: { matchLabels: { app: 'x' } }, topologyKey: 'kubernetes.io/hostname' }] } };
-  const placed = [[pod('x1', {}, { app: 'x' }), 'a'], [pod('x2', {}, { app: 'x' }), 'b']] as const;
-  assert.equal(plan(podInfo(pod('p', { affinity: anti, tolerations: [{ key: 'k', operator: 'Exists' }] })), context(nodes, placed)).node, 'c');
+  const nodes = [
+    node('a', { labels: { zone: '1' } }),
+    node('b', { labels: { zone: '2' } }),
+    node('c', { labels: { zone: '2' }, taints: [{ key: 'k', effect: 'NoSchedule' }] }),
+  ];
+  const anti = {
+    podAntiAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { labelSelector: { matchLabels: { app: 'x' } }, topologyKey: 'kubernetes.io/hostname' },
+      ],
+    },
+  };
+  const placed = [
+    [pod('x1', {}, { app: 'x' }), 'a'],
+    [pod('x2', {}, { app: 'x' }), 'b'],
+  ] as const;
+  assert.equal(
+    plan(podInfo(pod('p', { affinity: anti, tolerations: [{ key: 'k', operator: 'Exists' }] })), context(nodes, placed)).node,
+    'c',
+  );
   const spread = [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app: 'x' } } }];
   assert.equal(plan(podInfo(pod('p', { topologySpreadConstraints: spread }, { app: 'x' })), context(nodes, [[pod('x1', {}, { app: 'x' }), 'a']])).node, 'b');
 });
 
 test('anti-affinity of a placed pod keeps others out, and the first pod of a group may want itself', () => {
-  const anti = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ labelSelector: { matchLabels: { app: 'y' } }, topologyKey: 'kubernetes.io/hostname' }] } };
+  const anti = {
+    podAntiAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { labelSelector: { matchLabels: { app: 'y' } }, topologyKey: 'kubernetes.io/hostname' },
+      ],
+    },
+  };
   const result = plan(podInfo(pod('y', {}, { app: 'y' })), context([node('a')], [[pod('x', { affinity: anti }), 'a']]));
   assert.deepEqual(refusals(result), { a: "node(s) didn't satisfy existing pods anti-affinity rules" });
-  const self = { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ labelSelector: { matchLabels: { app: 'z' } }, topologyKey: 'kubernetes.io/hostname' }] } };
+  const self = {
+    podAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { labelSelector: { matchLabels: { app: 'z' } }, topologyKey: 'kubernetes.io/hostname' },
+      ],
+    },
+  };
   assert.equal(plan(podInfo(pod('z', { affinity: self }, { app: 'z' })), context([node('a')])).node, 'a');
 });
 
@@ -85,7 +127,13 @@ test('many alike pods are spread evenly, and each place is one that every filter
   const planner = new ClassPlanner(ctx);
   const counts = new Map<string, number>();
   for (let n = 0; n < 90; n++) {
-    const info = podInfo({ ...pod(`p${n}`), metadata: { ...pod(`p${n}`).metadata, ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', uid: 'rs', controller: true }] } });
+    const info = podInfo({
+      ...pod(`p${n}`),
+      metadata: {
+        ...pod(`p${n}`).metadata,
+        ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', uid: 'rs', controller: true }],
+      },
+    });
     const result = planner.plan(info);
     assert.ok(result.node !== undefined);
     assert.equal(plan(info, ctx).node !== undefined, true);
@@ -111,7 +159,10 @@ test('a class sees what changed on a node since it looked', () => {
 test('the message counts reasons as kubectl users know them', () => {
   const result = plan(podInfo(pod('p', {}, {}, '10')), context([node('a'), node('b'), node('c', { unschedulable: true })]));
   assert.ok(result.node === undefined);
-  assert.equal(explain(result.refusals, explainPreemption(result.refusals)), '0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.');
+  assert.equal(
+    explain(result.refusals, explainPreemption(result.refusals)),
+    '0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.',
+  );
 });
 
 test('preemption takes the least important, and no more than it must', () => {
@@ -148,7 +199,12 @@ class Recorder implements SchedulerActions {
 test('a pending pod is told why once, and bound when a node comes', async () => {
   const actions = new Recorder();
   const { volumes, namespaceLabels } = context([]);
-  const scheduler = new Scheduler({ clock: { ...systemClock, after: (_, fn) => systemClock.after(1, fn) }, logger: silentLogger, actions, context: { volumes, namespaceLabels } });
+  const scheduler = new Scheduler({
+    clock: { ...systemClock, after: (_, fn) => systemClock.after(1, fn) },
+    logger: silentLogger,
+    actions,
+    context: { volumes, namespaceLabels },
+  });
   let turn = actions.next();
   scheduler.podChanged(pod('p'));
   await turn;

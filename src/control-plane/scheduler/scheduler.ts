@@ -202,7 +202,9 @@ export class Scheduler {
     if (preemption) {
       for (const victim of preemption.victims) {
         this.#actions.event(victim.pod, 'Normal', 'Preempted', `Preempted by pod ${pod.uid} on node ${preemption.node}`, 'Preempting');
-        this.#actions.evict(victim.pod, pod.pod).catch((error: unknown) => this.#log.warn('eviction for preemption failed', { pod: victim.key, error: messageOf(error) }));
+        this.#actions
+          .evict(victim.pod, pod.pod)
+          .catch((error: unknown) => this.#log.warn('eviction for preemption failed', { pod: victim.key, error: messageOf(error) }));
       }
     }
     if (waiting.message === message && !preemption) return;

@@ -34,7 +34,9 @@ export function startScheduler({ transport, informers, clock, logger, name = 'de
   const claim = (namespace: string, claimName: string): ClaimView => {
     const found = claims.store.get(`${namespace}/${claimName}`);
     if (!found) return { state: 'missing' };
-    if (found.spec?.volumeName && found.status?.phase === 'Bound') return { state: 'bound', affinity: volumes.store.get(found.spec.volumeName)?.spec?.nodeAffinity?.required };
+    if (found.spec?.volumeName && found.status?.phase === 'Bound') {
+      return { state: 'bound', affinity: volumes.store.get(found.spec.volumeName)?.spec?.nodeAffinity?.required };
+    }
     const mode = classes.store.get(found.spec?.storageClassName ?? '')?.volumeBindingMode;
     return mode === 'WaitForFirstConsumer' ? { state: 'waits-for-node', selectedNode: found.metadata?.annotations?.[SELECTED_NODE] } : { state: 'unbound' };
   };
@@ -53,7 +55,9 @@ export function startScheduler({ transport, informers, clock, logger, name = 'de
   const BIND_TIMEOUT_MS = 600_000;
   function bound(namespace: string, claimName: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const cancel = clock.after(BIND_TIMEOUT_MS, () => finish(new Error(`persistentvolumeclaim "${claimName}" was not bound within ${BIND_TIMEOUT_MS / 1000} s`)));
+      const cancel = clock.after(BIND_TIMEOUT_MS, () =>
+        finish(new Error(`persistentvolumeclaim "${claimName}" was not bound within ${BIND_TIMEOUT_MS / 1000} s`)),
+      );
       const look = (): void => {
         if (claim(namespace, claimName).state === 'bound') finish();
       };
@@ -74,21 +78,57 @@ export function startScheduler({ transport, informers, clock, logger, name = 'de
       async bind(pod, node) {
         if ((pod.spec?.volumes ?? []).some((volume) => volume.persistentVolumeClaim || volume.ephemeral)) await bindClaims(pod, node);
         const { name: podName = '', namespace, uid } = pod.metadata ?? {};
-        const binding: Binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name: podName, ...(namespace && { namespace }), ...(uid && { uid }) }, target: { apiVersion: 'v1', kind: 'Node', name: node } };
+        const binding: Binding = {
+          apiVersion: 'v1',
+          kind: 'Binding',
+          metadata: { name: podName, ...(namespace && { namespace }), ...(uid && { uid }) },
+          target: { apiVersion: 'v1', kind: 'Node', name: node },
+        };
         await transport.createSubresource(pods, namespace, podName, 'binding', binding);
       },
       async markUnschedulable(pod, message, nominatedNode) {
         const now = rfc3339(clock.now());
         const before = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-        const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, ...(pod.metadata?.generation !== undefined && { observedGeneration: pod.metadata.generation }), lastProbeTime: null, lastTransitionTime: before?.status === 'False' ? before.lastTransitionTime : now };
-        await transport.patch(pods, pod.metadata?.namespace, pod.metadata?.name ?? '', 'strategic', { status: { conditions: [condition], ...(nominatedNode !== undefined && { nominatedNodeName: nominatedNode }) } }, { subresource: 'status' });
+        const condition = {
+          type: 'PodScheduled',
+          status: 'False',
+          reason: 'Unschedulable',
+          message,
+          ...(pod.metadata?.generation !== undefined && { observedGeneration: pod.metadata.generation }),
+          lastProbeTime: null,
+          lastTransitionTime: before?.status === 'False' ? before.lastTransitionTime : now,
+        };
+        await transport.patch(
+          pods,
+          pod.metadata?.namespace,
+          pod.metadata?.name ?? '',
+          'strategic',
+          { status: { conditions: [condition], ...(nominatedNode !== undefined && { nominatedNodeName: nominatedNode }) } },
+          { subresource: 'status' },
+        );
       },
       async evict(victim, by) {
-        const condition = { type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message: `${name}: preempting to accommodate a higher priority pod ${by.metadata?.namespace}/${by.metadata?.name}`, lastTransitionTime: rfc3339(clock.now()) };
-        await transport.patch(pods, victim.metadata?.namespace, victim.metadata?.name ?? '', 'strategic', { status: { conditions: [condition] } }, { subresource: 'status' });
-        await transport.delete(pods, victim.metadata?.namespace, victim.metadata?.name ?? '', { preconditions: { uid: victim.metadata?.uid ?? '' } });
+        const condition = {
+          type: 'DisruptionTarget',
+          status: 'True',
+          reason: 'PreemptionByScheduler',
+          message: `${name}: preempting to accommodate a higher priority pod ${by.metadata?.namespace}/${by.metadata?.name}`,
+          lastTransitionTime: rfc3339(clock.now()),
+        };
+        await transport.patch(
+          pods,
+          victim.metadata?.namespace,
+          victim.metadata?.name ?? '',
+          'strategic',
+          { status: { conditions: [condition] } },
+          { subresource: 'status' },
+        );
+        await transport.delete(pods, victim.metadata?.namespace, victim.metadata?.name ?? '', {
+          preconditions: { uid: victim.metadata?.uid ?? '' },
+        });
       },
-      event: (pod, type, reason, message) => events.event({ apiVersion: 'v1', kind: 'Pod', ...(pod.metadata && { metadata: pod.metadata }) }, type, reason, message),
+      event: (pod, type, reason, message) =>
+        events.event({ apiVersion: 'v1', kind: 'Pod', ...(pod.metadata && { metadata: pod.metadata }) }, type, reason, message),
     },
   });
 
@@ -99,8 +139,16 @@ export function startScheduler({ transport, informers, clock, logger, name = 'de
     if (closed) return;
     const wake = (): void => scheduler.wake();
     stops.push(
-      nodeInformer.on({ add: (node) => scheduler.nodeChanged(node), update: (_, node) => scheduler.nodeChanged(node), delete: (node) => scheduler.nodeDeleted(node) }),
-      podInformer.on({ add: (pod) => scheduler.podChanged(pod), update: (_, pod) => scheduler.podChanged(pod), delete: (pod) => scheduler.podDeleted(pod) }),
+      nodeInformer.on({
+        add: (node) => scheduler.nodeChanged(node),
+        update: (_, node) => scheduler.nodeChanged(node),
+        delete: (node) => scheduler.nodeDeleted(node),
+      }),
+      podInformer.on({
+        add: (pod) => scheduler.podChanged(pod),
+        update: (_, pod) => scheduler.podChanged(pod),
+        delete: (pod) => scheduler.podDeleted(pod),
+      }),
       claims.on({ add: wake, update: wake }),
       volumes.on({ add: wake, update: wake }),
       classes.on({ add: wake }),

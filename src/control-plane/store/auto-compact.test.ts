@@ -49,7 +49,10 @@ class ManualClock implements Clock {
   }
 }
 
-async function start(t: TestContext, bounds: Partial<AutoCompactionOptions> = {}): Promise<{ readonly store: Store; readonly clock: ManualClock; readonly stop: () => void }> {
+async function start(
+  t: TestContext,
+  bounds: Partial<AutoCompactionOptions> = {},
+): Promise<{ readonly store: Store; readonly clock: ManualClock; readonly stop: () => void }> {
   const store = await openMemoryStore();
   const clock = new ManualClock();
   const stop = startAutoCompaction({ store, clock, logger: silentLogger, ...bounds });
@@ -58,7 +61,9 @@ async function start(t: TestContext, bounds: Partial<AutoCompactionOptions> = {}
 }
 
 const write = async (store: Store, count: number, bytes = 10): Promise<void> => {
-  for (let n = 0; n < count; n++) await store.txn({ compare: [], success: [{ type: 'put', key: `k${n % 5}`, value: new Uint8Array(bytes) }] });
+  for (let n = 0; n < count; n++) {
+    await store.txn({ compare: [], success: [{ type: 'put', key: `k${n % 5}`, value: new Uint8Array(bytes) }] });
+  }
 };
 
 describe('automatic compaction', () => {

@@ -124,7 +124,9 @@ class AutoCompaction {
       this.#marks.splice(0, Math.min(index, this.#marks.length - 1));
     } catch (error) {
       // A full disk, or the store is closing: the history stays, and the next part tries again.
-      if (!isCode(error, 'unavailable')) this.#logger.warn('the history of the state store could not be compacted', { revision: mark.revision, error: messageOf(error) });
+      if (!isCode(error, 'unavailable')) {
+        this.#logger.warn('the history of the state store could not be compacted', { revision: mark.revision, error: messageOf(error) });
+      }
     } finally {
       this.#compacting = false;
     }

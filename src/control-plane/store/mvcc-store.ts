@@ -19,8 +19,21 @@ const PRUNE_STEP = 2_000;
 
 /** One call that waits to become durable. */
 type Step =
-  | { readonly type: 'txn'; readonly request: TxnRequest; readonly bytes: number; decision: Decision; readonly resolve: (result: TxnResult) => void; readonly reject: (error: Error) => void }
-  | { readonly type: 'compact'; readonly revision: number; readonly bytes: number; readonly resolve: () => void; readonly reject: (error: Error) => void };
+  | {
+      readonly type: 'txn';
+      readonly request: TxnRequest;
+      readonly bytes: number;
+      decision: Decision;
+      readonly resolve: (result: TxnResult) => void;
+      readonly reject: (error: Error) => void;
+    }
+  | {
+      readonly type: 'compact';
+      readonly revision: number;
+      readonly bytes: number;
+      readonly resolve: () => void;
+      readonly reject: (error: Error) => void;
+    };
 
 export interface MvccStoreOptions {
   readonly mvcc: Mvcc;
@@ -149,8 +162,11 @@ export class MvccStore implements Store {
       const batch = this.#takeBatch();
       const entries: JournalEntry[] = [];
       for (const step of batch) {
-        if (step.type === 'compact') entries.push({ type: 'compact', revision: step.revision });
-        else if (step.decision.writes.length > 0) entries.push({ type: 'txn', revision: step.decision.result.revision, writes: step.decision.writes });
+        if (step.type === 'compact') {
+          entries.push({ type: 'compact', revision: step.revision });
+        } else if (step.decision.writes.length > 0) {
+          entries.push({ type: 'txn', revision: step.decision.result.revision, writes: step.decision.writes });
+        }
       }
       this.#inFlight = batch.length;
       try {
@@ -256,7 +272,9 @@ export class MvccStore implements Store {
       written = true;
     } catch (error) {
       // Nothing is lost by that: the log still holds everything. The next compaction tries again.
-      if (this.#open) this.#logger.warn('the state store could not write a snapshot; its log keeps growing', { revision, error: messageOf(error) });
+      if (this.#open) {
+        this.#logger.warn('the state store could not write a snapshot; its log keeps growing', { revision, error: messageOf(error) });
+      }
     } finally {
       release();
       this.#checkpointing = false;

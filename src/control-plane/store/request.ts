@@ -43,7 +43,9 @@ export function readRevision(asked: number | undefined, newest: number, compacte
 export function readLimit(options: RangeOptions): number {
   const { limit } = options;
   if (limit === undefined) return Infinity;
-  if (!Number.isSafeInteger(limit) || limit < 0) throw new LongshoreError('invalid', `a range's limit must be a whole number from 0 on, and not ${limit}`);
+  if (!Number.isSafeInteger(limit) || limit < 0) {
+    throw new LongshoreError('invalid', `a range's limit must be a whole number from 0 on, and not ${limit}`);
+  }
   return limit;
 }
 
@@ -70,5 +72,7 @@ function checkKey(key: string): void {
     throw new LongshoreError('invalid', `a key of ${key.length} characters is too long: at most ${MAX_KEY_LENGTH} are allowed`, { object: key.slice(0, 80) });
   }
   // A lone surrogate has no UTF-8 form, and would come back as another key.
-  if (!key.isWellFormed()) throw new LongshoreError('invalid', `the key ${JSON.stringify(key)} is not well-formed Unicode`, { object: key });
+  if (!key.isWellFormed()) {
+    throw new LongshoreError('invalid', `the key ${JSON.stringify(key)} is not well-formed Unicode`, { object: key });
+  }
 }

@@ -111,7 +111,8 @@ export interface Store {
   range(start: string, end: string, options?: RangeOptions): RangeResult;
   /**
    * Decided at once, in order of calls; resolves when durable.
-   * @throws LongshoreError `exhausted` (disk full: nothing of it was written, and the store goes on), `invalid` (a key twice in one branch), `unavailable` (closed)
+   * @throws LongshoreError `exhausted` (disk full: nothing of it was written, and the store goes on), `invalid` (a key
+   * twice in one branch), `unavailable` (closed)
    */
   txn(request: TxnRequest): Promise<TxnResult>;
   /** Returns the undo that stops the watch. @throws `gone` when fromRevision is compacted */

@@ -116,7 +116,14 @@ export class WatchHub {
     } catch (error) {
       // A sink must not throw. One that does loses its watch, so that no other one and no write suffers.
       this.#logger.error('a watch failed to take its events and was ended', { prefix: watcher.prefix, revision, error: messageOf(error) });
-      this.#end(watcher, new LongshoreError('internal', `the watch of ${watcher.prefix} was ended, since it failed at revision ${revision}: ${messageOf(error)}`, { cause: error }));
+      this.#end(
+        watcher,
+        new LongshoreError(
+          'internal',
+          `the watch of ${watcher.prefix} was ended, since it failed at revision ${revision}: ${messageOf(error)}`,
+          { cause: error },
+        ),
+      );
     }
   }
 

@@ -101,7 +101,13 @@ after(async () => {
 test('the rarer limits: what each version has of them', async () => {
   const [, cgroups, joinRoot] = roots[0]!;
   const rates = [{ major: 8, minor: 0, rate: 1000 }];
-  const limits = { memoryReservationBytes: 1 << 20, memorySwappiness: 10, oomKillDisable: true, cpusetMems: '0', blockIo: { weight: 500, readBps: rates, weightDevices: rates } };
+  const limits = {
+    memoryReservationBytes: 1 << 20,
+    memorySwappiness: 10,
+    oomKillDisable: true,
+    cpusetMems: '0',
+    blockIo: { weight: 500, readBps: rates, weightDevices: rates },
+  };
   const own = cgroups.version === 1 ? { swappiness: 10, disableOOMKiller: true } : {};
   assert.deepEqual(cgroups.ociResources(limits), {
     memory: { reservation: 1 << 20, ...own }, cpu: { mems: '0' },
@@ -117,7 +123,13 @@ test('the rarer limits: what each version has of them', async () => {
   after(() => cgroups.remove(path));
   await cgroups.create(path);
   await cgroups.update(path, { memoryReservationBytes: 32 << 20, cpusetMems: '0' });
-  if (cgroups.version === 1) assert.equal((await readFile(`${mounts.controllers.get('memory')}/${path}/memory.soft_limit_in_bytes`, 'utf8')).trim(), String(32 << 20));
-  else assert.equal((await readFile(`${joinRoot}/${path}/memory.low`, 'utf8')).trim(), String(32 << 20));
+  if (cgroups.version === 1) {
+    assert.equal(
+      (await readFile(`${mounts.controllers.get('memory')}/${path}/memory.soft_limit_in_bytes`, 'utf8')).trim(),
+      String(32 << 20),
+    );
+  } else {
+    assert.equal((await readFile(`${joinRoot}/${path}/memory.low`, 'utf8')).trim(), String(32 << 20));
+  }
   await cgroups.remove(path);
 });

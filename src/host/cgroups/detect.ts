@@ -13,7 +13,22 @@ export interface CgroupMounts {
   readonly unified: string | undefined;
 }
 
-const KNOWN = new Set(['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids', 'net_cls', 'net_prio', 'perf_event', 'hugetlb', 'rdma', 'misc']);
+const KNOWN = new Set([
+  'cpu',
+  'cpuacct',
+  'cpuset',
+  'memory',
+  'devices',
+  'freezer',
+  'blkio',
+  'pids',
+  'net_cls',
+  'net_prio',
+  'perf_event',
+  'hugetlb',
+  'rdma',
+  'misc',
+]);
 
 /** Reads /proc/self/mountinfo (proc_pid_mountinfo(5)). */
 export function cgroupMounts(mountinfo: string): CgroupMounts {
@@ -46,7 +61,9 @@ export async function openCgroups(clock: Clock): Promise<Cgroups> {
     // The root has no such file; the swap controller is there unless the kernel was built or started without.
     return new CgroupsV2(mounts.unified, clock, await exists('/proc/swaps'));
   }
-  throw new LongshoreError('unavailable', 'this machine has no cgroup tree with a memory controller', { remedy: 'Mount one: mount -t cgroup2 cgroup2 /sys/fs/cgroup' });
+  throw new LongshoreError('unavailable', 'this machine has no cgroup tree with a memory controller', {
+    remedy: 'Mount one: mount -t cgroup2 cgroup2 /sys/fs/cgroup',
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -19,9 +19,19 @@ export async function writeControl(path: string, value: string | number): Promis
   } catch (error) {
     const object = `cgroup ${path.slice(0, path.lastIndexOf('/'))}`;
     const name = path.slice(path.lastIndexOf('/') + 1);
-    if (isErrno(error, 'ENOENT')) throw new LongshoreError('not-found', `${name} does not exist`, { object, remedy: 'Run longshore doctor: a cgroup controller may be missing.', cause: error });
-    if (isErrno(error, 'EINVAL') || isErrno(error, 'ERANGE')) throw new LongshoreError('invalid', `the kernel refuses ${value} for ${name}`, { object, cause: error });
-    if (isErrno(error, 'EBUSY')) throw new LongshoreError('conflict', `${name} can't become ${value} now: more is in use`, { object, cause: error });
+    if (isErrno(error, 'ENOENT')) {
+      throw new LongshoreError('not-found', `${name} does not exist`, {
+        object,
+        remedy: 'Run longshore doctor: a cgroup controller may be missing.',
+        cause: error,
+      });
+    }
+    if (isErrno(error, 'EINVAL') || isErrno(error, 'ERANGE')) {
+      throw new LongshoreError('invalid', `the kernel refuses ${value} for ${name}`, { object, cause: error });
+    }
+    if (isErrno(error, 'EBUSY')) {
+      throw new LongshoreError('conflict', `${name} can't become ${value} now: more is in use`, { object, cause: error });
+    }
     throw error;
   }
 }

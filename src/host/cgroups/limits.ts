@@ -20,7 +20,10 @@ export function cpuQuota(limits: CgroupLimits): CpuQuota | undefined {
   return { quota, period: limits.cpuPeriod === undefined || limits.cpuPeriod === 0 ? DEFAULT_PERIOD_US : limits.cpuPeriod };
 }
 
-/** Memory and swap together, in bytes, -1 without limit; undefined to leave it alone. Without a word about swap there is as much swap as memory, as Docker has it. */
+/**
+ * Memory and swap together, in bytes, -1 without limit; undefined to leave it alone. Without a word about swap there is
+ * as much swap as memory, as Docker has it.
+ */
 export function memoryAndSwap(limits: CgroupLimits): number | undefined {
   if (limits.memorySwapBytes !== undefined && limits.memorySwapBytes !== 0) return limits.memorySwapBytes;
   return limits.memoryBytes !== undefined && limits.memoryBytes > 0 ? limits.memoryBytes * 2 : undefined;
@@ -33,7 +36,9 @@ export function ociResources(limits: CgroupLimits, canLimitSwap: boolean, versio
   if (limits.memoryBytes !== undefined && limits.memoryBytes > 0) memory['limit'] = limits.memoryBytes;
   const swap = memoryAndSwap(limits);
   if (swap !== undefined && canLimitSwap) memory['swap'] = swap;
-  if (limits.memoryReservationBytes !== undefined && limits.memoryReservationBytes > 0) memory['reservation'] = limits.memoryReservationBytes;
+  if (limits.memoryReservationBytes !== undefined && limits.memoryReservationBytes > 0) {
+    memory['reservation'] = limits.memoryReservationBytes;
+  }
   if (version === 1 && limits.memorySwappiness !== undefined) memory['swappiness'] = limits.memorySwappiness;
   if (version === 1 && limits.oomKillDisable === true) memory['disableOOMKiller'] = true;
   if (Object.keys(memory).length > 0) resources['memory'] = memory;
@@ -54,7 +59,12 @@ export function ociResources(limits: CgroupLimits, canLimitSwap: boolean, versio
 
 function ociBlockIo(limits: BlockIoLimits): Record<string, unknown> {
   const weights = limits.weightDevices?.map(({ major, minor, rate }) => ({ major, minor, weight: rate }));
-  const rates = Object.entries({ throttleReadBpsDevice: limits.readBps, throttleWriteBpsDevice: limits.writeBps, throttleReadIOPSDevice: limits.readIops, throttleWriteIOPSDevice: limits.writeIops });
+  const rates = Object.entries({
+    throttleReadBpsDevice: limits.readBps,
+    throttleWriteBpsDevice: limits.writeBps,
+    throttleReadIOPSDevice: limits.readIops,
+    throttleWriteIOPSDevice: limits.writeIops,
+  });
   return {
     ...(limits.weight === undefined ? {} : { weight: limits.weight }),
     ...(weights === undefined || weights.length === 0 ? {} : { weightDevice: weights }),

@@ -92,7 +92,9 @@ export class CgroupsV1 implements Cgroups {
       const plain = (await readControl(`${folder}/blkio.weight`)) !== undefined;
       await writeControl(`${folder}/${plain ? 'blkio.weight' : 'blkio.bfq.weight'}`, limits.blockIo.weight);
     }
-    if (limits.pids !== undefined && limits.pids !== 0) await writeControl(`${this.#folder('pids', path)}/pids.max`, limits.pids > 0 ? limits.pids : 'max');
+    if (limits.pids !== undefined && limits.pids !== 0) {
+      await writeControl(`${this.#folder('pids', path)}/pids.max`, limits.pids > 0 ? limits.pids : 'max');
+    }
   }
 
   async usage(path: string): Promise<CgroupUsage | undefined> {
@@ -153,17 +155,31 @@ export class CgroupsV1 implements Cgroups {
       for (const pid of new Set(await processesOf(trees))) sendSignal(pid, 'SIGKILL');
       // A frozen process dies when it is thawed.
       if (freezer !== undefined) {
-        for (const folder of trees) if (folder.startsWith(`${freezer}/`) && (await readControl(`${folder}/freezer.state`)) !== 'THAWED') await thaw(folder);
+        for (const folder of trees) {
+          if (folder.startsWith(`${freezer}/`) && (await readControl(`${folder}/freezer.state`)) !== 'THAWED') {
+            await thaw(folder);
+          }
+        }
       }
       if (await removeFolders(trees)) return;
-      if (this.#clock.monotonic() > end) throw new LongshoreError('timeout', `the processes of ${path} don't end`, { object: `cgroup ${path}`, remedy: 'Look for processes in state D (ps axo pid,stat,cmd).' });
+      if (this.#clock.monotonic() > end) {
+        throw new LongshoreError('timeout', `the processes of ${path} don't end`, {
+          object: `cgroup ${path}`,
+          remedy: 'Look for processes in state D (ps axo pid,stat,cmd).',
+        });
+      }
       await this.#clock.sleep(wait);
     }
   }
 
   #folder(controller: string, path: string): string {
     const root = this.#controllers.get(controller);
-    if (root === undefined) throw new LongshoreError('unavailable', `this machine has no cgroup controller ${controller}`, { object: `cgroup ${path}`, remedy: `Mount it: mount -t cgroup -o ${controller} cgroup /sys/fs/cgroup/${controller}` });
+    if (root === undefined) {
+      throw new LongshoreError('unavailable', `this machine has no cgroup controller ${controller}`, {
+        object: `cgroup ${path}`,
+        remedy: `Mount it: mount -t cgroup -o ${controller} cgroup /sys/fs/cgroup/${controller}`,
+      });
+    }
     return `${root}/${pathParts(path).join('/')}`;
   }
 }

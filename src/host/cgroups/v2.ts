@@ -49,11 +49,17 @@ export class CgroupsV2 implements Cgroups {
 
   async update(path: string, limits: CgroupLimits): Promise<void> {
     const folder = this.#folder(path);
-    if (limits.memoryBytes !== undefined && limits.memoryBytes !== 0) await writeControl(`${folder}/memory.max`, limits.memoryBytes > 0 ? limits.memoryBytes : 'max');
+    if (limits.memoryBytes !== undefined && limits.memoryBytes !== 0) {
+      await writeControl(`${folder}/memory.max`, limits.memoryBytes > 0 ? limits.memoryBytes : 'max');
+    }
     const both = this.#canLimitSwap ? memoryAndSwap(limits) : undefined;
     // Here swap is counted by itself, in the API together with memory.
-    if (both !== undefined) await writeControl(`${folder}/memory.swap.max`, both === -1 ? 'max' : Math.max(0, both - Math.max(0, limits.memoryBytes ?? 0)));
-    if (limits.cpuShares !== undefined && limits.cpuShares > 0) await writeControl(`${folder}/cpu.weight`, weightOfShares(limits.cpuShares));
+    if (both !== undefined) {
+      await writeControl(`${folder}/memory.swap.max`, both === -1 ? 'max' : Math.max(0, both - Math.max(0, limits.memoryBytes ?? 0)));
+    }
+    if (limits.cpuShares !== undefined && limits.cpuShares > 0) {
+      await writeControl(`${folder}/cpu.weight`, weightOfShares(limits.cpuShares));
+    }
     const quota = cpuQuota(limits);
     if (quota) await writeControl(`${folder}/cpu.max`, `${quota.quota ?? 'max'} ${quota.period}`);
     if (limits.cpusetCpus) await writeControl(`${folder}/cpuset.cpus`, limits.cpusetCpus);
@@ -117,7 +123,12 @@ export class CgroupsV2 implements Cgroups {
       // cgroup.kill (Linux 5.14) spares nobody who forks meanwhile; it kills frozen ones too.
       if ((await readControl(`${folder}/cgroup.events`))?.includes('populated 1')) await this.#kill(folder, folders);
       if (await removeFolders(folders)) return;
-      if (this.#clock.monotonic() > end) throw new LongshoreError('timeout', `the processes of ${path} don't end`, { object: `cgroup ${path}`, remedy: 'Look for processes in state D (ps axo pid,stat,cmd).' });
+      if (this.#clock.monotonic() > end) {
+        throw new LongshoreError('timeout', `the processes of ${path} don't end`, {
+          object: `cgroup ${path}`,
+          remedy: 'Look for processes in state D (ps axo pid,stat,cmd).',
+        });
+      }
       await this.#clock.sleep(wait);
     }
   }

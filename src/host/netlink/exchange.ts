@@ -83,13 +83,20 @@ export function exchange(program: Program, { socket }: NetlinkSocket, requests: 
       const reply = answered.get(index + 1);
       if (!reply) throw new NetlinkError(request.what, 5, index, 'the kernel gave no answer');
       const errno = -reply.payload.readInt32LE(0);
-      if (errno !== 0 && !request.accept?.includes(errnoName(errno))) throw new NetlinkError(request.what, errno, index, explanation(reply));
+      if (errno !== 0 && !request.accept?.includes(errnoName(errno))) {
+        throw new NetlinkError(request.what, errno, index, explanation(reply));
+      }
     });
   };
 }
 
 /** Reads a whole table. `enter` wraps the program, as `inside` of netns.ts does. */
-export async function dump(type: number, header: Uint8Array, run: (build: (program: Program) => void) => Promise<void>, protocol = NETLINK_ROUTE): Promise<Reply[]> {
+export async function dump(
+  type: number,
+  header: Uint8Array,
+  run: (build: (program: Program) => void) => Promise<void>,
+  protocol = NETLINK_ROUTE,
+): Promise<Reply[]> {
   const request = message(type, NLM_F_DUMP, header);
   request.writeUInt32LE(1, 8);
   const found: Reply[] = [];

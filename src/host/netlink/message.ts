@@ -89,7 +89,12 @@ export function* replies(data: Buffer): Generator<Reply> {
   while (at + HEADER_BYTES <= data.length) {
     const length = data.readUInt32LE(at);
     if (length < HEADER_BYTES || at + length > data.length) return;
-    yield { type: data.readUInt16LE(at + 4), flags: data.readUInt16LE(at + 6), sequence: data.readUInt32LE(at + 8), payload: data.subarray(at + HEADER_BYTES, at + length) };
+    yield {
+      type: data.readUInt16LE(at + 4),
+      flags: data.readUInt16LE(at + 6),
+      sequence: data.readUInt32LE(at + 8),
+      payload: data.subarray(at + HEADER_BYTES, at + length),
+    };
     at += align(length);
   }
 }

@@ -1,7 +1,22 @@
 /** Messages of rtnetlink(7): links, addresses, routes, neighbours. Numbers from linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h. */
 import { formatAddress, formatMac, parseAddress, parseCidr, parseMac } from '../address.ts';
 import type { LinkInfo, Route } from '../host.ts';
-import { attribute, attributes, message, nested, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, text, textOf, u16be, u32, u8 } from './message.ts';
+import {
+  attribute,
+  attributes,
+  message,
+  nested,
+  NLM_F_ACK,
+  NLM_F_APPEND,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  text,
+  textOf,
+  u16be,
+  u32,
+  u8,
+} from './message.ts';
 import type { Reply } from './message.ts';
 
 export const RTM_NEWLINK = 16;
@@ -95,7 +110,14 @@ export interface NewLink {
 }
 
 export function newLink(link: NewLink): Buffer {
-  return message(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, ifinfomsg(link.index ?? 0), text(IFLA_IFNAME, link.name), ...optional(link), nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, link.kind), ...(link.data ? [nested(IFLA_INFO_DATA, ...link.data)] : [])));
+  return message(
+    RTM_NEWLINK,
+    NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+    ifinfomsg(link.index ?? 0),
+    text(IFLA_IFNAME, link.name),
+    ...optional(link),
+    nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, link.kind), ...(link.data ? [nested(IFLA_INFO_DATA, ...link.data)] : [])),
+  );
 }
 
 function optional(link: { readonly mac?: string | undefined; readonly mtu?: number | undefined; readonly ipv6?: boolean }): Buffer[] {
@@ -108,26 +130,63 @@ function optional(link: { readonly mac?: string | undefined; readonly mtu?: numb
 
 /** The attributes of a veth pair's other end, which is made in the namespace `netnsFd`. */
 export function vethPeer(name: string, netnsFd: number, mtu: number | undefined): Buffer[] {
-  return [attribute(VETH_INFO_PEER | 0x8000, Buffer.concat([ifinfomsg(0), text(IFLA_IFNAME, name), u32(IFLA_NET_NS_FD, netnsFd), ...(mtu === undefined ? [] : [u32(IFLA_MTU, mtu)])]))];
+  return [
+    attribute(
+      VETH_INFO_PEER | 0x8000,
+      Buffer.concat([
+        ifinfomsg(0),
+        text(IFLA_IFNAME, name),
+        u32(IFLA_NET_NS_FD, netnsFd),
+        ...(mtu === undefined ? [] : [u32(IFLA_MTU, mtu)]),
+      ]),
+    ),
+  ];
 }
 
 export function vxlanData(options: { readonly vni: number; readonly local: string; readonly port: number }): Buffer[] {
-  return [u32(IFLA_VXLAN_ID, options.vni), attribute(IFLA_VXLAN_LOCAL, parseAddress(options.local)), u8(IFLA_VXLAN_LEARNING, 0), u16be(IFLA_VXLAN_PORT, options.port)];
+  return [
+    u32(IFLA_VXLAN_ID, options.vni),
+    attribute(IFLA_VXLAN_LOCAL, parseAddress(options.local)),
+    u8(IFLA_VXLAN_LEARNING, 0),
+    u16be(IFLA_VXLAN_PORT, options.port),
+  ];
 }
 
-/** Changes a link that is there, named by name or index: up, master (0: none). The kernel looks at `ipv6: false` last, so it goes before `up` in a message of its own; with the link's creation it is refused. */
-export function setLink(which: string | number, change: { readonly up?: boolean; readonly master?: number; readonly mtu?: number; readonly ipv6?: boolean }): Buffer {
-  return message(RTM_NEWLINK, NLM_F_ACK, ifinfomsg(typeof which === 'number' ? which : 0, change.up ? IFF_UP : 0, change.up === undefined ? 0 : IFF_UP), ...(typeof which === 'string' ? [text(IFLA_IFNAME, which)] : []), ...(change.master === undefined ? [] : [u32(IFLA_MASTER, change.master)]), ...optional(change));
+/**
+ * Changes a link that is there, named by name or index: up, master (0: none). The kernel looks at `ipv6: false` last,
+ * so it goes before `up` in a message of its own; with the link's creation it is refused.
+ */
+export function setLink(
+  which: string | number,
+  change: { readonly up?: boolean; readonly master?: number; readonly mtu?: number; readonly ipv6?: boolean },
+): Buffer {
+  return message(
+    RTM_NEWLINK,
+    NLM_F_ACK,
+    ifinfomsg(typeof which === 'number' ? which : 0, change.up ? IFF_UP : 0, change.up === undefined ? 0 : IFF_UP),
+    ...(typeof which === 'string' ? [text(IFLA_IFNAME, which)] : []),
+    ...(change.master === undefined ? [] : [u32(IFLA_MASTER, change.master)]),
+    ...optional(change),
+  );
 }
 
 /** Changes a bridge's port: hairpin lets packets out where they came in; isolated ports reach the bridge but not each other; a disabled one passes nothing. */
-export function setPort(port: string, change: { readonly hairpin?: boolean | undefined; readonly isolated?: boolean | undefined; readonly disabled?: boolean }): Buffer {
+export function setPort(
+  port: string,
+  change: { readonly hairpin?: boolean | undefined; readonly isolated?: boolean | undefined; readonly disabled?: boolean },
+): Buffer {
   const data = [
     ...(change.hairpin === undefined ? [] : [u8(IFLA_BRPORT_MODE, change.hairpin ? 1 : 0)]),
     ...(change.isolated === undefined ? [] : [u8(IFLA_BRPORT_ISOLATED, change.isolated ? 1 : 0)]),
     ...(change.disabled ? [u8(IFLA_BRPORT_STATE, BR_STATE_DISABLED)] : []),
   ];
-  return message(RTM_NEWLINK, NLM_F_ACK, ifinfomsg(0), text(IFLA_IFNAME, port), nested(IFLA_LINKINFO, text(IFLA_INFO_SLAVE_KIND, 'bridge'), nested(IFLA_INFO_SLAVE_DATA, ...data)));
+  return message(
+    RTM_NEWLINK,
+    NLM_F_ACK,
+    ifinfomsg(0),
+    text(IFLA_IFNAME, port),
+    nested(IFLA_LINKINFO, text(IFLA_INFO_SLAVE_KIND, 'bridge'), nested(IFLA_INFO_SLAVE_DATA, ...data)),
+  );
 }
 
 /** Puts a link in a group, which can be removed as one. */
@@ -148,7 +207,13 @@ export function deleteLink(name: string): Buffer {
  * when its own worker gets to it, a veth end drops what is sent, and a bridge's port what comes in.
  */
 export function syncCarrier(which: string | number): Buffer {
-  return message(RTM_GETLINK, NLM_F_ACK, ifinfomsg(typeof which === 'number' ? which : 0), ...(typeof which === 'string' ? [text(IFLA_IFNAME, which)] : []), u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS));
+  return message(
+    RTM_GETLINK,
+    NLM_F_ACK,
+    ifinfomsg(typeof which === 'number' ? which : 0),
+    ...(typeof which === 'string' ? [text(IFLA_IFNAME, which)] : []),
+    u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS),
+  );
 }
 
 export function linkDumpHeader(): Buffer {
@@ -214,14 +279,24 @@ function routeMessage(type: number, flags: number, route: Route, oif: number | u
   header[6] = via ? 0 : RT_SCOPE_LINK;
   header[7] = RTN_UNICAST;
   header.writeUInt32LE(route.onLink ? RTNH_F_ONLINK : 0, 8);
-  return message(type, NLM_F_ACK | flags, header, ...(destination ? [attribute(RTA_DST, destination.bytes)] : []), ...(via ? [attribute(RTA_GATEWAY, via)] : []), ...(oif === undefined ? [] : [u32(RTA_OIF, oif)]));
+  return message(
+    type,
+    NLM_F_ACK | flags,
+    header,
+    ...(destination ? [attribute(RTA_DST, destination.bytes)] : []),
+    ...(via ? [attribute(RTA_GATEWAY, via)] : []),
+    ...(oif === undefined ? [] : [u32(RTA_OIF, oif)]),
+  );
 }
 
 export function newRoute(route: Route, oif: number | undefined): Buffer {
   return routeMessage(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route, oif);
 }
 
-/** Sends a loopback address out of a link: more specific than the kernel's own 127.0.0.0/8 in the table that it looks at first. The link needs route_localnet. */
+/**
+ * Sends a loopback address out of a link: more specific than the kernel's own 127.0.0.0/8 in the table that it looks at
+ * first. The link needs route_localnet.
+ */
 export function newLoopbackRoute(address: string, via: string, oif: number): Buffer {
   return routeMessage(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, { destination: `${address}/32`, via }, oif, RT_TABLE_LOCAL);
 }
@@ -255,7 +330,11 @@ export function parseRoute(reply: Reply, linkName: (index: number) => string | u
   };
 }
 
-function neighbour(type: number, flags: number, entry: { readonly index: number; readonly family: number; readonly self: boolean; readonly address: string; readonly mac: string }): Buffer {
+function neighbour(
+  type: number,
+  flags: number,
+  entry: { readonly index: number; readonly family: number; readonly self: boolean; readonly address: string; readonly mac: string },
+): Buffer {
   const header = Buffer.alloc(12);
   header[0] = entry.family;
   header.writeInt32LE(entry.index, 4);
@@ -280,7 +359,13 @@ const EVERYONE = '00:00:00:00:00:00';
 
 /** Where a VXLAN sends frames for a MAC; the zero MAC may have several remotes, to which what has no entry is flooded. */
 export function newFdb(index: number, mac: string, remote: string): Buffer {
-  return neighbour(RTM_NEWNEIGH, NLM_F_CREATE | (mac === EVERYONE ? NLM_F_APPEND : NLM_F_REPLACE), { index, family: AF_BRIDGE, self: true, address: remote, mac });
+  return neighbour(RTM_NEWNEIGH, NLM_F_CREATE | (mac === EVERYONE ? NLM_F_APPEND : NLM_F_REPLACE), {
+    index,
+    family: AF_BRIDGE,
+    self: true,
+    address: remote,
+    mac,
+  });
 }
 
 export function deleteFdb(index: number, mac: string, remote: string): Buffer {

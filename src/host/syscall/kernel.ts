@@ -46,7 +46,10 @@ function load(): Kernel {
   try {
     koffi = createRequire(import.meta.url)('koffi') as Koffi;
   } catch (cause) {
-    throw new LongshoreError('unavailable', `the foreign function library koffi can't be loaded: ${String(cause)}`, { remedy: 'Run npm ci in the folder of longshore.', cause });
+    throw new LongshoreError('unavailable', `the foreign function library koffi can't be loaded: ${String(cause)}`, {
+      remedy: 'Run npm ci in the folder of longshore.',
+      cause,
+    });
   }
   const libc = koffi.load('libc.so.6');
   const mmap = libc.func('void *mmap(void *, size_t, int, int, int, long)') as unknown as (...args: unknown[]) => unknown;
@@ -55,7 +58,9 @@ function load(): Kernel {
   const page = mmap(null, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
   memcpy(page, code, code.length);
   if (mprotect(page, PAGE, PROT_READ | PROT_EXEC) !== 0) {
-    throw new LongshoreError('unavailable', 'this system forbids executable memory, which the system call layer needs', { remedy: 'Allow execmem for longshore in the security policy.' });
+    throw new LongshoreError('unavailable', 'this system forbids executable memory, which the system call layer needs', {
+      remedy: 'Allow execmem for longshore in the security policy.',
+    });
   }
   const run = koffi.decode(page, koffi.proto('long longshore_run_steps(void *steps, long count)')) as RunSteps;
   return {

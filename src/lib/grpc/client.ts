@@ -42,7 +42,10 @@ export class GrpcClient {
   /** @param metadata values may be lists. @throws GrpcError UNAVAILABLE when the connection is gone */
   call(path: string, metadata: OutgoingHttpHeaders = {}, signal?: AbortSignal): ClientCall {
     if (this.closed) throw new GrpcError(GRPC.UNAVAILABLE, 'the client has closed its session');
-    const stream = this.#session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers', ...metadata }, signal ? { signal } : {});
+    const stream = this.#session.request(
+      { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers', ...metadata },
+      signal ? { signal } : {},
+    );
     const status = statusOf(stream);
     // It is asked for at the end of the messages, if anybody reads them.
     status.catch(() => {});

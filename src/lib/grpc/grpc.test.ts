@@ -20,12 +20,45 @@ interface Item {
   readonly child: Item | undefined;
   readonly children: Readonly<Record<string, Item>>;
 }
-const Item: Message<Item> = message<Item>({ name: [1, 'string'], size: [2, 'int64'], when: [3, 'bigint'], on: [4, 'bool'], data: [5, 'bytes'], tags: [6, 'string', 'repeated'], numbers: [7, 'int32', 'repeated'], labels: [8, 'string', 'map'], child: [9, () => Item], children: [100, () => Item, 'map'] });
+const Item: Message<Item> = message<Item>({
+  name: [1, 'string'],
+  size: [2, 'int64'],
+  when: [3, 'bigint'],
+  on: [4, 'bool'],
+  data: [5, 'bytes'],
+  tags: [6, 'string', 'repeated'],
+  numbers: [7, 'int32', 'repeated'],
+  labels: [8, 'string', 'map'],
+  child: [9, () => Item],
+  children: [100, () => Item, 'map'],
+});
 
 test('a message is what it was, empty fields and large numbers included', () => {
-  const empty: Item = { name: '', size: 0, when: 0n, on: false, data: Buffer.alloc(0), tags: [], numbers: [], labels: Object.create(null) as Record<string, string>, child: undefined, children: Object.create(null) as Record<string, Item> };
+  const empty: Item = {
+    name: '',
+    size: 0,
+    when: 0n,
+    on: false,
+    data: Buffer.alloc(0),
+    tags: [],
+    numbers: [],
+    labels: Object.create(null) as Record<string, string>,
+    child: undefined,
+    children: Object.create(null) as Record<string, Item>,
+  };
   assert.deepEqual(Item.decode(Buffer.alloc(0)), empty);
-  const value: Partial<Item> = { name: 'ü', size: -3, when: 1_700_000_000_123_456_789n, on: true, data: Buffer.from([0, 255]), tags: ['', 'x'], numbers: [0, -1, 300], labels: { a: '', __proto__x: 'b' }, child: { ...empty, name: 'inner' }, children: { one: { ...empty, size: 2 ** 40 } } };
+  const value: Partial<Item> = {
+    name: 'ü',
+    size: -3,
+    when: 1_700_000_000_123_456_789n,
+    on: true,
+    data: Buffer.from([0, 255]),
+    tags: ['', 'x'],
+    numbers: [0, -1, 300],
+    labels: { a: '', __proto__x: 'b' },
+    child: { ...empty, name: 'inner' },
+    children: { one: { ...empty, size: 2 ** 40 } },
+  };
   const back = Item.decode(Item.encode(value));
   assert.equal(back.when, 1_700_000_000_123_456_789n);
   assert.deepEqual({ ...back, labels: { ...back.labels }, children: { ...back.children } }, { ...empty, ...value });
@@ -34,9 +67,23 @@ test('a message is what it was, empty fields and large numbers included', () => 
 });
 
 test('malformed messages are refused', () => {
-  for (const bytes of [[0x0a, 5, 1], [0x0a], [0x08, 1], [0x12, 1, 0], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], [0x0b]]) assert.throws(() => Item.decode(Buffer.from(bytes)), ProtobufError);
+  for (const bytes of [
+    [0x0a, 5, 1],
+    [0x0a],
+    [0x08, 1],
+    [0x12, 1, 0],
+    [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+    [0x0b],
+  ]) {
+    assert.throws(() => Item.decode(Buffer.from(bytes)), ProtobufError);
+  }
   let nested = Buffer.alloc(0);
-  for (let n = 0; n < 100; n++) nested = Buffer.concat([Buffer.from([0x4a, ...(nested.length < 128 ? [nested.length] : [(nested.length & 127) | 128, nested.length >> 7])]), nested]);
+  for (let n = 0; n < 100; n++) {
+    nested = Buffer.concat([
+      Buffer.from([0x4a, ...(nested.length < 128 ? [nested.length] : [(nested.length & 127) | 128, nested.length >> 7])]),
+      nested,
+    ]);
+  }
   assert.throws(() => Item.decode(nested), /nested too deeply/);
 });
 

@@ -25,7 +25,12 @@ const WINDOW = 4 << 20;
  * @param handlers by path, as in `/package.Service/Method`
  * @param toStatus what an error that a handler throws means
  */
-export function serveGrpc(socket: Duplex, head: Buffer, handlers: ReadonlyMap<string, GrpcHandler>, toStatus: (error: unknown) => GrpcError): ServerHttp2Session {
+export function serveGrpc(
+  socket: Duplex,
+  head: Buffer,
+  handlers: ReadonlyMap<string, GrpcHandler>,
+  toStatus: (error: unknown) => GrpcError,
+): ServerHttp2Session {
   if (head.length > 0) socket.unshift(head);
   const session = performServerHandshake(socket, { settings: { initialWindowSize: WINDOW, maxConcurrentStreams: 256 } });
   session.on('error', () => session.destroy());
@@ -44,7 +49,12 @@ export function unary(handler: (message: Buffer, call: ServerCall) => Promise<Ui
   };
 }
 
-async function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handlers: ReadonlyMap<string, GrpcHandler>, toStatus: (error: unknown) => GrpcError): Promise<void> {
+async function answer(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  handlers: ReadonlyMap<string, GrpcHandler>,
+  toStatus: (error: unknown) => GrpcError,
+): Promise<void> {
   const gone = new AbortController();
   stream.on('aborted', () => gone.abort(new GrpcError(GRPC.CANCELLED, 'the client cancelled the call')));
   stream.on('close', () => gone.abort(new GrpcError(GRPC.CANCELLED, 'the call is over')));

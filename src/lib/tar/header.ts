@@ -84,7 +84,9 @@ function checkSum(block: Buffer): void {
     signed += byte > 127 ? byte - 256 : byte;
   }
   const stored = number(block, 148, 8, 'checksum');
-  if (stored !== unsigned && stored !== signed) throw new TarError('this is not a tar archive, or it is damaged: a header has a wrong checksum');
+  if (stored !== unsigned && stored !== signed) {
+    throw new TarError('this is not a tar archive, or it is damaged: a header has a wrong checksum');
+  }
 }
 
 /** A string ends at its zero byte, or at the field's end. */

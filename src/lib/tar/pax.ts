@@ -69,7 +69,9 @@ function record(into: PaxRecords, key: string, value: Buffer): void {
       return;
     default:
   }
-  if (key.startsWith('GNU.sparse.')) throw new TarError('the archive has a sparse file, which is not supported; make it without sparse files (tar without -S)');
+  if (key.startsWith('GNU.sparse.')) {
+    throw new TarError('the archive has a sparse file, which is not supported; make it without sparse files (tar without -S)');
+  }
   if (key.startsWith(XATTR)) (into.xattrs ??= new Map()).set(key.slice(XATTR.length), Buffer.from(value));
   else if (key.startsWith(LIBARCHIVE_XATTR)) {
     const name = decodeName(key.slice(LIBARCHIVE_XATTR.length));

@@ -110,7 +110,9 @@ export class TarParser {
           break;
         case 'done':
           this.#trailing += chunk.length - at;
-          if (this.#trailing > this.#maxTrailing) throw new TarError(`the archive goes on for more than ${this.#maxTrailing} bytes after its end mark`);
+          if (this.#trailing > this.#maxTrailing) {
+            throw new TarError(`the archive goes on for more than ${this.#maxTrailing} bytes after its end mark`);
+          }
           at = chunk.length;
           break;
       }
@@ -119,7 +121,9 @@ export class TarParser {
 
   /** The input is over. @throws TarError when it ended within an entry */
   end(): void {
-    if (this.#state === 'body' || this.#state === 'meta' || this.#partialLength > 0) throw new TarError('the archive is cut off: it ends within an entry');
+    if (this.#state === 'body' || this.#state === 'meta' || this.#partialLength > 0) {
+      throw new TarError('the archive is cut off: it ends within an entry');
+    }
     if (this.#bytes === 0) return;
   }
 
@@ -191,7 +195,9 @@ export class TarParser {
   }
 
   #startMeta(raw: RawHeader): void {
-    if (raw.size > MAX_PAX_BYTES || raw.size < 0) throw new TarError(`the archive has an extended header of ${raw.size} bytes; at most ${MAX_PAX_BYTES} are taken`);
+    if (raw.size > MAX_PAX_BYTES || raw.size < 0) {
+      throw new TarError(`the archive has an extended header of ${raw.size} bytes; at most ${MAX_PAX_BYTES} are taken`);
+    }
     this.#metaType = raw.typeflag;
     this.#meta = Buffer.allocUnsafe(raw.size);
     this.#metaLength = 0;

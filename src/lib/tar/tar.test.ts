@@ -23,7 +23,9 @@ async function* inPieces(data: Buffer, size: number): AsyncGenerator<Buffer> {
 
 async function entries(archive: Buffer, piece = 1 << 16): Promise<{ header: TarHeader; body: string }[]> {
   const out: { header: TarHeader; body: string }[] = [];
-  for await (const entry of readTar(inPieces(archive, piece))) out.push({ header: entry.header, body: (await bytes(entry.body)).toString() });
+  for await (const entry of readTar(inPieces(archive, piece))) {
+    out.push({ header: entry.header, body: (await bytes(entry.body)).toString() });
+  }
   return out;
 }
 
@@ -32,7 +34,16 @@ const sample: PackEntry[] = [
   { header: file('bin/sh', 5, { mode: 0o4755, uid: 3, gid: 2_097_151 }), body: Buffer.from('hello') },
   { header: file(`${'d'.repeat(90)}/${'e'.repeat(90)}`, 512), body: Buffer.alloc(512, 'x') },
   { header: file('n'.repeat(300), 1), body: Buffer.from('y') },
-  { header: file('grün/日本.txt', 0, { mtime: 1_700_000_000.25, uid: 4_294_967_294, xattrs: new Map([['user.b', Buffer.from([0, 255, 10])], ['security.capability', Buffer.from('=')]]) }) },
+  {
+    header: file('grün/日本.txt', 0, {
+      mtime: 1_700_000_000.25,
+      uid: 4_294_967_294,
+      xattrs: new Map([
+        ['user.b', Buffer.from([0, 255, 10])],
+        ['security.capability', Buffer.from('=')],
+      ]),
+    }),
+  },
   { header: file('link', 0, { type: 'symlink', linkname: `../${'l'.repeat(200)}` }) },
   { header: file('hard', 0, { type: 'link', linkname: 'bin/sh' }) },
   { header: file('dev/null', 0, { type: 'character-device', devMajor: 1, devMinor: 3, mode: 0o666 }) },
@@ -47,7 +58,9 @@ test('what was written is read again, whatever the pieces', async () => {
   for (const [at, { header, body }] of whole.entries()) {
     const want = sample[at]!;
     assert.equal(header.name.replace(/\/$/, ''), want.header.name);
-    for (const key of ['type', 'mode', 'uid', 'gid', 'size', 'mtime', 'linkname'] as const) assert.equal(header[key], want.header[key], `${header.name} ${key}`);
+    for (const key of ['type', 'mode', 'uid', 'gid', 'size', 'mtime', 'linkname'] as const) {
+      assert.equal(header[key], want.header[key], `${header.name} ${key}`);
+    }
     assert.equal(header.devMajor ?? 0, want.header.devMajor ?? 0);
     assert.equal(header.devMinor ?? 0, want.header.devMinor ?? 0);
     assert.deepEqual([...(header.xattrs ?? [])].sort(byName), [...(want.header.xattrs ?? [])].sort(byName));

@@ -2,7 +2,15 @@ import { BLOCK } from './header.ts';
 import type { TarEntryType, TarHeader } from './header.ts';
 import { encodePaxRecord, encodeXattr } from './pax.ts';
 
-const TYPEFLAG: Readonly<Record<TarEntryType, string>> = { file: '0', link: '1', symlink: '2', 'character-device': '3', 'block-device': '4', directory: '5', fifo: '6' };
+const TYPEFLAG: Readonly<Record<TarEntryType, string>> = {
+  file: '0',
+  link: '1',
+  symlink: '2',
+  'character-device': '3',
+  'block-device': '4',
+  directory: '5',
+  fifo: '6',
+};
 
 /** Two zero blocks. */
 export const END_OF_ARCHIVE: Buffer = Buffer.alloc(2 * BLOCK);
@@ -63,7 +71,11 @@ export async function* packTar(entries: AsyncIterable<PackEntry> | Iterable<Pack
         yield Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
       }
     }
-    if (written !== header.size) throw new Error(`${header.name} changed while it was read: ${written > header.size ? 'more than' : `${written} of`} ${header.size} bytes`);
+    if (written !== header.size) {
+      throw new Error(
+        `${header.name} changed while it was read: ${written > header.size ? 'more than' : `${written} of`} ${header.size} bytes`,
+      );
+    }
     const fill = padding(header.size);
     if (fill.length > 0) yield fill;
   }

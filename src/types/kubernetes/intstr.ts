@@ -8,7 +8,12 @@ import type { IntOrString } from './scalars.ts';
 export function scaledIntOrPercent(value: IntOrString, total: number, round: 'up' | 'down'): number {
   if (typeof value === 'number') return value;
   const percent = percentOf(value);
-  if (percent === undefined) throw new LongshoreError('invalid', `invalid value for IntOrString: invalid type: string is not a percentage: ${JSON.stringify(value)}`);
+  if (percent === undefined) {
+    throw new LongshoreError(
+      'invalid',
+      `invalid value for IntOrString: invalid type: string is not a percentage: ${JSON.stringify(value)}`,
+    );
+  }
   const share = (percent * total) / 100;
   return round === 'up' ? Math.ceil(share) : Math.floor(share);
 }
@@ -19,7 +24,11 @@ export function percentOf(value: IntOrString): number | undefined {
 }
 
 /** `maxUnavailable` (rounded down) and `maxSurge` (rounded up) of a rolling update; never both zero, as then nothing could move. */
-export function resolveFenceposts(maxSurge: IntOrString, maxUnavailable: IntOrString, desired: number): { readonly surge: number; readonly unavailable: number } {
+export function resolveFenceposts(
+  maxSurge: IntOrString,
+  maxUnavailable: IntOrString,
+  desired: number,
+): { readonly surge: number; readonly unavailable: number } {
   const surge = scaledIntOrPercent(maxSurge, desired, 'up');
   const unavailable = scaledIntOrPercent(maxUnavailable, desired, 'down');
   return { surge, unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable };

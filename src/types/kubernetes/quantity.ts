@@ -170,7 +170,14 @@ function build(text: string, negative: boolean, num: string, denom: string, form
     if (nano > MAX_INT64 * ONE) nano = MAX_INT64 * ONE;
   } else {
     const power = exponent - denom.length + 9;
-    nano = power >= 0 ? unscaled * 10n ** BigInt(power) : power < -MAX_EXPONENT - MAX_LENGTH ? (unscaled === 0n ? 0n : 1n) : divideUp(unscaled, 10n ** BigInt(-power));
+    nano =
+      power >= 0
+        ? unscaled * 10n ** BigInt(power)
+        : power < -MAX_EXPONENT - MAX_LENGTH
+          ? unscaled === 0n
+            ? 0n
+            : 1n
+          : divideUp(unscaled, 10n ** BigInt(-power));
   }
   if (text === '0') return { nano: 0n, format: 'DecimalSI', text };
   const value: ParsedQuantity = { nano: negative ? -nano : nano, format: binary && nano < ONE && nano > 0n ? 'DecimalSI' : format };

@@ -22,7 +22,10 @@ test('every served resource has a schema with metadata or none of its own', () =
 
 test('facts of a few fields', () => {
   const ports = requireSchema('io.k8s.api.core.v1.Container').fields.get('ports')!;
-  assert.deepEqual([ports.number, ports.list, ports.listKeys, ports.patchMerge, ports.mergeKey], [6, 'map', ['containerPort', 'protocol'], true, 'containerPort']);
+  assert.deepEqual(
+    [ports.number, ports.list, ports.listKeys, ports.patchMerge, ports.mergeKey],
+    [6, 'map', ['containerPort', 'protocol'], true, 'containerPort'],
+  );
   assert.equal(requireSchema('io.k8s.api.core.v1.ContainerPort').fields.get('protocol')!.default, 'TCP');
   const volume = requireSchema('io.k8s.api.core.v1.Volume');
   assert.equal(volume.fields.get('configMap')!.number, 19);

@@ -68,7 +68,10 @@ const SCALARS: Readonly<Record<string, { readonly kind: ScalarKind }>> = {
 };
 
 const PREFIXES: Readonly<Record<string, string>> = {
-  meta: 'io.k8s.apimachinery.pkg.apis.', apiextensions: 'io.k8s.apiextensions-apiserver.pkg.apis.', apiregistration: 'io.k8s.kube-aggregator.pkg.apis.', metrics: 'io.k8s.metrics.pkg.apis.',
+  meta: 'io.k8s.apimachinery.pkg.apis.',
+  apiextensions: 'io.k8s.apiextensions-apiserver.pkg.apis.',
+  apiregistration: 'io.k8s.kube-aggregator.pkg.apis.',
+  metrics: 'io.k8s.metrics.pkg.apis.',
 };
 const API = 'io.k8s.api.';
 

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fieldMatcher, formatLabelSelector, labelMapMatcher, labelSelectorMatcher, parseFieldSelector, parseLabelSelector, requirementsMatcher } from './selectors.ts';
+import {
+  fieldMatcher,
+  formatLabelSelector,
+  labelMapMatcher,
+  labelSelectorMatcher,
+  parseFieldSelector,
+  parseLabelSelector,
+  requirementsMatcher,
+} from './selectors.ts';
 
 const matches = (selector: string, labels: Record<string, string>): boolean => requirementsMatcher(parseLabelSelector(selector))(labels);
 
@@ -23,7 +31,13 @@ test('malformed selectors are refused', () => {
 test('LabelSelector objects', () => {
   assert.equal(labelSelectorMatcher(undefined)({ a: 'b' }), false);
   assert.equal(labelSelectorMatcher({})({}), true);
-  const selector = { matchLabels: { app: 'web' }, matchExpressions: [{ key: 'tier', operator: 'In', values: ['b', 'a'] }, { key: 'old', operator: 'DoesNotExist' }] };
+  const selector = {
+    matchLabels: { app: 'web' },
+    matchExpressions: [
+      { key: 'tier', operator: 'In', values: ['b', 'a'] },
+      { key: 'old', operator: 'DoesNotExist' },
+    ],
+  };
   assert.equal(labelSelectorMatcher(selector)({ app: 'web', tier: 'a' }), true);
   assert.equal(labelSelectorMatcher(selector)({ app: 'web', tier: 'a', old: '' }), false);
   assert.equal(formatLabelSelector(selector), 'app=web,!old,tier in (a,b)');

@@ -155,7 +155,9 @@ function fieldRequirement(term: string): FieldRequirement {
 function unescape(value: string): string {
   return value.replace(/\\(.?)|[,=]/gs, (found, next: string | undefined) => {
     if (found[0] !== '\\') throw new LongshoreError('invalid', `invalid field selector: unescaped ${found} in value '${value}'`);
-    if (next !== '\\' && next !== ',' && next !== '=') throw new LongshoreError('invalid', `invalid field selector: invalid escape sequence in '${value}'`);
+    if (next !== '\\' && next !== ',' && next !== '=') {
+      throw new LongshoreError('invalid', `invalid field selector: invalid escape sequence in '${value}'`);
+    }
     return next;
   });
 }
@@ -186,7 +188,9 @@ class SelectorParser {
       const next = this.#next();
       if (next.kind === 'end') break;
       if (next.kind !== ',') this.#fail(`found '${next.text}', expected: ',' or 'end of string'`);
-      if (this.#peek().kind !== 'word' && this.#peek().kind !== '!') this.#fail(`found '${this.#peek().text}', expected: identifier after ','`);
+      if (this.#peek().kind !== 'word' && this.#peek().kind !== '!') {
+        this.#fail(`found '${this.#peek().text}', expected: identifier after ','`);
+      }
     }
     return out.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   }
@@ -207,7 +211,9 @@ class SelectorParser {
       case '!=': return { key: key.text, operator: 'notin', values: [this.#value(key.text)] };
       case '<': case '>': {
         const value = this.#value(key.text);
-        if (!/^[+-]?\d{1,19}$/.test(value)) this.#fail(`values[0][${key.text}]: Invalid value: "${value}": for 'Gt', 'Lt' operators, the value must be an integer`);
+        if (!/^[+-]?\d{1,19}$/.test(value)) {
+          this.#fail(`values[0][${key.text}]: Invalid value: "${value}": for 'Gt', 'Lt' operators, the value must be an integer`);
+        }
         return { key: key.text, operator: operator.kind === '>' ? 'gt' : 'lt', values: [value.replace('+', '')] };
       }
       default: return this.#fail(`found '${operator.text}', expected: in, notin, =, ==, !=, gt, lt`);
@@ -262,13 +268,24 @@ const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 function checkKey(key: string): void {
   const slash = key.indexOf('/');
   const [prefix, name] = slash < 0 ? [undefined, key] : [key.slice(0, slash), key.slice(slash + 1)];
-  if (NAME.test(name) && (prefix === undefined || (prefix.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(prefix)))) return;
-  throw new LongshoreError('invalid', `unable to parse requirement: <nil>: Invalid value: "${key}": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`);
+  if (
+    NAME.test(name) &&
+    (prefix === undefined || (prefix.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(prefix)))
+  ) {
+    return;
+  }
+  throw new LongshoreError(
+    'invalid',
+    `unable to parse requirement: <nil>: Invalid value: "${key}": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
+  );
 }
 
 function checkValue(key: string, value: string): void {
   if (value === '' || NAME.test(value)) return;
-  throw new LongshoreError('invalid', value.length > 63
-    ? `unable to parse requirement: values[0][${key}]: Invalid value: "${value}": must be no more than 63 bytes`
-    : `unable to parse requirement: values[0][${key}]: Invalid value: "${value}": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`);
+  throw new LongshoreError(
+    'invalid',
+    value.length > 63
+      ? `unable to parse requirement: values[0][${key}]: Invalid value: "${value}": must be no more than 63 bytes`
+      : `unable to parse requirement: values[0][${key}]: Invalid value: "${value}": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
+  );
 }

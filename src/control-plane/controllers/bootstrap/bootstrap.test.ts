@@ -14,7 +14,10 @@ test('each live namespace has its service account and the root certificate, and 
   await harness.api.create<Namespace>(namespaces, undefined, { metadata: { name: 'late' }, status: { phase: 'Active' } });
   await harness.api.create<Namespace>(namespaces, undefined, { metadata: { name: 'leaving' }, status: { phase: 'Terminating' } });
   await settle();
-  const found = (): string[] => [...harness.api.all(serviceAccounts), ...harness.api.all(configMaps)].map(({ metadata }) => `${metadata!.namespace}/${metadata!.name}`).toSorted();
+  const found = (): string[] =>
+    [...harness.api.all(serviceAccounts), ...harness.api.all(configMaps)]
+      .map(({ metadata }) => `${metadata!.namespace}/${metadata!.name}`)
+      .toSorted();
   const all = ['early/default', 'early/kube-root-ca.crt', 'late/default', 'late/kube-root-ca.crt'];
   assert.deepEqual(found(), all);
   await harness.api.delete(serviceAccounts, 'early', 'default');

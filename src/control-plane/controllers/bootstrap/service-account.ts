@@ -5,5 +5,9 @@ import { PerNamespaceController } from './per-namespace.ts';
 
 /** Gives every namespace the service account `default`, which pods run as when they name no other. */
 export function createServiceAccountController(context: ControllerContext): RunningController {
-  return new PerNamespaceController<ServiceAccount>(context, { name: 'service-account-controller', resource: serviceAccounts, object: { metadata: { name: 'default' } } });
+  return new PerNamespaceController<ServiceAccount>(context, {
+    name: 'service-account-controller',
+    resource: serviceAccounts,
+    object: { metadata: { name: 'default' } },
+  });
 }

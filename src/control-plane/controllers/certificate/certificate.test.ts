@@ -42,7 +42,10 @@ tT0igLMbGYytNM3VH7ZORX9YAiEArir6hQwf27GpdDQr9vCxuPyVcOiH5BFu7tF7
 
 const HOUR = 3_600_000;
 
-async function started({ allows = () => true, sign = async () => 'CERT' }: { allows?: (subresource: string) => boolean; sign?: () => Promise<string> } = {}): Promise<Harness> {
+async function started({
+  allows = () => true,
+  sign = async () => 'CERT',
+}: { allows?: (subresource: string) => boolean; sign?: () => Promise<string> } = {}): Promise<Harness> {
   const harness = new Harness({ options: { signCertificate: sign } });
   await harness.start((context) => {
     // The access review is answered as it is asked.
@@ -57,9 +60,21 @@ async function started({ allows = () => true, sign = async () => 'CERT' }: { all
   return harness;
 }
 
-const request = (pem: string, spec: Partial<CertificateSigningRequest['spec']> = {}): CertificateSigningRequest => ({ metadata: { name: 'r' }, spec: { request: Buffer.from(pem).toString('base64'), signerName: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['digital signature', 'client auth'], username: 'system:bootstrap:abc', groups: ['system:bootstrappers'], ...spec } });
-const current = (harness: Harness): CertificateSigningRequest | undefined => harness.api.all<CertificateSigningRequest>(certificateSigningRequests)[0];
-const conditions = (harness: Harness): (string | undefined)[] => (current(harness)!.status?.conditions ?? []).map(({ type, reason, message }) => `${type} ${reason}: ${message}`);
+const request = (pem: string, spec: Partial<CertificateSigningRequest['spec']> = {}): CertificateSigningRequest => ({
+  metadata: { name: 'r' },
+  spec: {
+    request: Buffer.from(pem).toString('base64'),
+    signerName: 'kubernetes.io/kube-apiserver-client-kubelet',
+    usages: ['digital signature', 'client auth'],
+    username: 'system:bootstrap:abc',
+    groups: ['system:bootstrappers'],
+    ...spec,
+  },
+});
+const current = (harness: Harness): CertificateSigningRequest | undefined =>
+  harness.api.all<CertificateSigningRequest>(certificateSigningRequests)[0];
+const conditions = (harness: Harness): (string | undefined)[] =>
+  (current(harness)!.status?.conditions ?? []).map(({ type, reason, message }) => `${type} ${reason}: ${message}`);
 
 test('a request is read', () => {
   assert.deepEqual(parseCertificateRequest(NODE), { commonName: 'system:node:worker', organizations: ['system:nodes'], hasAlternativeNames: false });
@@ -89,7 +104,15 @@ test('a node is approved and signed for, where its requester may ask', async () 
 });
 
 test('nothing else is approved', async () => {
-  for (const [pem, spec, allows] of [[WITH_NAME, {}, true], [MASTERS, {}, true], [NODE, {}, false], [NODE, { usages: ['digital signature', 'client auth', 'server auth'] }, true], [NODE, { usages: ['digital signature'] }, true], [NODE, { signerName: 'kubernetes.io/kube-apiserver-client' }, true], ['junk', {}, true]] as const) {
+  for (const [pem, spec, allows] of [
+    [WITH_NAME, {}, true],
+    [MASTERS, {}, true],
+    [NODE, {}, false],
+    [NODE, { usages: ['digital signature', 'client auth', 'server auth'] }, true],
+    [NODE, { usages: ['digital signature'] }, true],
+    [NODE, { signerName: 'kubernetes.io/kube-apiserver-client' }, true],
+    ['junk', {}, true],
+  ] as const) {
     const harness = await started({ allows: () => allows });
     await harness.api.create(certificateSigningRequests, undefined, request(pem, spec));
     await settle(20);
@@ -104,8 +127,15 @@ test('nothing else is approved', async () => {
 });
 
 test('what the signer refuses has failed', async () => {
-  const harness = await started({ sign: async () => { throw new LongshoreError('invalid', 'usages are wrong'); } });
-  await harness.api.create(certificateSigningRequests, undefined, { ...request(MASTERS, { signerName: 'kubernetes.io/kube-apiserver-client' }), status: { conditions: [{ type: 'Approved', status: 'True' }] } });
+  const harness = await started({
+    sign: async () => {
+      throw new LongshoreError('invalid', 'usages are wrong');
+    },
+  });
+  await harness.api.create(certificateSigningRequests, undefined, {
+    ...request(MASTERS, { signerName: 'kubernetes.io/kube-apiserver-client' }),
+    status: { conditions: [{ type: 'Approved', status: 'True' }] },
+  });
   await settle(20);
   assert.deepEqual(conditions(harness).slice(1), ['Failed SignerValidationFailure: usages are wrong']);
   await harness.stop();

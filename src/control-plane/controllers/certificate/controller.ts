@@ -63,8 +63,12 @@ export class CertificateController implements RunningController {
     const spec = request.spec;
     if (spec.signerName !== CLIENT_OF_NODE || !isNodeClient(request)) return;
     const { commonName } = parseCertificateRequest(Buffer.from(spec.request, 'base64').toString('utf8'));
-    const ways: (readonly [subresource: string, message: string])[] = [['nodeclient', 'Auto approving kubelet client certificate after SubjectAccessReview.']];
-    if (commonName === spec.username) ways.unshift(['selfnodeclient', 'Auto approving self kubelet client certificate after SubjectAccessReview.']);
+    const ways: (readonly [subresource: string, message: string])[] = [
+      ['nodeclient', 'Auto approving kubelet client certificate after SubjectAccessReview.'],
+    ];
+    if (commonName === spec.username) {
+      ways.unshift(['selfnodeclient', 'Auto approving self kubelet client certificate after SubjectAccessReview.']);
+    }
     for (const [subresource, message] of ways) {
       if (!(await this.#may(request, subresource))) continue;
       await this.#condition(request, 'Approved', 'AutoApproved', message, 'approval');
@@ -75,8 +79,21 @@ export class CertificateController implements RunningController {
   async #may(request: CertificateSigningRequest, subresource: string): Promise<boolean> {
     const { username, uid, groups, extra } = request.spec;
     const review = await this.#context.transport.create<SubjectAccessReview>(subjectAccessReviews, undefined, {
-      apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview',
-      spec: { ...(username && { user: username }), ...(uid && { uid }), ...(groups && { groups }), ...(extra && { extra }), resourceAttributes: { group: 'certificates.k8s.io', resource: 'certificatesigningrequests', verb: 'create', subresource, version: '*' } },
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      spec: {
+        ...(username && { user: username }),
+        ...(uid && { uid }),
+        ...(groups && { groups }),
+        ...(extra && { extra }),
+        resourceAttributes: {
+          group: 'certificates.k8s.io',
+          resource: 'certificatesigningrequests',
+          verb: 'create',
+          subresource,
+          version: '*',
+        },
+      },
     });
     return review.status?.allowed ?? false;
   }
@@ -92,13 +109,32 @@ export class CertificateController implements RunningController {
       if (!isCode(error, 'invalid')) throw error;
       return this.#condition(request, 'Failed', 'SignerValidationFailure', messageOf(error), 'status');
     }
-    await this.#context.transport.update<CertificateSigningRequest>(certificateSigningRequests, undefined, request.metadata!.name!, { ...request, status: { ...request.status, certificate: Buffer.from(certificate).toString('base64') } }, { subresource: 'status' });
+    await this.#context.transport.update<CertificateSigningRequest>(
+      certificateSigningRequests,
+      undefined,
+      request.metadata!.name!,
+      { ...request, status: { ...request.status, certificate: Buffer.from(certificate).toString('base64') } },
+      { subresource: 'status' },
+    );
   }
 
   async #condition(request: CertificateSigningRequest, type: string, reason: string, message: string, subresource: string): Promise<void> {
     const now = rfc3339(this.#context.clock.now());
-    const condition: CertificateSigningRequestCondition = { type, status: 'True', reason, message, lastUpdateTime: now, lastTransitionTime: now };
-    await this.#context.transport.update<CertificateSigningRequest>(certificateSigningRequests, undefined, request.metadata!.name!, { ...request, status: { ...request.status, conditions: [...(request.status?.conditions ?? []), condition] } }, { subresource });
+    const condition: CertificateSigningRequestCondition = {
+      type,
+      status: 'True',
+      reason,
+      message,
+      lastUpdateTime: now,
+      lastTransitionTime: now,
+    };
+    await this.#context.transport.update<CertificateSigningRequest>(
+      certificateSigningRequests,
+      undefined,
+      request.metadata!.name!,
+      { ...request, status: { ...request.status, conditions: [...(request.status?.conditions ?? []), condition] } },
+      { subresource },
+    );
   }
 }
 
@@ -108,7 +144,9 @@ function has(request: CertificateSigningRequest, type: string): boolean {
 
 function isNodeClient(request: CertificateSigningRequest): boolean {
   const { usages = [] } = request.spec;
-  if (!usages.includes('client auth') || !usages.includes('digital signature') || usages.some((usage) => !NODE_USAGES.includes(usage))) return false;
+  if (!usages.includes('client auth') || !usages.includes('digital signature') || usages.some((usage) => !NODE_USAGES.includes(usage))) {
+    return false;
+  }
   try {
     const { commonName, organizations, hasAlternativeNames } = parseCertificateRequest(Buffer.from(request.spec.request, 'base64').toString('utf8'));
     return commonName.startsWith('system:node:') && organizations.length === 1 && organizations[0] === 'system:nodes' && !hasAlternativeNames;

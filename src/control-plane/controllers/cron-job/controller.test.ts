@@ -16,14 +16,31 @@ const current = (harness: Harness): CronJob => harness.api.all<CronJob>(cronJobs
 async function started(spec: Partial<CronJobSpec> = {}): Promise<Harness> {
   const harness = new Harness();
   await harness.start(create);
-  await harness.api.create<CronJob>(cronJobs, 'default', { metadata: { name: 'tick' }, spec: { schedule: '*/10 * * * *', concurrencyPolicy: 'Allow', suspend: false, successfulJobsHistoryLimit: 3, failedJobsHistoryLimit: 1, jobTemplate: { metadata: { labels: { a: 'b' } }, spec: { template: { spec: { containers: [] } } } }, ...spec } });
+  await harness.api.create<CronJob>(cronJobs, 'default', {
+    metadata: { name: 'tick' },
+    spec: {
+      schedule: '*/10 * * * *',
+      concurrencyPolicy: 'Allow',
+      suspend: false,
+      successfulJobsHistoryLimit: 3,
+      failedJobsHistoryLimit: 1,
+      jobTemplate: { metadata: { labels: { a: 'b' } }, spec: { template: { spec: { containers: [] } } } },
+      ...spec,
+    },
+  });
   await settle();
   return harness;
 }
 
 function finish(harness: Harness, job: Job, type: 'Complete' | 'Failed'): void {
   const now = rfc3339(harness.clock.now());
-  harness.api.edit<Job>(jobs, 'default', job.metadata!.name!, (copy) => (copy.status = { startTime: now, ...(type === 'Complete' && { completionTime: now }), conditions: [{ type, status: 'True' }] }));
+  harness.api.edit<Job>(
+    jobs,
+    'default',
+    job.metadata!.name!,
+    (copy) =>
+      (copy.status = { startTime: now, ...(type === 'Complete' && { completionTime: now }), conditions: [{ type, status: 'True' }] }),
+  );
 }
 
 test('a job at each start, named after it, and the status tells which run and ran', async () => {
@@ -42,7 +59,10 @@ test('a job at each start, named after it, and the status tells which run and ra
   finish(harness, job!, 'Complete');
   await settle();
   assert.deepEqual(current(harness).status, { lastScheduleTime: '2025-01-01T00:10:00Z', lastSuccessfulTime: '2025-01-01T00:11:00Z' });
-  assert.deepEqual(harness.events, [`CronJob/tick Normal SuccessfulCreate Created job ${job!.metadata!.name}`, `CronJob/tick Normal SawCompletedJob Saw completed job: ${job!.metadata!.name}, condition: Complete`]);
+  assert.deepEqual(harness.events, [
+    `CronJob/tick Normal SuccessfulCreate Created job ${job!.metadata!.name}`,
+    `CronJob/tick Normal SawCompletedJob Saw completed job: ${job!.metadata!.name}, condition: Complete`,
+  ]);
   await harness.clock.advance(20 * MINUTE);
   assert.equal(own(harness).length, 3);
   await harness.stop();
@@ -52,7 +72,11 @@ test('Forbid waits for the one that runs, Replace ends it', async () => {
   const forbid = await started({ concurrencyPolicy: 'Forbid' });
   await forbid.clock.advance(25 * MINUTE);
   assert.equal(own(forbid).length, 1);
-  assert.ok(forbid.events.includes('CronJob/tick Normal JobAlreadyActive Not starting job because prior execution is running and concurrency policy is Forbid'));
+  assert.ok(
+    forbid.events.includes(
+      'CronJob/tick Normal JobAlreadyActive Not starting job because prior execution is running and concurrency policy is Forbid',
+    ),
+  );
   finish(forbid, own(forbid)[0]!, 'Complete');
   await settle();
   assert.equal(own(forbid).length, 2, 'the one that was due is started late');
@@ -86,14 +110,20 @@ test('finished jobs are kept up to the limits; a suspended one starts nothing', 
 
 test('after a long outage the latest start is made up, once, unless it is too late for it', async () => {
   const harness = new Harness();
-  await harness.api.create<CronJob>(cronJobs, 'default', { metadata: { name: 'tick' }, spec: { schedule: '* * * * *', jobTemplate: { spec: { template: {} } } } });
+  await harness.api.create<CronJob>(cronJobs, 'default', {
+    metadata: { name: 'tick' },
+    spec: { schedule: '* * * * *', jobTemplate: { spec: { template: {} } } },
+  });
   await harness.clock.advance(1000 * MINUTE + 30_000);
   await harness.start(create);
   assert.deepEqual(own(harness).map(({ metadata }) => metadata!.name), [`tick-${Math.floor(harness.clock.now() / MINUTE)}`]);
   assert.ok(harness.events.some((event) => event.includes('TooManyMissedTimes')));
   await harness.stop();
   const late = new Harness();
-  await late.api.create<CronJob>(cronJobs, 'default', { metadata: { name: 'tick' }, spec: { schedule: '0 * * * *', startingDeadlineSeconds: 60, jobTemplate: { spec: { template: {} } } } });
+  await late.api.create<CronJob>(cronJobs, 'default', {
+    metadata: { name: 'tick' },
+    spec: { schedule: '0 * * * *', startingDeadlineSeconds: 60, jobTemplate: { spec: { template: {} } } },
+  });
   await late.clock.advance(90 * MINUTE);
   await late.start(create);
   assert.equal(own(late).length, 0);
@@ -112,6 +142,8 @@ test('a start is never made twice, and mistakes are told', async () => {
   assert.equal(current(harness).status!.active!.length, 1);
   await harness.stop();
   const bad = await started({ schedule: 'often', timeZone: 'UTC' });
-  assert.deepEqual(bad.events.slice(0, 1), ['CronJob/tick Warning UnparseableSchedule unparseable schedule: "often" : expected exactly 5 fields, found 1: [often]']);
+  assert.deepEqual(bad.events.slice(0, 1), [
+    'CronJob/tick Warning UnparseableSchedule unparseable schedule: "often" : expected exactly 5 fields, found 1: [often]',
+  ]);
   await bad.stop();
 });

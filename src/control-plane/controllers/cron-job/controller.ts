@@ -76,7 +76,13 @@ export class CronJobController implements RunningController {
     }
     await this.#prune(cronJob, own);
     if (!semanticEqual(status, cronJob.status)) {
-      const written = await this.#context.transport.update<CronJob>(cronJobs, cronJob.metadata!.namespace, cronJob.metadata!.name!, { ...cronJob, status }, { subresource: 'status' });
+      const written = await this.#context.transport.update<CronJob>(
+        cronJobs,
+        cronJob.metadata!.namespace,
+        cronJob.metadata!.name!,
+        { ...cronJob, status },
+        { subresource: 'status' },
+      );
       this.#writes.note(written, this.#cronJobs.store.get(key));
     }
     if (failure !== undefined) throw failure;
@@ -89,7 +95,12 @@ export class CronJobController implements RunningController {
     } catch (error) {
       // Nothing helps but a change by the user, which wakes this again.
       const zone = messageOf(error).startsWith('unknown time zone');
-      this.#event(cronJob, 'Warning', zone ? 'UnknownTimeZone' : 'UnparseableSchedule', zone ? `invalid timeZone: "${timeZone}": ${messageOf(error)}` : `unparseable schedule: "${schedule}" : ${messageOf(error)}`);
+      this.#event(
+        cronJob,
+        'Warning',
+        zone ? 'UnknownTimeZone' : 'UnparseableSchedule',
+        zone ? `invalid timeZone: "${timeZone}": ${messageOf(error)}` : `unparseable schedule: "${schedule}" : ${messageOf(error)}`,
+      );
       return undefined;
     }
   }
@@ -111,12 +122,18 @@ export class CronJobController implements RunningController {
     const stillActive: ObjectReference[] = [];
     for (const reference of active) {
       const job = byUid.get(reference.uid) ?? (await this.#find(reference));
-      if (job === undefined) this.#event(cronJob, 'Normal', 'MissingJob', `Active job went missing: ${reference.name}`);
-      else if (isFinished(job)) this.#event(cronJob, 'Normal', 'SawCompletedJob', `Saw completed job: ${reference.name}, condition: ${outcome(job)}`);
-      else stillActive.push(reference);
+      if (job === undefined) {
+        this.#event(cronJob, 'Normal', 'MissingJob', `Active job went missing: ${reference.name}`);
+      } else if (isFinished(job)) {
+        this.#event(cronJob, 'Normal', 'SawCompletedJob', `Saw completed job: ${reference.name}, condition: ${outcome(job)}`);
+      } else {
+        stillActive.push(reference);
+      }
     }
     for (const job of own) {
-      if (!isFinished(job) && !active.some(({ uid }) => uid === job.metadata!.uid)) this.#event(cronJob, 'Warning', 'UnexpectedJob', `Saw a job that the controller did not create or forgot: ${job.metadata!.name}`);
+      if (!isFinished(job) && !active.some(({ uid }) => uid === job.metadata!.uid)) {
+        this.#event(cronJob, 'Warning', 'UnexpectedJob', `Saw a job that the controller did not create or forgot: ${job.metadata!.name}`);
+      }
       const endMs = outcome(job) === 'Complete' ? Date.parse(job.status?.completionTime ?? '') : Number.NaN;
       if (!Number.isNaN(endMs)) successMs = Math.max(successMs ?? endMs, endMs);
     }
@@ -143,7 +160,14 @@ export class CronJobController implements RunningController {
       return status; // the search for the next start says it
     }
     if (due.atMs === undefined) return status;
-    if (due.manyMissed) this.#event(cronJob, 'Warning', 'TooManyMissedTimes', 'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew');
+    if (due.manyMissed) {
+      this.#event(
+        cronJob,
+        'Warning',
+        'TooManyMissedTimes',
+        'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew',
+      );
+    }
     const { atMs } = due;
     if (startingDeadlineSeconds !== undefined && atMs + startingDeadlineSeconds * 1000 < nowMs) {
       this.#event(cronJob, 'Warning', 'MissSchedule', `Missed scheduled time to start a job: ${new Date(atMs).toUTCString()}`);
@@ -151,7 +175,9 @@ export class CronJobController implements RunningController {
     }
     const name = `${cronJob.metadata!.name}-${Math.floor(atMs / 60_000)}`;
     const { active = [], lastScheduleTime } = status;
-    if (active.some((reference) => reference.name === name) || (lastScheduleTime !== undefined && Date.parse(lastScheduleTime) === atMs)) return status;
+    if (active.some((reference) => reference.name === name) || (lastScheduleTime !== undefined && Date.parse(lastScheduleTime) === atMs)) {
+      return status;
+    }
     if (active.length > 0 && concurrencyPolicy === 'Forbid') {
       this.#event(cronJob, 'Normal', 'JobAlreadyActive', 'Not starting job because prior execution is running and concurrency policy is Forbid');
       return status;
@@ -159,7 +185,14 @@ export class CronJobController implements RunningController {
     if (concurrencyPolicy === 'Replace') for (const reference of active) await this.#deleteJob(cronJob, reference);
     const job = await this.#createJob(cronJob, schedule, name, atMs);
     if (job === undefined) return status;
-    const reference: ObjectReference = { apiVersion: 'batch/v1', kind: 'Job', namespace: job.metadata!.namespace!, name, uid: job.metadata!.uid!, resourceVersion: job.metadata!.resourceVersion! };
+    const reference: ObjectReference = {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      namespace: job.metadata!.namespace!,
+      name,
+      uid: job.metadata!.uid!,
+      resourceVersion: job.metadata!.resourceVersion!,
+    };
     return { ...status, active: [...(concurrencyPolicy === 'Replace' ? [] : active), reference], lastScheduleTime: rfc3339(atMs) };
   }
 
@@ -169,8 +202,15 @@ export class CronJobController implements RunningController {
     const { namespace } = cronJob.metadata!;
     const template = cronJob.spec!.jobTemplate;
     const body: Job = {
-      apiVersion: 'batch/v1', kind: 'Job',
-      metadata: { name, namespace: namespace!, ...(template.metadata?.labels && { labels: template.metadata.labels }), annotations: { ...template.metadata?.annotations, [SCHEDULED]: schedule.zone.format(atMs) }, ownerReferences: [controllerReference(cronJobs, cronJob)] },
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: {
+        name,
+        namespace: namespace!,
+        ...(template.metadata?.labels && { labels: template.metadata.labels }),
+        annotations: { ...template.metadata?.annotations, [SCHEDULED]: schedule.zone.format(atMs) },
+        ownerReferences: [controllerReference(cronJobs, cronJob)],
+      },
       ...(template.spec && { spec: template.spec }),
     };
     try {
@@ -203,9 +243,16 @@ export class CronJobController implements RunningController {
   async #prune(cronJob: CronJob, own: readonly Job[]): Promise<void> {
     const { successfulJobsHistoryLimit = 3, failedJobsHistoryLimit = 1 } = cronJob.spec!;
     const age = (job: Job): string => `${job.status?.startTime ?? '9'} ${job.metadata!.name}`;
-    for (const [kind, limit] of [['Complete', successfulJobsHistoryLimit], ['Failed', failedJobsHistoryLimit]] as const) {
-      const finished = own.filter((job) => outcome(job) === kind && job.metadata!.deletionTimestamp === undefined).toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
-      for (const { metadata } of finished.slice(0, Math.max(finished.length - limit, 0))) await this.#deleteJob(cronJob, { namespace: metadata!.namespace!, name: metadata!.name!, uid: metadata!.uid! });
+    for (const [kind, limit] of [
+      ['Complete', successfulJobsHistoryLimit],
+      ['Failed', failedJobsHistoryLimit],
+    ] as const) {
+      const finished = own
+        .filter((job) => outcome(job) === kind && job.metadata!.deletionTimestamp === undefined)
+        .toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
+      for (const { metadata } of finished.slice(0, Math.max(finished.length - limit, 0))) {
+        await this.#deleteJob(cronJob, { namespace: metadata!.namespace!, name: metadata!.name!, uid: metadata!.uid! });
+      }
     }
   }
 }

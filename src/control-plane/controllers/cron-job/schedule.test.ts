@@ -6,13 +6,24 @@ const at = (text: string): number => Date.parse(text);
 function starts(spec: string, zone: string, from: string, count: number): string[] {
   const schedule = parseSchedule(spec, zone);
   const found: string[] = [];
-  for (let next = schedule.next(at(from)); next !== undefined && found.length < count; next = schedule.next(next)) found.push(schedule.zone.format(next));
+  for (let next = schedule.next(at(from)); next !== undefined && found.length < count; next = schedule.next(next)) {
+    found.push(schedule.zone.format(next));
+  }
   return found;
 }
 
 test('fields, lists, ranges, steps and names', () => {
-  assert.deepEqual(starts('*/20 * * * *', 'UTC', '2024-01-01T00:05:00Z', 3), ['2024-01-01T00:20:00Z', '2024-01-01T00:40:00Z', '2024-01-01T01:00:00Z']);
-  assert.deepEqual(starts('30 6-16/4 * * 1-5', 'UTC', '2024-01-05T07:00:00Z', 4), ['2024-01-05T10:30:00Z', '2024-01-05T14:30:00Z', '2024-01-08T06:30:00Z', '2024-01-08T10:30:00Z']);
+  assert.deepEqual(starts('*/20 * * * *', 'UTC', '2024-01-01T00:05:00Z', 3), [
+    '2024-01-01T00:20:00Z',
+    '2024-01-01T00:40:00Z',
+    '2024-01-01T01:00:00Z',
+  ]);
+  assert.deepEqual(starts('30 6-16/4 * * 1-5', 'UTC', '2024-01-05T07:00:00Z', 4), [
+    '2024-01-05T10:30:00Z',
+    '2024-01-05T14:30:00Z',
+    '2024-01-08T06:30:00Z',
+    '2024-01-08T10:30:00Z',
+  ]);
   assert.deepEqual(starts('0 0 29 2 *', 'UTC', '2024-03-01T00:00:00Z', 1), ['2028-02-29T00:00:00Z']);
   assert.deepEqual(starts('5,1 0 1 JAN,jul ?', 'UTC', '2024-01-01T00:01:00Z', 3), ['2024-01-01T00:05:00Z', '2024-07-01T00:01:00Z', '2024-07-01T00:05:00Z']);
   assert.deepEqual(starts('50/5 0 * * *', 'UTC', '2024-01-01T00:00:00Z', 3), ['2024-01-01T00:50:00Z', '2024-01-01T00:55:00Z', '2024-01-02T00:50:00Z']);
@@ -34,6 +45,25 @@ test('time zones: a skipped hour has no start, and one that comes twice has two'
 
 test('what never comes is found out, and what is malformed refused', () => {
   assert.equal(parseSchedule('0 0 31 2 *', 'UTC').next(at('2024-01-01T00:00:00Z')), undefined);
-  for (const bad of ['', '* * * *', '60 * * * *', '* * 0 * *', '* * * 13 *', '* * * * 7', '5-1 * * * *', '*/0 * * * *', '1-2-3 * * * *', '1/2/3 * * * *', 'x * * * *', '-1 * * * *', '@never', '@every', '@every 5', '@every -5m']) assert.throws(() => parseSchedule(bad, 'UTC'), { code: 'invalid' }, bad);
+  for (const bad of [
+    '',
+    '* * * *',
+    '60 * * * *',
+    '* * 0 * *',
+    '* * * 13 *',
+    '* * * * 7',
+    '5-1 * * * *',
+    '*/0 * * * *',
+    '1-2-3 * * * *',
+    '1/2/3 * * * *',
+    'x * * * *',
+    '-1 * * * *',
+    '@never',
+    '@every',
+    '@every 5',
+    '@every -5m',
+  ]) {
+    assert.throws(() => parseSchedule(bad, 'UTC'), { code: 'invalid' }, bad);
+  }
   assert.throws(() => parseSchedule('* * * * *', 'Mars/Olympus'), /unknown time zone Mars\/Olympus/);
 });

@@ -15,7 +15,13 @@ const HORIZON_YEARS = 5;
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 const MACROS: Record<string, string> = {
-  '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *', '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0', '@daily': '0 0 * * *', '@midnight': '0 0 * * *', '@hourly': '0 * * * *',
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+  '@monthly': '0 0 1 * *',
+  '@weekly': '0 0 * * 0',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@hourly': '0 * * * *',
 };
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1000, m: MINUTE_MS, h: 60 * MINUTE_MS };
 
@@ -36,8 +42,13 @@ export function parseSchedule(text: string, zone: string): Schedule {
   if (fields.length !== 5) throw invalid(`expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`);
   const [minute, hour, day, month, weekday] = fields as [string, string, string, string, string];
   return new FieldSchedule(timeZone, {
-    minutes: parseField(minute, 0, 59), hours: parseField(hour, 0, 23), days: parseField(day, 1, 31), months: parseField(month, 1, 12, MONTHS), weekdays: parseField(weekday, 0, 6, DAYS),
-    anyDay: isStar(day), anyWeekday: isStar(weekday),
+    minutes: parseField(minute, 0, 59),
+    hours: parseField(hour, 0, 23),
+    days: parseField(day, 1, 31),
+    months: parseField(month, 1, 12, MONTHS),
+    weekdays: parseField(weekday, 0, 6, DAYS),
+    anyDay: isStar(day),
+    anyWeekday: isStar(weekday),
   });
 }
 

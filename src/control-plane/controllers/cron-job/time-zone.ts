@@ -10,7 +10,16 @@ export class TimeZone {
     this.name = name;
     if (name === 'UTC' || name === 'Etc/UTC' || name === '') return;
     try {
-      this.#format = new Intl.DateTimeFormat('en-US', { timeZone: name, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' });
+      this.#format = new Intl.DateTimeFormat('en-US', {
+        timeZone: name,
+        hourCycle: 'h23',
+        year: 'numeric',
+        month: 'numeric',
+        day: 'numeric',
+        hour: 'numeric',
+        minute: 'numeric',
+        second: 'numeric',
+      });
     } catch (error) {
       throw new LongshoreError('invalid', `unknown time zone ${name}`, { cause: error });
     }
@@ -21,7 +30,10 @@ export class TimeZone {
     if (this.#format === undefined) return utcMs;
     const fields: Record<string, number> = {};
     for (const { type, value } of this.#format.formatToParts(utcMs)) if (type !== 'literal') fields[type] = Number(value);
-    return Date.UTC(fields['year']!, fields['month']! - 1, fields['day'], fields['hour'], fields['minute'], fields['second']) + (((utcMs % 1000) + 1000) % 1000);
+    return (
+      Date.UTC(fields['year']!, fields['month']! - 1, fields['day'], fields['hour'], fields['minute'], fields['second']) +
+      (((utcMs % 1000) + 1000) % 1000)
+    );
   }
 
   /** The moments at which the wall clock shows this: none when it is skipped, two when it comes twice. */

@@ -13,11 +13,22 @@ import { targetNode } from './placement.ts';
 const create = (context: ControllerContext) => new DaemonSetController(context);
 const daemonSet = (spec: Partial<DaemonSetSpec> = {}): DaemonSet => ({
   metadata: { name: 'log', namespace: 'default' },
-  spec: { selector: { matchLabels: { app: 'log' } }, revisionHistoryLimit: 2, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } }, template: { metadata: { labels: { app: 'log' } }, spec: { containers: [{ name: 'c', image: 'log:1' }] } }, ...spec },
+  spec: {
+    selector: { matchLabels: { app: 'log' } },
+    revisionHistoryLimit: 2,
+    updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+    template: { metadata: { labels: { app: 'log' } }, spec: { containers: [{ name: 'c', image: 'log:1' }] } },
+    ...spec,
+  },
 });
 const current = (harness: Harness): DaemonSet => harness.api.all<DaemonSet>(daemonSets)[0]!;
-const placed = (harness: Harness): string[] => harness.activePods().map((pod) => targetNode(pod)!).toSorted();
-const setImage = (harness: Harness, image: string): void => harness.api.edit<DaemonSet>(daemonSets, 'default', 'log', (set) => (set.spec!.template.spec!.containers[0]!.image = image));
+const placed = (harness: Harness): string[] =>
+  harness
+    .activePods()
+    .map((pod) => targetNode(pod)!)
+    .toSorted();
+const setImage = (harness: Harness, image: string): void =>
+  harness.api.edit<DaemonSet>(daemonSets, 'default', 'log', (set) => (set.spec!.template.spec!.containers[0]!.image = image));
 
 /** The scheduler places each pod where it was made for, and it runs. */
 async function runAll(harness: Harness): Promise<void> {
@@ -36,7 +47,10 @@ test('one pod on each node that suits, pinned there, tolerating what befalls nod
   await harness.start(create);
   for (const name of ['a', 'b']) await harness.addNode(name);
   await harness.addNode('tainted', (node) => ({ ...node, spec: { taints: [{ key: 'x', effect: 'NoSchedule' }] } }));
-  await harness.addNode('cordoned', (node) => ({ ...node, spec: { unschedulable: true, taints: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] } }));
+  await harness.addNode('cordoned', (node) => ({
+    ...node,
+    spec: { unschedulable: true, taints: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] },
+  }));
   await harness.api.create(daemonSets, 'default', daemonSet());
   await runAll(harness);
   assert.deepEqual(placed(harness), ['a', 'b', 'cordoned']);
@@ -45,14 +59,38 @@ test('one pod on each node that suits, pinned there, tolerating what befalls nod
   const text = JSON.stringify(revision!.data);
   assert.match(text, /^\{"spec":\{"template":\{"\$patch":"replace","metadata":/, 'keys stand in order: kubectl compares bytes');
   assert.equal(pod.metadata!.labels!['controller-revision-hash'], revision!.metadata!.labels!['controller-revision-hash']);
-  assert.deepEqual(pod.spec!.tolerations!.map(({ key, effect }) => `${key?.split('/')[1]}:${effect}`), ['not-ready:NoExecute', 'unreachable:NoExecute', 'disk-pressure:NoSchedule', 'memory-pressure:NoSchedule', 'pid-pressure:NoSchedule', 'unschedulable:NoSchedule']);
-  assert.deepEqual(pod.spec!.affinity!.nodeAffinity!.requiredDuringSchedulingIgnoredDuringExecution!.nodeSelectorTerms, [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }] }]);
-  assert.deepEqual(current(harness).status, { currentNumberScheduled: 3, numberMisscheduled: 0, desiredNumberScheduled: 3, numberReady: 3, observedGeneration: 1, updatedNumberScheduled: 3, numberAvailable: 3 });
+  assert.deepEqual(
+    pod.spec!.tolerations!.map(({ key, effect }) => `${key?.split('/')[1]}:${effect}`),
+    [
+      'not-ready:NoExecute',
+      'unreachable:NoExecute',
+      'disk-pressure:NoSchedule',
+      'memory-pressure:NoSchedule',
+      'pid-pressure:NoSchedule',
+      'unschedulable:NoSchedule',
+    ],
+  );
+  assert.deepEqual(pod.spec!.affinity!.nodeAffinity!.requiredDuringSchedulingIgnoredDuringExecution!.nodeSelectorTerms, [
+    { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }] },
+  ]);
+  assert.deepEqual(current(harness).status, {
+    currentNumberScheduled: 3,
+    numberMisscheduled: 0,
+    desiredNumberScheduled: 3,
+    numberReady: 3,
+    observedGeneration: 1,
+    updatedNumberScheduled: 3,
+    numberAvailable: 3,
+  });
   await harness.addNode('c');
   await harness.api.delete(nodes, undefined, 'b');
   harness.api.edit<Node>(nodes, undefined, 'a', (node) => (node.spec!.taints = [{ key: 'x', effect: 'NoSchedule' }]));
   await runAll(harness);
-  assert.deepEqual(placed(harness), ['a', 'b', 'c', 'cordoned'], 'pods stay where they only could not be placed now; that of a node that is gone is the pod collector’s');
+  assert.deepEqual(
+    placed(harness),
+    ['a', 'b', 'c', 'cordoned'],
+    'pods stay where they only could not be placed now; that of a node that is gone is the pod collector’s',
+  );
   assert.equal(current(harness).status!.numberMisscheduled, 1);
   harness.api.edit<Node>(nodes, undefined, 'a', (node) => (node.spec!.taints = [{ key: 'x', effect: 'NoExecute' }]));
   await runAll(harness);
@@ -67,7 +105,26 @@ test('node selectors and affinity are heeded', async () => {
   await harness.addNode('hdd', (node) => ({ ...node, metadata: { ...node.metadata, labels: { disk: 'hdd', size: '9' } } }));
   await harness.addNode('small', (node) => ({ ...node, metadata: { ...node.metadata, labels: { disk: 'ssd', size: '1' } } }));
   const { template } = daemonSet().spec!;
-  await harness.api.create(daemonSets, 'default', daemonSet({ template: { ...template, spec: { ...template.spec!, nodeSelector: { disk: 'ssd' }, affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'size', operator: 'Gt', values: ['5'] }] }] } } } } } }));
+  await harness.api.create(
+    daemonSets,
+    'default',
+    daemonSet({
+      template: {
+        ...template,
+        spec: {
+          ...template.spec!,
+          nodeSelector: { disk: 'ssd' },
+          affinity: {
+            nodeAffinity: {
+              requiredDuringSchedulingIgnoredDuringExecution: {
+                nodeSelectorTerms: [{ matchExpressions: [{ key: 'size', operator: 'Gt', values: ['5'] }] }],
+              },
+            },
+          },
+        },
+      },
+    }),
+  );
   await runAll(harness);
   assert.deepEqual(placed(harness), ['ssd']);
   harness.api.edit<Node>(nodes, undefined, 'small', (node) => (node.metadata!.labels!['size'] = '7'));
@@ -142,6 +199,10 @@ test('OnDelete updates what is deleted; failed pods are replaced, ever more slow
     await runAll(harness);
   }
   assert.deepEqual(waits, [0, 1000, 2000, 4000]);
-  assert.ok(harness.events.some((event) => /^DaemonSet\/log Warning FailedDaemonPod Found failed daemon pod default\/log-\w+ on node a, will try to kill it$/.test(event)));
+  assert.ok(
+    harness.events.some((event) =>
+      /^DaemonSet\/log Warning FailedDaemonPod Found failed daemon pod default\/log-\w+ on node a, will try to kill it$/.test(event),
+    ),
+  );
   await harness.stop();
 });

@@ -47,11 +47,28 @@ export class DaemonSetController implements RunningController {
     this.#expectations = new Expectations(context.clock);
     this.#failures = new FailureBackoff(() => context.clock.monotonic());
     this.#controller = new Controller({
-      name: 'daemonset-controller', clock: context.clock, logger: context.logger, workers: 4, informers: [this.#sets, this.#nodes, this.#revisions, podInformer], sync: (key) => this.#sync(key), resync: () => this.#enqueueAll(),
+      name: 'daemonset-controller',
+      clock: context.clock,
+      logger: context.logger,
+      workers: 4,
+      informers: [this.#sets, this.#nodes, this.#revisions, podInformer],
+      sync: (key) => this.#sync(key),
+      resync: () => this.#enqueueAll(),
     });
     this.#controller.watch(this.#sets);
-    this.#pods = new OwnedPods({ pods: podInformer, owners: this.#sets, kind: 'DaemonSet', matcher: (set) => labelMatcher(set.spec!.selector), expectations: this.#expectations, enqueue: (key) => this.#controller.enqueue(key) });
-    this.#nodes.on({ add: () => this.#enqueueAll(), update: (old, node) => placementChanged(old, node) && this.#enqueueAll(), delete: () => this.#enqueueAll() });
+    this.#pods = new OwnedPods({
+      pods: podInformer,
+      owners: this.#sets,
+      kind: 'DaemonSet',
+      matcher: (set) => labelMatcher(set.spec!.selector),
+      expectations: this.#expectations,
+      enqueue: (key) => this.#controller.enqueue(key),
+    });
+    this.#nodes.on({
+      add: () => this.#enqueueAll(),
+      update: (old, node) => placementChanged(old, node) && this.#enqueueAll(),
+      delete: () => this.#enqueueAll(),
+    });
   }
 
   start(): Promise<void> {
@@ -71,7 +88,12 @@ export class DaemonSetController implements RunningController {
     if (set === undefined) return this.#expectations.forget(key);
     if (set.metadata!.deletionTimestamp !== undefined) return;
     if (selectsAll(set.spec!.selector)) {
-      this.#context.events.event(eventTarget(daemonSets, set), 'Warning', 'SelectingAll', 'This daemon set is selecting all pods. A non-empty selector is required.');
+      this.#context.events.event(
+        eventTarget(daemonSets, set),
+        'Warning',
+        'SelectingAll',
+        'This daemon set is selecting all pods. A non-empty selector is required.',
+      );
       return;
     }
     const { current, old } = await this.#history(set);
@@ -83,12 +105,19 @@ export class DaemonSetController implements RunningController {
       if (placement.create.length + placement.delete.length > 0) await this.#apply(key, view, placement);
       else if (set.spec!.updateStrategy?.type !== 'OnDelete') await this.#apply(key, view, planUpdate(view));
       const inUse = new Set([...view.pods.values()].flat().map((pod) => pod.metadata?.labels?.[REVISION_HASH]));
-      await pruneRevisions(this.#context.transport, old, set.spec!.revisionHistoryLimit ?? 10, (revision) => inUse.has(revision.metadata?.labels?.[REVISION_HASH]));
+      await pruneRevisions(this.#context.transport, old, set.spec!.revisionHistoryLimit ?? 10, (revision) =>
+        inUse.has(revision.metadata?.labels?.[REVISION_HASH]),
+      );
     }
     const status = daemonStatus(view, satisfied, set.status?.collisionCount);
     await this.#writeStatus(set, status);
     const minReadySeconds = set.spec!.minReadySeconds ?? 0;
-    if (minReadySeconds > 0 && status.numberReady !== (status.numberAvailable ?? 0)) this.#controller.enqueueAfter(key, nextAvailableIn([...view.pods.values()].flat(), minReadySeconds, view.nowMs) ?? minReadySeconds * 1000);
+    if (minReadySeconds > 0 && status.numberReady !== (status.numberAvailable ?? 0)) {
+      this.#controller.enqueueAfter(
+        key,
+        nextAvailableIn([...view.pods.values()].flat(), minReadySeconds, view.nowMs) ?? minReadySeconds * 1000,
+      );
+    }
   }
 
   async #writeStatus(set: DaemonSet, status: DaemonSetStatus): Promise<void> {
@@ -98,7 +127,10 @@ export class DaemonSetController implements RunningController {
 
   async #view(key: string, set: DaemonSet, hash: string): Promise<DaemonView> {
     const { transport, clock, events } = this.#context;
-    const claimed = await claim<Pod>({ transport, ownerResource: daemonSets, resource: pods, owner: set, matches: labelMatcher(set.spec!.selector) }, [...this.#pods.of(set), ...this.#pods.orphansFor(set)]);
+    const claimed = await claim<Pod>(
+      { transport, ownerResource: daemonSets, resource: pods, owner: set, matches: labelMatcher(set.spec!.selector) },
+      [...this.#pods.of(set), ...this.#pods.orphansFor(set)],
+    );
     const byNode = new Map<string, Pod[]>();
     for (const pod of claimed) {
       const node = isTerminal(pod) && pod.metadata!.deletionTimestamp !== undefined ? undefined : targetNode(pod);
@@ -116,7 +148,12 @@ export class DaemonSetController implements RunningController {
       },
       finished: (pod, node) => {
         const failed = pod.status?.phase === 'Failed';
-        events.event(eventTarget(daemonSets, set), failed ? 'Warning' : 'Normal', failed ? 'FailedDaemonPod' : 'SucceededDaemonPod', `Found ${failed ? 'failed' : 'succeeded'} daemon pod ${objectKey(pod)} on node ${node}, will try to ${failed ? 'kill' : 'delete'} it`);
+        events.event(
+          eventTarget(daemonSets, set),
+          failed ? 'Warning' : 'Normal',
+          failed ? 'FailedDaemonPod' : 'SucceededDaemonPod',
+          `Found ${failed ? 'failed' : 'succeeded'} daemon pod ${objectKey(pod)} on node ${node}, will try to ${failed ? 'kill' : 'delete'} it`,
+        );
       },
     };
   }
@@ -155,18 +192,42 @@ export class DaemonSetController implements RunningController {
     const { transport } = this.#context;
     const { uid, namespace, annotations } = set.metadata!;
     const { template, selector } = set.spec!;
-    const candidates = [...this.#revisions.store.byIndex(BY_CONTROLLER, uid!), ...this.#revisions.store.byIndex(BY_CONTROLLER, orphanKey(namespace))];
-    const revisions = await claim<ControllerRevision>({ transport, ownerResource: daemonSets, resource: controllerRevisions, owner: set, matches: labelMatcher(selector) }, candidates);
+    const candidates = [
+      ...this.#revisions.store.byIndex(BY_CONTROLLER, uid!),
+      ...this.#revisions.store.byIndex(BY_CONTROLLER, orphanKey(namespace)),
+    ];
+    const revisions = await claim<ControllerRevision>(
+      { transport, ownerResource: daemonSets, resource: controllerRevisions, owner: set, matches: labelMatcher(selector) },
+      candidates,
+    );
     const same = revisions.filter((revision) => recordsTemplate(revision, template)).toSorted(byRevision);
     const old = revisions.filter((revision) => !same.includes(revision));
     const number = Math.max(0, ...old.map(({ revision }) => revision)) + 1;
     const present = same.at(-1);
     if (present !== undefined) return { current: present.revision < number ? await renumber(transport, present, number) : present, old };
-    const outcome = await createRevision({ transport, ownerResource: daemonSets, owner: set, template, revision: number, collisionCount: set.status?.collisionCount, hashLabel: REVISION_HASH, annotations });
+    const outcome = await createRevision({
+      transport,
+      ownerResource: daemonSets,
+      owner: set,
+      template,
+      revision: number,
+      collisionCount: set.status?.collisionCount,
+      hashLabel: REVISION_HASH,
+      annotations,
+    });
     if ('created' in outcome) return { current: outcome.created, old };
     const collisionCount = (set.status?.collisionCount ?? 0) + 1;
-    await this.#writeStatus(set, { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0, ...set.status, collisionCount });
-    throw new LongshoreError('conflict', `the name of the next revision of DaemonSet ${objectKey(set)} is taken; another one is tried`, { object: `DaemonSet ${objectKey(set)}` });
+    await this.#writeStatus(set, {
+      currentNumberScheduled: 0,
+      numberMisscheduled: 0,
+      desiredNumberScheduled: 0,
+      numberReady: 0,
+      ...set.status,
+      collisionCount,
+    });
+    throw new LongshoreError('conflict', `the name of the next revision of DaemonSet ${objectKey(set)} is taken; another one is tried`, {
+      object: `DaemonSet ${objectKey(set)}`,
+    });
   }
 }
 

@@ -21,7 +21,10 @@ export function daemonTemplate(set: DaemonSet, hash: string): PodTemplateSpec {
   const spec = template.spec!;
   const generation = set.metadata!.annotations?.[GENERATION_ANNOTATION];
   return {
-    metadata: { ...template.metadata, labels: { ...template.metadata?.labels, ...(generation !== undefined && { [GENERATION_LABEL]: generation }), [REVISION_HASH]: hash } },
+    metadata: {
+      ...template.metadata,
+      labels: { ...template.metadata?.labels, ...(generation !== undefined && { [GENERATION_LABEL]: generation }), [REVISION_HASH]: hash },
+    },
     spec: { ...spec, tolerations: daemonTolerations(spec) },
   };
 }
@@ -29,7 +32,8 @@ export function daemonTemplate(set: DaemonSet, hash: string): PodTemplateSpec {
 function daemonTolerations(spec: PodSpec): Toleration[] {
   const own = spec.tolerations ?? [];
   const added = spec.hostNetwork ? [...ALWAYS, ON_HOST_NETWORK] : ALWAYS;
-  const same = (a: Toleration, b: Toleration): boolean => a.key === b.key && a.effect === b.effect && (a.operator ?? 'Equal') === (b.operator ?? 'Equal') && (a.value ?? '') === (b.value ?? '');
+  const same = (a: Toleration, b: Toleration): boolean =>
+    a.key === b.key && a.effect === b.effect && (a.operator ?? 'Equal') === (b.operator ?? 'Equal') && (a.value ?? '') === (b.value ?? '');
   return [...own.filter((toleration) => !added.some((other) => same(toleration, other))), ...added];
 }
 
@@ -37,7 +41,10 @@ function daemonTolerations(spec: PodSpec): Toleration[] {
 export function placedOn(template: PodTemplateSpec, node: string): PodTemplateSpec {
   const spec = template.spec!;
   const term: NodeSelectorTerm = { matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] };
-  const affinity: Affinity = { ...spec.affinity, nodeAffinity: { ...spec.affinity?.nodeAffinity, requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } } };
+  const affinity: Affinity = {
+    ...spec.affinity,
+    nodeAffinity: { ...spec.affinity?.nodeAffinity, requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } },
+  };
   return { ...template, spec: { ...spec, affinity } };
 }
 
@@ -45,7 +52,11 @@ export function placedOn(template: PodTemplateSpec, node: string): PodTemplateSp
 export function targetNode(pod: Pod): string | undefined {
   if (pod.spec?.nodeName) return pod.spec.nodeName;
   for (const term of pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []) {
-    for (const field of term.matchFields ?? []) if (field.key === 'metadata.name' && field.operator === 'In' && field.values?.length === 1) return field.values[0];
+    for (const field of term.matchFields ?? []) {
+      if (field.key === 'metadata.name' && field.operator === 'In' && field.values?.length === 1) {
+        return field.values[0];
+      }
+    }
   }
   return undefined;
 }
@@ -55,13 +66,19 @@ export function suits(set: DaemonSet, node: Node): { readonly start: boolean; re
   const spec = set.spec!.template.spec!;
   if ((spec.nodeName && spec.nodeName !== node.metadata!.name) || !fitsNode(spec, node)) return { start: false, stay: false };
   const tolerations = daemonTolerations(spec);
-  const untolerated = (node.spec?.taints ?? []).filter((taint) => taint.effect !== 'PreferNoSchedule' && !tolerations.some((toleration) => tolerates(toleration, taint)));
+  const untolerated = (node.spec?.taints ?? []).filter(
+    (taint) => taint.effect !== 'PreferNoSchedule' && !tolerations.some((toleration) => tolerates(toleration, taint)),
+  );
   return { start: untolerated.length === 0, stay: untolerated.every((taint) => taint.effect !== 'NoExecute') };
 }
 
 /** True when a change of the node may change which sets it suits. */
 export function placementChanged(old: Node, node: Node): boolean {
-  return !semanticEqual(old.metadata?.labels, node.metadata?.labels) || !semanticEqual(old.spec?.taints, node.spec?.taints) || old.metadata?.name !== node.metadata?.name;
+  return (
+    !semanticEqual(old.metadata?.labels, node.metadata?.labels) ||
+    !semanticEqual(old.spec?.taints, node.spec?.taints) ||
+    old.metadata?.name !== node.metadata?.name
+  );
 }
 
 /** True when the pod was made from the revision with this hash. */

@@ -24,7 +24,9 @@ export interface DaemonView {
 }
 
 const isLeaving = (pod: Pod): boolean => pod.metadata?.deletionTimestamp !== undefined;
-const older = (a: Pod, b: Pod): number => Number(Boolean(b.spec?.nodeName)) - Number(Boolean(a.spec?.nodeName)) || (`${a.metadata!.creationTimestamp} ${a.metadata!.name}` < `${b.metadata!.creationTimestamp} ${b.metadata!.name}` ? -1 : 1);
+const older = (a: Pod, b: Pod): number =>
+  Number(Boolean(b.spec?.nodeName)) - Number(Boolean(a.spec?.nodeName)) ||
+  (`${a.metadata!.creationTimestamp} ${a.metadata!.name}` < `${b.metadata!.creationTimestamp} ${b.metadata!.name}` ? -1 : 1);
 
 function available(view: DaemonView, pod: Pod): boolean {
   return isAvailable(pod, view.set.spec!.minReadySeconds ?? 0, view.nowMs);
@@ -46,7 +48,11 @@ export function planPlacement(view: DaemonView): DaemonPlan {
     } else planNode(view, name, pods, start, surges, plan);
   }
   // Made for a node that is gone, and never placed: nobody else will delete it.
-  for (const [name, pods] of view.pods) if (!known.has(name)) plan.delete.push(...pods.filter((pod) => !isLeaving(pod) && !pod.spec?.nodeName));
+  for (const [name, pods] of view.pods) {
+    if (!known.has(name)) {
+      plan.delete.push(...pods.filter((pod) => !isLeaving(pod) && !pod.spec?.nodeName));
+    }
+  }
   return plan;
 }
 

@@ -19,7 +19,11 @@ export function daemonStatus(view: DaemonView, observed: boolean, collisionCount
       continue;
     }
     desired++;
-    const oldest = pods.toSorted((a, b) => Number(Boolean(b.spec?.nodeName)) - Number(Boolean(a.spec?.nodeName)) || (`${a.metadata!.creationTimestamp}` < `${b.metadata!.creationTimestamp}` ? -1 : 1))[0];
+    const oldest = pods.toSorted(
+      (a, b) =>
+        Number(Boolean(b.spec?.nodeName)) - Number(Boolean(a.spec?.nodeName)) ||
+        (`${a.metadata!.creationTimestamp}` < `${b.metadata!.creationTimestamp}` ? -1 : 1),
+    )[0];
     if (oldest === undefined) continue;
     current++;
     if (isReady(oldest)) ready++;
@@ -30,7 +34,10 @@ export function daemonStatus(view: DaemonView, observed: boolean, collisionCount
   return {
     currentNumberScheduled: current, numberMisscheduled: misscheduled, desiredNumberScheduled: desired, numberReady: ready,
     ...(observedGeneration !== undefined && { observedGeneration }),
-    ...(updated > 0 && { updatedNumberScheduled: updated }), ...(available > 0 && { numberAvailable: available }), ...(desired > available && { numberUnavailable: desired - available }),
-    ...(collisionCount !== undefined && { collisionCount }), ...(set.status?.conditions && { conditions: set.status.conditions }),
+    ...(updated > 0 && { updatedNumberScheduled: updated }),
+    ...(available > 0 && { numberAvailable: available }),
+    ...(desired > available && { numberUnavailable: desired - available }),
+    ...(collisionCount !== undefined && { collisionCount }),
+    ...(set.status?.conditions && { conditions: set.status.conditions }),
   };
 }

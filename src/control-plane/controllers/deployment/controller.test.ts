@@ -26,9 +26,14 @@ const deployment = (spec: Partial<DeploymentSpec> = {}): Deployment => ({
 const current = (harness: Harness): Deployment => harness.api.all<Deployment>(deployments)[0]!;
 const sets = (harness: Harness): ReplicaSet[] => harness.api.all<ReplicaSet>(replicaSets);
 const sizes = (harness: Harness): (number | undefined)[] => sets(harness).map((set) => set.spec!.replicas);
-const edit = (harness: Harness, change: (deployment: Writable<Deployment>) => void): void => harness.api.edit<Deployment>(deployments, 'default', 'web', change);
-const setImage = (harness: Harness, image: string): void => edit(harness, (copy) => (copy.spec!.template.spec!.containers[0]!.image = image));
-const conditions = (harness: Harness): string[] => (current(harness).status?.conditions ?? []).map(({ type, status, reason, message }) => `${type}=${status} ${reason}: ${message}`).toSorted();
+const edit = (harness: Harness, change: (deployment: Writable<Deployment>) => void): void =>
+  harness.api.edit<Deployment>(deployments, 'default', 'web', change);
+const setImage = (harness: Harness, image: string): void =>
+  edit(harness, (copy) => (copy.spec!.template.spec!.containers[0]!.image = image));
+const conditions = (harness: Harness): string[] =>
+  (current(harness).status?.conditions ?? [])
+    .map(({ type, status, reason, message }) => `${type}=${status} ${reason}: ${message}`)
+    .toSorted();
 
 async function rolledOut(spec: Partial<DeploymentSpec> = {}): Promise<Harness> {
   const harness = new Harness();
@@ -48,16 +53,37 @@ test('a first rollout: ReplicaSet, annotations, status, conditions, events', asy
   const hash = set!.metadata!.labels!['pod-template-hash']!;
   assert.equal(name, `web-${hash}`);
   assert.match(hash, /^[bcdfghjklmnpqrstvwxz2456789]{5,10}$/);
-  assert.deepEqual(set!.metadata!.annotations, { 'example.org/note': 'n', 'deployment.kubernetes.io/revision': '1', 'deployment.kubernetes.io/desired-replicas': '3', 'deployment.kubernetes.io/max-replicas': '4' });
+  assert.deepEqual(set!.metadata!.annotations, {
+    'example.org/note': 'n',
+    'deployment.kubernetes.io/revision': '1',
+    'deployment.kubernetes.io/desired-replicas': '3',
+    'deployment.kubernetes.io/max-replicas': '4',
+  });
   assert.deepEqual(set!.spec!.selector, { matchLabels: { app: 'web', 'pod-template-hash': hash } });
   assert.equal(harness.pods()[0]!.metadata!.labels!['pod-template-hash'], hash);
   assert.equal(current(harness).metadata!.annotations!['deployment.kubernetes.io/revision'], '1');
-  assert.deepEqual(conditions(harness), ['Available=False MinimumReplicasUnavailable: Deployment does not have minimum availability.', `Progressing=True ReplicaSetUpdated: ReplicaSet "${name}" is progressing.`]);
-  assert.deepEqual(harness.events.filter((event) => event.startsWith('Deployment')), [`Deployment/web Normal ScalingReplicaSet Scaled up replica set ${name} from 0 to 3`]);
+  assert.deepEqual(conditions(harness), [
+    'Available=False MinimumReplicasUnavailable: Deployment does not have minimum availability.',
+    `Progressing=True ReplicaSetUpdated: ReplicaSet "${name}" is progressing.`,
+  ]);
+  assert.deepEqual(
+    harness.events.filter((event) => event.startsWith('Deployment')),
+    [`Deployment/web Normal ScalingReplicaSet Scaled up replica set ${name} from 0 to 3`],
+  );
   await harness.runAll();
   const { conditions: _, ...status } = current(harness).status!;
-  assert.deepEqual(status, { observedGeneration: 1, replicas: 3, updatedReplicas: 3, readyReplicas: 3, availableReplicas: 3, terminatingReplicas: 0 });
-  assert.deepEqual(conditions(harness), ['Available=True MinimumReplicasAvailable: Deployment has minimum availability.', `Progressing=True NewReplicaSetAvailable: ReplicaSet "${name}" has successfully progressed.`]);
+  assert.deepEqual(status, {
+    observedGeneration: 1,
+    replicas: 3,
+    updatedReplicas: 3,
+    readyReplicas: 3,
+    availableReplicas: 3,
+    terminatingReplicas: 0,
+  });
+  assert.deepEqual(conditions(harness), [
+    'Available=True MinimumReplicasAvailable: Deployment has minimum availability.',
+    `Progressing=True NewReplicaSetAvailable: ReplicaSet "${name}" has successfully progressed.`,
+  ]);
   const calls = harness.api.calls.length;
   await harness.clock.advance(3_600_000);
   assert.equal(harness.api.calls.length, calls, 'a settled deployment costs nothing');
@@ -174,18 +200,25 @@ test('a selector that selects everything is refused', async () => {
   await harness.api.create(deployments, 'default', deployment({ selector: {} }));
   await settle(20);
   assert.deepEqual(sets(harness), []);
-  assert.deepEqual([...new Set(harness.events)], ['Deployment/web Warning SelectingAll This deployment is selecting all pods. A non-empty selector is required.']);
+  assert.deepEqual(
+    [...new Set(harness.events)],
+    ['Deployment/web Warning SelectingAll This deployment is selecting all pods. A non-empty selector is required.'],
+  );
   await harness.stop();
 });
 
 const STRATEGIES = [[1, 0], [0, 1], ['25%', '25%'], [3, 2], ['100%', '0%'], [0, '50%']] as const;
 
-/** Rolls out images one after the other while events come in any order, and checks after each step that no more pods are there, and no fewer serve, than was promised. */
+/**
+ * Rolls out images one after the other while events come in any order, and checks after each step that no more pods are
+ * there, and no fewer serve, than was promised.
+ */
 async function rollOutAtRandom(seed: number, makeSets: (context: ControllerContext) => RunningController): Promise<void> {
   const harness = new Harness({ seed, manual: true, graceful: true });
   const [surge, unavailable] = STRATEGIES[seed % STRATEGIES.length]!;
   const replicas = 1 + harness.random.below(9);
-  const share = (value: number | string, up: boolean): number => typeof value === 'number' ? value : Math[up ? 'ceil' : 'floor']((Number.parseInt(value, 10) * replicas) / 100);
+  const share = (value: number | string, up: boolean): number =>
+    typeof value === 'number' ? value : Math[up ? 'ceil' : 'floor']((Number.parseInt(value, 10) * replicas) / 100);
   const most = replicas + share(surge, true);
   const least = replicas - (share(surge, true) === 0 && share(unavailable, false) === 0 ? 1 : share(unavailable, false));
   await harness.start(create, makeSets);
@@ -200,7 +233,11 @@ async function rollOutAtRandom(seed: number, makeSets: (context: ControllerConte
     }
   };
   try {
-    await harness.api.create(deployments, 'default', deployment({ replicas, strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: surge, maxUnavailable: unavailable } } }));
+    await harness.api.create(
+      deployments,
+      'default',
+      deployment({ replicas, strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: surge, maxUnavailable: unavailable } } }),
+    );
     await quiet();
     await quiet();
     assert.equal(current(harness).status!.availableReplicas, replicas, 'the first rollout');
@@ -241,7 +278,14 @@ for (let seed = 1; seed <= SEEDS; seed++) {
 
 test('the check above catches a ReplicaSet controller that trusts its cache', async () => {
   // Made weak on purpose: what was asked for and is not seen yet is not remembered.
-  const weak = (context: ControllerContext): RunningController => new ReplicaController(context, replicaSetKind, { expect: () => {}, created: () => {}, deleted: () => {}, satisfied: () => true, forget: () => {} });
+  const weak = (context: ControllerContext): RunningController =>
+    new ReplicaController(context, replicaSetKind, {
+      expect: () => {},
+      created: () => {},
+      deleted: () => {},
+      satisfied: () => true,
+      forget: () => {},
+    });
   const outcomes = await Promise.allSettled(Array.from({ length: 6 }, (_, seed) => rollOutAtRandom(seed + 1, weak)));
   assert.ok(outcomes.some(({ status }) => status === 'rejected'));
 });

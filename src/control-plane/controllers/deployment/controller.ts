@@ -48,7 +48,10 @@ export class DeploymentController implements RunningController {
     this.#controller.watch(this.#deployments);
     this.#controller.watch(this.#sets, (set) => this.#ownersOf(set));
     // A Recreate rollout waits for the last old pod to go.
-    this.#pods.on({ delete: (pod) => this.#podDeleted(pod), update: (_old, pod) => pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded' ? this.#podDeleted(pod) : undefined });
+    this.#pods.on({
+      delete: (pod) => this.#podDeleted(pod),
+      update: (_old, pod) => (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded' ? this.#podDeleted(pod) : undefined),
+    });
   }
 
   start(): Promise<void> {
@@ -87,8 +90,16 @@ export class DeploymentController implements RunningController {
     const { transport, events } = this.#context;
     const { uid, namespace, deletionTimestamp } = deployment.metadata!;
     if (selectsAll(deployment.spec!.selector)) {
-      events.event(eventTarget(deployments, deployment), 'Warning', 'SelectingAll', 'This deployment is selecting all pods. A non-empty selector is required.');
-      await new Rollout(this.#context, deployment, [], () => {}).writeStatus({ ...deployment.status, observedGeneration: deployment.metadata!.generation! });
+      events.event(
+        eventTarget(deployments, deployment),
+        'Warning',
+        'SelectingAll',
+        'This deployment is selecting all pods. A non-empty selector is required.',
+      );
+      await new Rollout(this.#context, deployment, [], () => {}).writeStatus({
+        ...deployment.status,
+        observedGeneration: deployment.metadata!.generation!,
+      });
       return;
     }
     const matches = labelMatcher(deployment.spec!.selector);

@@ -3,7 +3,10 @@ import { isTerminal } from '../shared/pods.ts';
 import { replicasOf } from './fenceposts.ts';
 import { isActiveSet, type Rollout } from './rollout.ts';
 
-/** One step of a Recreate rollout: everything old must be gone before anything new is made. @param podsOf the pods of a ReplicaSet, those being deleted included */
+/**
+ * One step of a Recreate rollout: everything old must be gone before anything new is made.
+ * @param podsOf the pods of a ReplicaSet, those being deleted included
+ */
 export async function recreate(rollout: Rollout, podsOf: (uid: string) => Iterable<Pod>): Promise<void> {
   await rollout.syncRevision(false);
   let scaled = false;

@@ -70,7 +70,11 @@ export class Rollout {
     const annotations = newReplicaSetAnnotations(this.deployment, set, revision);
     const minReadySeconds = this.deployment.spec!.minReadySeconds;
     if (!semanticEqual(annotations, set.metadata!.annotations) || (set.spec!.minReadySeconds ?? 0) !== (minReadySeconds ?? 0)) {
-      this.newSet = await this.#updateSet({ ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec, ...(minReadySeconds !== undefined && { minReadySeconds }) } });
+      this.newSet = await this.#updateSet({
+        ...set,
+        metadata: { ...set.metadata, annotations },
+        spec: { ...set.spec, ...(minReadySeconds !== undefined && { minReadySeconds }) },
+      });
     }
     this.revision = revisionOf(this.newSet);
     if (progressDeadlineMs(this.deployment) !== undefined && conditionOf(this.conditions, 'Progressing') === undefined) {
@@ -138,7 +142,13 @@ export class Rollout {
         template: { ...spec.template, metadata: { ...spec.template.metadata, labels } },
       },
     };
-    const set: ReplicaSet = { ...bare, metadata: { ...bare.metadata, annotations: { ...newReplicaSetAnnotations(deployment, bare, revision), ...replicasAnnotations(deployment) } } };
+    const set: ReplicaSet = {
+      ...bare,
+      metadata: {
+        ...bare.metadata,
+        annotations: { ...newReplicaSetAnnotations(deployment, bare, revision), ...replicasAnnotations(deployment) },
+      },
+    };
     const setName = set.metadata!.name!;
     try {
       this.newSet = await context.transport.create<ReplicaSet>(replicaSets, namespace, set);
@@ -153,7 +163,9 @@ export class Rollout {
     }
     if (replicas > 0) this.event('Normal', 'ScalingReplicaSet', `Scaled up replica set ${setName} from 0 to ${replicas}`);
     this.revision = revision;
-    if (progressDeadlineMs(deployment) !== undefined) this.condition('Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${setName}"`);
+    if (progressDeadlineMs(deployment) !== undefined) {
+      this.condition('Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${setName}"`);
+    }
   }
 
   /** The name is taken: by our own set that the cache does not show yet, or by another's, and then the hash needs a salt. */
@@ -165,7 +177,11 @@ export class Rollout {
       return;
     }
     this.collisionCount = (this.collisionCount ?? 0) + 1;
-    context.logger.info('a hash collision; the next try takes another name', { deployment: deployment.metadata!.name, replicaSet: setName, collisionCount: this.collisionCount });
+    context.logger.info('a hash collision; the next try takes another name', {
+      deployment: deployment.metadata!.name,
+      replicaSet: setName,
+      collisionCount: this.collisionCount,
+    });
     await this.writeStatus({ ...deployment.status, collisionCount: this.collisionCount });
     throw error;
   }

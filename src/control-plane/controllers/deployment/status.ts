@@ -31,7 +31,12 @@ export function countedStatus(rollout: Rollout): DeploymentStatus {
 /** All wanted replicas are updated and available, and no old pod is left. */
 export function isComplete(deployment: Deployment, status: DeploymentStatus | undefined): boolean {
   const wanted = replicasOf(deployment);
-  return (status?.updatedReplicas ?? 0) === wanted && (status?.replicas ?? 0) === wanted && (status?.availableReplicas ?? 0) === wanted && (status?.observedGeneration ?? 0) >= (deployment.metadata!.generation ?? 0);
+  return (
+    (status?.updatedReplicas ?? 0) === wanted &&
+    (status?.replicas ?? 0) === wanted &&
+    (status?.availableReplicas ?? 0) === wanted &&
+    (status?.observedGeneration ?? 0) >= (deployment.metadata!.generation ?? 0)
+  );
 }
 
 /**
@@ -51,14 +56,24 @@ export function rolloutStatus(rollout: Rollout): DeploymentStatus {
     const nowMs = rollout.context.clock.now();
     const now = rfc3339(nowMs);
     const what = newSet === undefined ? `Deployment "${deployment.metadata!.name}"` : `ReplicaSet "${newSet.metadata!.name}"`;
-    const progressing = (status: string, reason: string, message: string): DeploymentCondition => ({ type: 'Progressing', status, lastUpdateTime: now, lastTransitionTime: now, reason, message });
-    if (isComplete(deployment, status)) conditions = withCondition(conditions, progressing('True', 'NewReplicaSetAvailable', `${what} has successfully progressed.`));
-    else if (hasProgressed(deployment.status, status)) {
+    const progressing = (status: string, reason: string, message: string): DeploymentCondition => ({
+      type: 'Progressing',
+      status,
+      lastUpdateTime: now,
+      lastTransitionTime: now,
+      reason,
+      message,
+    });
+    if (isComplete(deployment, status)) {
+      conditions = withCondition(conditions, progressing('True', 'NewReplicaSetAvailable', `${what} has successfully progressed.`));
+    } else if (hasProgressed(deployment.status, status)) {
       // lastUpdateTime moves with each step, also where status and reason stay.
       const condition = progressing('True', 'ReplicaSetUpdated', `${what} is progressing.`);
       const since = written?.status === 'True' ? written.lastTransitionTime : undefined;
       conditions = [...withoutCondition(conditions, 'Progressing'), { ...condition, ...(since && { lastTransitionTime: since }) }];
-    } else if (hasTimedOut(conditions, deadlineMs, nowMs)) conditions = withCondition(conditions, progressing('False', 'ProgressDeadlineExceeded', `${what} has timed out progressing.`));
+    } else if (hasTimedOut(conditions, deadlineMs, nowMs)) {
+      conditions = withCondition(conditions, progressing('False', 'ProgressDeadlineExceeded', `${what} has timed out progressing.`));
+    }
   }
   const failure = replicaFailure(rollout);
   conditions = failure === undefined ? withoutCondition(conditions, 'ReplicaFailure') : withCondition(conditions, failure);
@@ -67,7 +82,12 @@ export function rolloutStatus(rollout: Rollout): DeploymentStatus {
 
 function hasProgressed(before: DeploymentStatus | undefined, after: DeploymentStatus): boolean {
   const old = (status: DeploymentStatus | undefined): number => (status?.replicas ?? 0) - (status?.updatedReplicas ?? 0);
-  return (after.updatedReplicas ?? 0) > (before?.updatedReplicas ?? 0) || old(after) < old(before) || (after.readyReplicas ?? 0) > (before?.readyReplicas ?? 0) || (after.availableReplicas ?? 0) > (before?.availableReplicas ?? 0);
+  return (
+    (after.updatedReplicas ?? 0) > (before?.updatedReplicas ?? 0) ||
+    old(after) < old(before) ||
+    (after.readyReplicas ?? 0) > (before?.readyReplicas ?? 0) ||
+    (after.availableReplicas ?? 0) > (before?.availableReplicas ?? 0)
+  );
 }
 
 function hasTimedOut(conditions: readonly DeploymentCondition[], deadlineMs: number, nowMs: number): boolean {
@@ -90,7 +110,14 @@ function replicaFailure({ newSet, oldSets }: Rollout): DeploymentCondition | und
 export function nextProgressCheck({ deployment, context }: Rollout): number | undefined {
   const deadlineMs = progressDeadlineMs(deployment);
   const condition = conditionOf(deployment.status?.conditions, 'Progressing');
-  if (deadlineMs === undefined || condition === undefined || condition.reason === 'ProgressDeadlineExceeded' || isComplete(deployment, deployment.status)) return undefined;
+  if (
+    deadlineMs === undefined ||
+    condition === undefined ||
+    condition.reason === 'ProgressDeadlineExceeded' ||
+    isComplete(deployment, deployment.status)
+  ) {
+    return undefined;
+  }
   // A second more, since the time stamp has whole seconds.
   return Math.max(Date.parse(condition.lastUpdateTime ?? '') + deadlineMs - context.clock.now(), 0) + 1000;
 }

@@ -35,7 +35,11 @@ export class DisruptionController implements RunningController {
     this.#budgets = context.informers.for<PodDisruptionBudget>(podDisruptionBudgets);
     this.#pods = context.informers.for<Pod>(pods);
     this.#expected = new ExpectedScale(context.transport, context.informers);
-    const base = { clock: context.clock, logger: context.logger, informers: [this.#budgets, this.#pods, { synced: this.#expected.synced.then(() => undefined) }] };
+    const base = {
+      clock: context.clock,
+      logger: context.logger,
+      informers: [this.#budgets, this.#pods, { synced: this.#expected.synced.then(() => undefined) }],
+    };
     this.#controller = new Controller({
       ...base, name: 'disruption-controller', sync: (key) => this.#sync(key),
       resync: () => {
@@ -57,7 +61,11 @@ export class DisruptionController implements RunningController {
   }
 
   *#budgetsOf(pod: Pod): Generator<string> {
-    for (const budget of this.#budgets.store.inNamespace(pod.metadata!.namespace!)) if (labelMatcher(budget.spec?.selector)(pod.metadata!.labels)) yield objectKey(budget);
+    for (const budget of this.#budgets.store.inNamespace(pod.metadata!.namespace!)) {
+      if (labelMatcher(budget.spec?.selector)(pod.metadata!.labels)) {
+        yield objectKey(budget);
+      }
+    }
   }
 
   async #sync(key: string): Promise<void> {
@@ -71,23 +79,50 @@ export class DisruptionController implements RunningController {
       // Better no eviction than one too many.
       const now = rfc3339(this.#context.clock.now());
       const { desiredHealthy = 0, currentHealthy = 0, expectedPods = 0, ...rest } = budget.status ?? {};
-      this.#context.events.event(eventTarget(podDisruptionBudgets, budget), 'Warning', 'CalculateExpectedPodCountFailed', `Failed to calculate the number of expected pods: ${messageOf(error)}`);
-      status = { ...rest, desiredHealthy, currentHealthy, expectedPods, disruptionsAllowed: 0, conditions: this.#conditions(budget, 'False', 'SyncFailed', messageOf(error), now) };
+      this.#context.events.event(
+        eventTarget(podDisruptionBudgets, budget),
+        'Warning',
+        'CalculateExpectedPodCountFailed',
+        `Failed to calculate the number of expected pods: ${messageOf(error)}`,
+      );
+      status = {
+        ...rest,
+        desiredHealthy,
+        currentHealthy,
+        expectedPods,
+        disruptionsAllowed: 0,
+        conditions: this.#conditions(budget, 'False', 'SyncFailed', messageOf(error), now),
+      };
     }
     if (semanticEqual(status, budget.status)) return;
-    await this.#context.transport.update<PodDisruptionBudget>(podDisruptionBudgets, budget.metadata!.namespace, budget.metadata!.name!, { ...budget, status }, { subresource: 'status' });
+    await this.#context.transport.update<PodDisruptionBudget>(
+      podDisruptionBudgets,
+      budget.metadata!.namespace,
+      budget.metadata!.name!,
+      { ...budget, status },
+      { subresource: 'status' },
+    );
   }
 
   async #status(key: string, budget: PodDisruptionBudget): Promise<PodDisruptionBudgetStatus> {
     const nowMs = this.#context.clock.now();
     const matches = labelMatcher(budget.spec?.selector);
     const selected = [...this.#pods.store.inNamespace(budget.metadata!.namespace!)].filter((pod) => matches(pod.metadata!.labels));
-    const event = (type: 'Normal' | 'Warning', reason: string, message: string): void => this.#context.events.event(eventTarget(podDisruptionBudgets, budget), type, reason, message);
+    const event = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
+      this.#context.events.event(eventTarget(podDisruptionBudgets, budget), type, reason, message);
     if (selected.length === 0) event('Normal', 'NoPods', 'No matching pods found');
     const { expected, desired, unmanaged } = await this.#wanted(budget, selected);
-    if (unmanaged.length > 0) event('Warning', 'UnmanagedPods', `Pods selected by this PodDisruptionBudget (selector: ${formatSelector(budget.spec?.selector ?? {})}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`);
+    if (unmanaged.length > 0) {
+      event(
+        'Warning',
+        'UnmanagedPods',
+        `Pods selected by this PodDisruptionBudget (selector: ${formatSelector(budget.spec?.selector ?? {})}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`,
+      );
+    }
     const disrupted = this.#disrupted(key, budget, selected, nowMs);
-    const healthy = selected.filter((pod) => pod.metadata!.deletionTimestamp === undefined && disrupted[pod.metadata!.name!] === undefined && isReady(pod)).length;
+    const healthy = selected.filter(
+      (pod) => pod.metadata!.deletionTimestamp === undefined && disrupted[pod.metadata!.name!] === undefined && isReady(pod),
+    ).length;
     const allowed = expected > 0 ? Math.max(healthy - desired, 0) : 0;
     return {
       ...(budget.metadata!.generation !== undefined && { observedGeneration: budget.metadata!.generation }),
@@ -97,16 +132,37 @@ export class DisruptionController implements RunningController {
     };
   }
 
-  #conditions(budget: PodDisruptionBudget, status: 'True' | 'False', reason: string, message: string, now: string): NonNullable<PodDisruptionBudgetStatus['conditions']> {
+  #conditions(
+    budget: PodDisruptionBudget,
+    status: 'True' | 'False',
+    reason: string,
+    message: string,
+    now: string,
+  ): NonNullable<PodDisruptionBudgetStatus['conditions']> {
     const present = conditionOf(budget.status?.conditions, CONDITION);
     const others = (budget.status?.conditions ?? []).filter(({ type }) => type !== CONDITION);
     const since = present?.status === status && present.lastTransitionTime ? present.lastTransitionTime : now;
-    return [...others, { type: CONDITION, status, ...(budget.metadata!.generation !== undefined && { observedGeneration: budget.metadata!.generation }), lastTransitionTime: since, reason, message }];
+    return [
+      ...others,
+      {
+        type: CONDITION,
+        status,
+        ...(budget.metadata!.generation !== undefined && { observedGeneration: budget.metadata!.generation }),
+        lastTransitionTime: since,
+        reason,
+        message,
+      },
+    ];
   }
 
-  async #wanted(budget: PodDisruptionBudget, selected: readonly Pod[]): Promise<{ readonly expected: number; readonly desired: number; readonly unmanaged: readonly string[] }> {
+  async #wanted(
+    budget: PodDisruptionBudget,
+    selected: readonly Pod[],
+  ): Promise<{ readonly expected: number; readonly desired: number; readonly unmanaged: readonly string[] }> {
     const { minAvailable, maxUnavailable } = budget.spec ?? {};
-    if (maxUnavailable === undefined && typeof minAvailable === 'number') return { expected: selected.length, desired: minAvailable, unmanaged: [] };
+    if (maxUnavailable === undefined && typeof minAvailable === 'number') {
+      return { expected: selected.length, desired: minAvailable, unmanaged: [] };
+    }
     if (maxUnavailable === undefined && minAvailable === undefined) return { expected: 0, desired: 0, unmanaged: [] };
     const { expected, unmanaged } = await this.#expected.of(selected);
     const desired = maxUnavailable !== undefined ? Math.max(expected - scaled(maxUnavailable, expected, 'up'), 0) : scaled(minAvailable, expected, 'up');
@@ -120,8 +176,14 @@ export class DisruptionController implements RunningController {
       const since = budget.status?.disruptedPods?.[pod.metadata!.name!];
       if (since === undefined || pod.metadata!.deletionTimestamp !== undefined) continue;
       const leftMs = Date.parse(since) + DELETION_MS - nowMs;
-      if (leftMs < 0) this.#context.events.event(eventTarget(pods, pod), 'Warning', 'NotDeleted', `Pod was expected by PDB ${key} to be deleted but it wasn't`);
-      else {
+      if (leftMs < 0) {
+        this.#context.events.event(
+          eventTarget(pods, pod),
+          'Warning',
+          'NotDeleted',
+          `Pod was expected by PDB ${key} to be deleted but it wasn't`,
+        );
+      } else {
         disrupted[pod.metadata!.name!] = since;
         this.#controller.enqueueAfter(key, leftMs + 1000);
       }
@@ -140,8 +202,16 @@ export class DisruptionController implements RunningController {
     const leftMs = pod && staleIn(pod, nowMs);
     if (pod === undefined || leftMs === undefined) return;
     if (leftMs > 0) return this.#stale.enqueueAfter(key, leftMs);
-    const conditions = pod.status!.conditions!.map((condition): PodCondition => (condition.type === 'DisruptionTarget' ? { type: condition.type, status: 'False', lastTransitionTime: rfc3339(nowMs) } : condition));
-    await this.#context.transport.update<Pod>(pods, pod.metadata!.namespace, pod.metadata!.name!, { ...pod, status: { ...pod.status, conditions } }, { subresource: 'status' });
+    const conditions = pod.status!.conditions!.map((condition): PodCondition =>
+      condition.type === 'DisruptionTarget' ? { type: condition.type, status: 'False', lastTransitionTime: rfc3339(nowMs) } : condition,
+    );
+    await this.#context.transport.update<Pod>(
+      pods,
+      pod.metadata!.namespace,
+      pod.metadata!.name!,
+      { ...pod, status: { ...pod.status, conditions } },
+      { subresource: 'status' },
+    );
   }
 }
 

@@ -21,7 +21,12 @@ export class ExpectedScale {
   constructor(transport: Transport, informers: InformerFactory) {
     this.#transport = transport;
     this.#catalog = new ResourceCatalog(informers);
-    this.#informers = new Map([deployments, replicaSets, replicationControllers, statefulSets].map((resource) => [resource.kind, informers.for<Scalable>(resource)]));
+    this.#informers = new Map(
+      [deployments, replicaSets, replicationControllers, statefulSets].map((resource) => [
+        resource.kind,
+        informers.for<Scalable>(resource),
+      ]),
+    );
   }
 
   get synced(): Promise<unknown> {
@@ -40,7 +45,11 @@ export class ExpectedScale {
       if (reference === undefined) unmanaged.push(pod.metadata!.name!);
       else if (!scales.has(reference.uid)) {
         const found = await this.#scale(pod.metadata!.namespace!, reference);
-        if (found === undefined) throw new LongshoreError('invalid', `found no controllers for pod "${pod.metadata!.name}"`, { object: `pod ${pod.metadata!.namespace}/${pod.metadata!.name}` });
+        if (found === undefined) {
+          throw new LongshoreError('invalid', `found no controllers for pod "${pod.metadata!.name}"`, {
+            object: `pod ${pod.metadata!.namespace}/${pod.metadata!.name}`,
+          });
+        }
         scales.set(reference.uid, 0);
         scales.set(found.uid, found.replicas);
       }
@@ -63,7 +72,11 @@ export class ExpectedScale {
       return scale.metadata?.uid === uid ? { uid, replicas: scale.spec?.replicas ?? 0 } : undefined;
     } catch (error) {
       if (isCode(error, 'not-found')) return undefined;
-      if (isCode(error, 'method-not-allowed')) throw new LongshoreError('invalid', `${resource.resource}.${resource.group} does not implement the scale subresource`, { cause: error });
+      if (isCode(error, 'method-not-allowed')) {
+        throw new LongshoreError('invalid', `${resource.resource}.${resource.group} does not implement the scale subresource`, {
+          cause: error,
+        });
+      }
       throw error;
     }
   }

@@ -35,7 +35,12 @@ export class EndpointsController implements RunningController {
     const podInformer = context.informers.for<Pod>(pods);
     this.#selection = new ServiceSelection(podInformer, this.#services);
     this.#controller = new Controller({
-      name: 'endpoint-controller', clock: context.clock, logger: context.logger, workers: 16, informers: [this.#services, this.#endpoints, podInformer], sync: (key) => this.#sync(key),
+      name: 'endpoint-controller',
+      clock: context.clock,
+      logger: context.logger,
+      workers: 16,
+      informers: [this.#services, this.#endpoints, podInformer],
+      sync: (key) => this.#sync(key),
       resync: () => {
         for (const key of this.#services.store.keys()) this.#controller.enqueue(key);
       },
@@ -61,7 +66,15 @@ export class EndpointsController implements RunningController {
 
   #podUpdated(old: Pod, pod: Pod): void {
     const moved = !semanticEqual(old.metadata?.labels, pod.metadata?.labels);
-    if (!moved && hasEndpoint(old) === hasEndpoint(pod) && isReady(old) === isReady(pod) && old.metadata?.deletionTimestamp === pod.metadata?.deletionTimestamp && semanticEqual(old.status?.podIPs, pod.status?.podIPs)) return;
+    if (
+      !moved &&
+      hasEndpoint(old) === hasEndpoint(pod) &&
+      isReady(old) === isReady(pod) &&
+      old.metadata?.deletionTimestamp === pod.metadata?.deletionTimestamp &&
+      semanticEqual(old.status?.podIPs, pod.status?.podIPs)
+    ) {
+      return;
+    }
     if (moved) this.#wake(old);
     this.#wake(pod);
   }
@@ -73,7 +86,11 @@ export class EndpointsController implements RunningController {
     const present = this.#endpoints.store.get(key);
     if (service === undefined) {
       // Endpoints that somebody wrote by hand need no Service; with a Service they go with it.
-      if (present !== undefined && present.metadata?.annotations?.[LEADER] === undefined && (this.#bereft.has(key) || present.metadata?.labels?.[MANAGED_BY] === MANAGER)) {
+      if (
+        present !== undefined &&
+        present.metadata?.annotations?.[LEADER] === undefined &&
+        (this.#bereft.has(key) || present.metadata?.labels?.[MANAGED_BY] === MANAGER)
+      ) {
         try {
           await transport.delete(endpoints, namespace, name, { preconditions: { uid: present.metadata!.uid! } });
         } catch (error) {
@@ -90,10 +107,29 @@ export class EndpointsController implements RunningController {
     const labels = { ...serviceLabels, ...(isHeadless(service) && { [HEADLESS]: '' }), [MANAGED_BY]: MANAGER };
     const { [OVER_CAPACITY]: _b, ...others } = present?.metadata?.annotations ?? {};
     const annotations = truncated ? { ...others, [OVER_CAPACITY]: 'truncated' } : others;
-    if (present !== undefined && semanticEqual(present.subsets, subsets) && semanticEqual(present.metadata!.labels, labels) && semanticEqual(present.metadata!.annotations, annotations)) return;
+    if (
+      present !== undefined &&
+      semanticEqual(present.subsets, subsets) &&
+      semanticEqual(present.metadata!.labels, labels) &&
+      semanticEqual(present.metadata!.annotations, annotations)
+    ) {
+      return;
+    }
     try {
-      if (present === undefined) await transport.create<Endpoints>(endpoints, namespace, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace: namespace!, labels, ...(truncated && { annotations }) }, subsets });
-      else await transport.update<Endpoints>(endpoints, namespace, name, { ...present, metadata: { ...present.metadata, labels, annotations }, subsets });
+      if (present === undefined) {
+        await transport.create<Endpoints>(endpoints, namespace, {
+          apiVersion: 'v1',
+          kind: 'Endpoints',
+          metadata: { name, namespace: namespace!, labels, ...(truncated && { annotations }) },
+          subsets,
+        });
+      } else {
+        await transport.update<Endpoints>(endpoints, namespace, name, {
+          ...present,
+          metadata: { ...present.metadata, labels, annotations },
+          subsets,
+        });
+      }
     } catch (error) {
       if (!isNamespaceTerminating(error)) throw error;
     }
@@ -121,7 +157,13 @@ function subsetsOf(service: Service, candidates: Iterable<Pod>): { readonly subs
       targetRef: { kind: 'Pod', namespace: pod.metadata!.namespace!, name: pod.metadata!.name!, uid: pod.metadata!.uid! },
     });
   }
-  const subsets = [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, { ports, ready, rest }]) => ({ ...(ready.length > 0 && { addresses: ready }), ...(rest.length > 0 && { notReadyAddresses: rest }), ...(ports.length > 0 && { ports }) }));
+  const subsets = [...groups]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { ports, ready, rest }]) => ({
+      ...(ready.length > 0 && { addresses: ready }),
+      ...(rest.length > 0 && { notReadyAddresses: rest }),
+      ...(ports.length > 0 && { ports }),
+    }));
   return { subsets, truncated: entries.length > CAPACITY };
 }
 
@@ -129,7 +171,14 @@ function portsOf(service: Service, pod: Pod): EndpointPort[] {
   const ports: EndpointPort[] = [];
   for (const port of service.spec!.ports ?? []) {
     const number = targetPort(pod, port);
-    if (number !== undefined) ports.push({ ...(port.name && { name: port.name }), port: number, protocol: port.protocol ?? 'TCP', ...(port.appProtocol !== undefined && { appProtocol: port.appProtocol }) });
+    if (number !== undefined) {
+      ports.push({
+        ...(port.name && { name: port.name }),
+        port: number,
+        protocol: port.protocol ?? 'TCP',
+        ...(port.appProtocol !== undefined && { appProtocol: port.appProtocol }),
+      });
+    }
   }
   return ports.toSorted((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1));
 }

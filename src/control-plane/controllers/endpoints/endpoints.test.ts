@@ -10,18 +10,51 @@ import { EndpointsController } from './controller.ts';
 import { EndpointMirrorController } from './mirror-controller.ts';
 import { EndpointSliceController } from './slice-controller.ts';
 
-const all = [(context: ControllerContext) => new EndpointsController(context), (context: ControllerContext) => new EndpointSliceController(context), (context: ControllerContext) => new EndpointMirrorController(context)];
+const all = [
+  (context: ControllerContext) => new EndpointsController(context),
+  (context: ControllerContext) => new EndpointSliceController(context),
+  (context: ControllerContext) => new EndpointMirrorController(context),
+];
 
-const service = (spec: Partial<ServiceSpec> = {}): Service => ({ metadata: { name: 'web', namespace: 'default', labels: { team: 'a' } }, spec: { clusterIP: '10.96.0.5', ipFamilies: ['IPv4'], selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 'web', protocol: 'TCP' }], ...spec } });
+const service = (spec: Partial<ServiceSpec> = {}): Service => ({
+  metadata: { name: 'web', namespace: 'default', labels: { team: 'a' } },
+  spec: {
+    clusterIP: '10.96.0.5',
+    ipFamilies: ['IPv4'],
+    selector: { app: 'web' },
+    ports: [{ name: 'http', port: 80, targetPort: 'web', protocol: 'TCP' }],
+    ...spec,
+  },
+});
 
-async function addPod(harness: Harness, name: string, ip: string | undefined, { ready = true, port = 8080, labels = { app: 'web' }, hostname = '' } = {}): Promise<void> {
-  await harness.api.create<Pod>(pods, 'default', { metadata: { name, labels }, spec: { ...(hostname && { hostname, subdomain: 'web' }), containers: [{ name: 'c', ports: [{ name: 'web', containerPort: port }] }] } });
-  if (ip) harness.run(harness.pods().find((pod) => pod.metadata!.name === name)!, { ip, ready });
+async function addPod(
+  harness: Harness,
+  name: string,
+  ip: string | undefined,
+  { ready = true, port = 8080, labels = { app: 'web' }, hostname = '' } = {},
+): Promise<void> {
+  await harness.api.create<Pod>(pods, 'default', {
+    metadata: { name, labels },
+    spec: { ...(hostname && { hostname, subdomain: 'web' }), containers: [{ name: 'c', ports: [{ name: 'web', containerPort: port }] }] },
+  });
+  if (ip)
+    harness.run(
+      harness.pods().find((pod) => pod.metadata!.name === name)!,
+      { ip, ready },
+    );
 }
 
 const slices = (harness: Harness): EndpointSlice[] => harness.api.all<EndpointSlice>(endpointSlices);
 const object = (harness: Harness): Endpoints | undefined => harness.api.all<Endpoints>(endpoints)[0];
-const shown = (harness: Harness): string[] => slices(harness).flatMap((slice) => slice.endpoints.map(({ addresses, conditions: { ready, serving, terminating } = {} }) => `${addresses[0]}${ready ? ' ready' : ''}${serving ? ' serving' : ''}${terminating ? ' terminating' : ''}`)).toSorted();
+const shown = (harness: Harness): string[] =>
+  slices(harness)
+    .flatMap((slice) =>
+      slice.endpoints.map(
+        ({ addresses, conditions: { ready, serving, terminating } = {} }) =>
+          `${addresses[0]}${ready ? ' ready' : ''}${serving ? ' serving' : ''}${terminating ? ' terminating' : ''}`,
+      ),
+    )
+    .toSorted();
 
 test('pods with an address become endpoints, with their state, names and owner', async () => {
   const harness = new Harness({ graceful: true });
@@ -36,13 +69,30 @@ test('pods with an address become endpoints, with their state, names and owner',
   assert.deepEqual(shown(harness), ['10.0.0.1 ready serving', '10.0.0.2']);
   const [slice] = slices(harness);
   assert.match(slice!.metadata!.name!, /^web-[a-z0-9]{5}$/);
-  assert.deepEqual(slice!.metadata!.labels, { team: 'a', 'kubernetes.io/service-name': 'web', 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io' });
+  assert.deepEqual(slice!.metadata!.labels, {
+    team: 'a',
+    'kubernetes.io/service-name': 'web',
+    'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+  });
   assert.equal(slice!.metadata!.ownerReferences![0]!.uid, metadata!.uid);
   assert.deepEqual(slice!.ports, [{ name: 'http', protocol: 'TCP', port: 8080 }]);
   const podA = harness.pods().find((pod) => pod.metadata!.name === 'a')!;
-  assert.deepEqual(slice!.endpoints[0], { addresses: ['10.0.0.1'], conditions: { ready: true, serving: true, terminating: false }, targetRef: { kind: 'Pod', namespace: 'default', name: 'a', uid: podA.metadata!.uid }, nodeName: 'node-1', zone: 'z1' });
+  assert.deepEqual(slice!.endpoints[0], {
+    addresses: ['10.0.0.1'],
+    conditions: { ready: true, serving: true, terminating: false },
+    targetRef: { kind: 'Pod', namespace: 'default', name: 'a', uid: podA.metadata!.uid },
+    nodeName: 'node-1',
+    zone: 'z1',
+  });
   assert.deepEqual(object(harness)!.metadata!.labels, { team: 'a', 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' });
-  assert.deepEqual(object(harness)!.subsets!.map(({ addresses, notReadyAddresses, ports }) => [addresses!.map(({ ip }) => ip), notReadyAddresses!.map(({ ip }) => ip), ports]), [[['10.0.0.1'], ['10.0.0.2'], [{ name: 'http', port: 8080, protocol: 'TCP' }]]]);
+  assert.deepEqual(
+    object(harness)!.subsets!.map(({ addresses, notReadyAddresses, ports }) => [
+      addresses!.map(({ ip }) => ip),
+      notReadyAddresses!.map(({ ip }) => ip),
+      ports,
+    ]),
+    [[['10.0.0.1'], ['10.0.0.2'], [{ name: 'http', port: 8080, protocol: 'TCP' }]]],
+  );
   await harness.api.delete(pods, 'default', 'a');
   await settle(20);
   assert.deepEqual(shown(harness), ['10.0.0.1 serving terminating', '10.0.0.2']);
@@ -114,13 +164,28 @@ test('services without a selector are left alone, and their hand-written Endpoin
   await settle(20);
   assert.equal(object(harness), undefined);
   assert.deepEqual(slices(harness), []);
-  await harness.api.create<Endpoints>(endpoints, 'default', { metadata: { name: 'web', labels: { l: 'v' } }, subsets: [{ addresses: [{ ip: '192.0.2.1' }, { ip: '2001:db8::1' }], notReadyAddresses: [{ ip: '192.0.2.2' }], ports: [{ port: 99 }] }] });
+  await harness.api.create<Endpoints>(endpoints, 'default', {
+    metadata: { name: 'web', labels: { l: 'v' } },
+    subsets: [{ addresses: [{ ip: '192.0.2.1' }, { ip: '2001:db8::1' }], notReadyAddresses: [{ ip: '192.0.2.2' }], ports: [{ port: 99 }] }],
+  });
   await settle(20);
-  assert.deepEqual(slices(harness).map((slice) => [slice.addressType, slice.endpoints.map((endpoint) => `${endpoint.addresses[0]} ${endpoint.conditions!.ready}`), slice.metadata!.labels!['endpointslice.kubernetes.io/managed-by']]), [
-    ['IPv4', ['192.0.2.1 true', '192.0.2.2 false'], 'endpointslicemirroring-controller.k8s.io'],
-    ['IPv6', ['2001:db8::1 true'], 'endpointslicemirroring-controller.k8s.io'],
-  ]);
-  harness.api.edit<Endpoints>(endpoints, 'default', 'web', (copy) => (copy.metadata!.labels = { 'endpointslice.kubernetes.io/skip-mirror': 'true' }));
+  assert.deepEqual(
+    slices(harness).map((slice) => [
+      slice.addressType,
+      slice.endpoints.map((endpoint) => `${endpoint.addresses[0]} ${endpoint.conditions!.ready}`),
+      slice.metadata!.labels!['endpointslice.kubernetes.io/managed-by'],
+    ]),
+    [
+      ['IPv4', ['192.0.2.1 true', '192.0.2.2 false'], 'endpointslicemirroring-controller.k8s.io'],
+      ['IPv6', ['2001:db8::1 true'], 'endpointslicemirroring-controller.k8s.io'],
+    ],
+  );
+  harness.api.edit<Endpoints>(
+    endpoints,
+    'default',
+    'web',
+    (copy) => (copy.metadata!.labels = { 'endpointslice.kubernetes.io/skip-mirror': 'true' }),
+  );
   await settle(20);
   assert.deepEqual(slices(harness), []);
   await harness.stop();

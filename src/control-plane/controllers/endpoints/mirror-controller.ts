@@ -38,7 +38,11 @@ export class EndpointMirrorController implements RunningController {
     this.#slices.addIndex(BY_MIRRORED, mirroredKeyOf);
     this.#writes = new RecentWrites(this.#slices, context.clock);
     this.#controller = new Controller({
-      name: 'endpointslicemirroring-controller', clock: context.clock, logger: context.logger, informers: [this.#services, this.#endpoints, this.#slices], sync: (key) => this.#sync(key),
+      name: 'endpointslicemirroring-controller',
+      clock: context.clock,
+      logger: context.logger,
+      informers: [this.#services, this.#endpoints, this.#slices],
+      sync: (key) => this.#sync(key),
       resync: () => {
         for (const key of this.#endpoints.store.keys()) this.#controller.enqueue(key);
       },
@@ -60,16 +64,34 @@ export class EndpointMirrorController implements RunningController {
     const { namespace, name } = splitKey(key);
     const source = this.#endpoints.store.get(key);
     const service = this.#services.store.get(key);
-    const existing = this.#writes.over(this.#slices.store.byIndex(BY_MIRRORED, key), (slice) => mirroredKeyOf(slice) === key).filter(({ metadata }) => metadata!.deletionTimestamp === undefined);
-    const mirrored = source !== undefined && service !== undefined && source.metadata!.deletionTimestamp === undefined && !service.spec?.selector && service.spec?.type !== 'ExternalName' && source.metadata!.labels?.[SKIP] !== 'true' && source.metadata!.annotations?.[LEADER] === undefined;
+    const existing = this.#writes
+      .over(this.#slices.store.byIndex(BY_MIRRORED, key), (slice) => mirroredKeyOf(slice) === key)
+      .filter(({ metadata }) => metadata!.deletionTimestamp === undefined);
+    const mirrored =
+      source !== undefined &&
+      service !== undefined &&
+      source.metadata!.deletionTimestamp === undefined &&
+      !service.spec?.selector &&
+      service.spec?.type !== 'ExternalName' &&
+      source.metadata!.labels?.[SKIP] !== 'true' &&
+      source.metadata!.annotations?.[LEADER] === undefined;
     const cached = (slice: EndpointSlice): EndpointSlice | undefined => this.#slices.store.get(objectKey(slice));
-    if (!mirrored) return applySlices(this.#context.transport, this.#writes, namespace!, { create: [], update: [], delete: existing }, cached);
-    const annotations = Object.fromEntries(Object.entries(source.metadata!.annotations ?? {}).filter(([annotation]) => !NOT_MIRRORED.has(annotation)));
-    const plan = planSlices(existing, groupsOf(source), {
-      labels: { ...source.metadata!.labels, [SERVICE_NAME]: name, [MANAGED_BY]: MANAGER },
-      ...(Object.keys(annotations).length > 0 && { annotations }),
-      metadata: { generateName: `${name}-`, namespace: namespace!, ownerReferences: [controllerReference(endpoints, source)] },
-    }, MAX_MIRRORED);
+    if (!mirrored) {
+      return applySlices(this.#context.transport, this.#writes, namespace!, { create: [], update: [], delete: existing }, cached);
+    }
+    const annotations = Object.fromEntries(
+      Object.entries(source.metadata!.annotations ?? {}).filter(([annotation]) => !NOT_MIRRORED.has(annotation)),
+    );
+    const plan = planSlices(
+      existing,
+      groupsOf(source),
+      {
+        labels: { ...source.metadata!.labels, [SERVICE_NAME]: name, [MANAGED_BY]: MANAGER },
+        ...(Object.keys(annotations).length > 0 && { annotations }),
+        metadata: { generateName: `${name}-`, namespace: namespace!, ownerReferences: [controllerReference(endpoints, source)] },
+      },
+      MAX_MIRRORED,
+    );
     await applySlices(this.#context.transport, this.#writes, namespace!, plan, cached);
   }
 }
@@ -82,7 +104,12 @@ function mirroredKeyOf(slice: EndpointSlice): string | undefined {
 function groupsOf(source: Endpoints): SliceGroup[] {
   const groups: SliceGroup[] = [];
   for (const subset of source.subsets ?? []) {
-    const ports = (subset.ports ?? []).map(({ name = '', port, protocol = 'TCP', appProtocol }): EndpointPort => ({ name, port, protocol, ...(appProtocol !== undefined && { appProtocol }) }));
+    const ports = (subset.ports ?? []).map(({ name = '', port, protocol = 'TCP', appProtocol }): EndpointPort => ({
+      name,
+      port,
+      protocol,
+      ...(appProtocol !== undefined && { appProtocol }),
+    }));
     for (const addressType of ['IPv4', 'IPv6'] as const) {
       const found = endpointsOf(subset, addressType);
       if (found.length > 0) groups.push({ addressType, ports, endpoints: found });
@@ -93,6 +120,14 @@ function groupsOf(source: Endpoints): SliceGroup[] {
 
 function endpointsOf(subset: EndpointSubset, type: AddressType): Endpoint[] {
   const of = (addresses: readonly EndpointAddress[] | undefined, ready: boolean): Endpoint[] =>
-    (addresses ?? []).filter(({ ip }) => isIP(ip) !== 0 && addressTypeOf(ip) === type).map(({ ip, hostname, nodeName, targetRef }) => ({ addresses: [ip], conditions: { ready }, ...(hostname && { hostname }), ...(targetRef && { targetRef }), ...(nodeName && { nodeName }) }));
+    (addresses ?? [])
+      .filter(({ ip }) => isIP(ip) !== 0 && addressTypeOf(ip) === type)
+      .map(({ ip, hostname, nodeName, targetRef }) => ({
+        addresses: [ip],
+        conditions: { ready },
+        ...(hostname && { hostname }),
+        ...(targetRef && { targetRef }),
+        ...(nodeName && { nodeName }),
+      }));
   return [...of(subset.addresses, true), ...of(subset.notReadyAddresses, false)].slice(0, MAX_MIRRORED);
 }

@@ -33,7 +33,11 @@ export function targetPort(pod: Pod, { targetPort: target, port, protocol = 'TCP
   if (typeof target === 'number') return target;
   const sidecars = pod.spec?.initContainers?.filter(({ restartPolicy }) => restartPolicy === 'Always') ?? [];
   for (const container of [...(pod.spec?.containers ?? []), ...sidecars]) {
-    for (const candidate of container.ports ?? []) if (candidate.name === target && (candidate.protocol ?? 'TCP') === protocol) return candidate.containerPort;
+    for (const candidate of container.ports ?? []) {
+      if (candidate.name === target && (candidate.protocol ?? 'TCP') === protocol) {
+        return candidate.containerPort;
+      }
+    }
   }
   return undefined;
 }

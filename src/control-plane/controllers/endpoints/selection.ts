@@ -25,7 +25,9 @@ export class ServiceSelection {
     const pairs = pairsOf(service.metadata?.namespace, selector);
     let best: string | undefined;
     for (const candidate of pairs) {
-      if (best === undefined || this.#pods.store.countByIndex(BY_LABEL, candidate) < this.#pods.store.countByIndex(BY_LABEL, best)) best = candidate;
+      if (best === undefined || this.#pods.store.countByIndex(BY_LABEL, candidate) < this.#pods.store.countByIndex(BY_LABEL, best)) {
+        best = candidate;
+      }
     }
     if (best === undefined) return;
     for (const pod of this.#pods.store.byIndex(BY_LABEL, best)) if (matchesMap(selector, pod.metadata?.labels)) yield pod;

@@ -47,7 +47,9 @@ export class EndpointSliceController implements RunningController {
     });
     this.#controller.watch(this.#services);
     podInformer.on({ add: (pod) => this.#wake(pod), update: (old, pod) => this.#podUpdated(old, pod), delete: (pod) => this.#wake(pod) });
-    this.#controller.watch(this.#slices, (slice) => (slice.metadata?.labels?.[MANAGED_BY] === MANAGER ? [serviceKeyOf(slice)].filter((key) => key !== undefined) : []));
+    this.#controller.watch(this.#slices, (slice) =>
+      slice.metadata?.labels?.[MANAGED_BY] === MANAGER ? [serviceKeyOf(slice)].filter((key) => key !== undefined) : [],
+    );
     this.#nodes.on({
       add: (node) => node.metadata?.labels?.[ZONE] !== undefined && this.#enqueueAll(),
       update: (old, node) => old.metadata?.labels?.[ZONE] !== node.metadata?.labels?.[ZONE] && this.#enqueueAll(),
@@ -74,7 +76,16 @@ export class EndpointSliceController implements RunningController {
 
   #podUpdated(old: Pod, pod: Pod): void {
     const moved = !semanticEqual(old.metadata?.labels, pod.metadata?.labels);
-    if (!moved && hasEndpoint(old) === hasEndpoint(pod) && isReady(old) === isReady(pod) && old.metadata?.deletionTimestamp === pod.metadata?.deletionTimestamp && old.spec?.nodeName === pod.spec?.nodeName && semanticEqual(old.status?.podIPs, pod.status?.podIPs)) return;
+    if (
+      !moved &&
+      hasEndpoint(old) === hasEndpoint(pod) &&
+      isReady(old) === isReady(pod) &&
+      old.metadata?.deletionTimestamp === pod.metadata?.deletionTimestamp &&
+      old.spec?.nodeName === pod.spec?.nodeName &&
+      semanticEqual(old.status?.podIPs, pod.status?.podIPs)
+    ) {
+      return;
+    }
     if (moved) this.#wake(old);
     this.#wake(pod);
   }
@@ -82,15 +93,36 @@ export class EndpointSliceController implements RunningController {
   async #sync(key: string): Promise<void> {
     const service = this.#services.store.get(key);
     // The slices of a service that is gone go with it: it owns them.
-    if (service === undefined || service.spec?.type === 'ExternalName' || !service.spec?.selector || service.metadata!.deletionTimestamp !== undefined) return;
+    if (
+      service === undefined ||
+      service.spec?.type === 'ExternalName' ||
+      !service.spec?.selector ||
+      service.metadata!.deletionTimestamp !== undefined
+    ) {
+      return;
+    }
     const cached = this.#slices.store.byIndex(BY_SERVICE, key);
-    const mine = (slice: EndpointSlice): boolean => slice.metadata?.labels?.[MANAGED_BY] === MANAGER && serviceKeyOf(slice) === key && (slice.metadata.ownerReferences?.some(({ uid }) => uid === service.metadata!.uid) ?? false);
+    const mine = (slice: EndpointSlice): boolean =>
+      slice.metadata?.labels?.[MANAGED_BY] === MANAGER &&
+      serviceKeyOf(slice) === key &&
+      (slice.metadata.ownerReferences?.some(({ uid }) => uid === service.metadata!.uid) ?? false);
     const existing = this.#writes.over(cached, mine).filter((slice) => mine(slice) && slice.metadata!.deletionTimestamp === undefined);
-    const plan = planSlices(existing, this.#groups(service), {
-      labels: this.#labels(service),
-      metadata: { generateName: `${service.metadata!.name}-`, namespace: service.metadata!.namespace!, ownerReferences: [controllerReference(services, service)] },
-    }, MAX_ENDPOINTS);
-    await applySlices(this.#context.transport, this.#writes, service.metadata!.namespace!, plan, (slice) => this.#slices.store.get(objectKey(slice)));
+    const plan = planSlices(
+      existing,
+      this.#groups(service),
+      {
+        labels: this.#labels(service),
+        metadata: {
+          generateName: `${service.metadata!.name}-`,
+          namespace: service.metadata!.namespace!,
+          ownerReferences: [controllerReference(services, service)],
+        },
+      },
+      MAX_ENDPOINTS,
+    );
+    await applySlices(this.#context.transport, this.#writes, service.metadata!.namespace!, plan, (slice) =>
+      this.#slices.store.get(objectKey(slice)),
+    );
   }
 
   #labels(service: Service): Record<string, string> {
@@ -143,7 +175,14 @@ function portsOf(service: Service, pod: Pod): EndpointPort[] {
   const ports: EndpointPort[] = [];
   for (const port of service.spec!.ports ?? []) {
     const number = targetPort(pod, port);
-    if (number !== undefined) ports.push({ name: port.name ?? '', protocol: port.protocol ?? 'TCP', port: number, ...(port.appProtocol !== undefined && { appProtocol: port.appProtocol }) });
+    if (number !== undefined) {
+      ports.push({
+        name: port.name ?? '',
+        protocol: port.protocol ?? 'TCP',
+        port: number,
+        ...(port.appProtocol !== undefined && { appProtocol: port.appProtocol }),
+      });
+    }
   }
   return ports;
 }

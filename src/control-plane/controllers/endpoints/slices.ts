@@ -70,14 +70,27 @@ interface Filling {
 }
 
 function planGroup(existing: readonly EndpointSlice[], group: SliceGroup, template: SliceTemplate, max: number, plan: MutablePlan): void {
-  const dressed = (metadata: ObjectMeta): ObjectMeta => ({ ...metadata, labels: template.labels, ...(template.annotations && { annotations: template.annotations }) });
+  const dressed = (metadata: ObjectMeta): ObjectMeta => ({
+    ...metadata,
+    labels: template.labels,
+    ...(template.annotations && { annotations: template.annotations }),
+  });
   const create = (endpoints: readonly Endpoint[]): void => {
-    plan.create.push({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: dressed(template.metadata), addressType: group.addressType, ports: group.ports, endpoints });
+    plan.create.push({
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: dressed(template.metadata),
+      addressType: group.addressType,
+      ports: group.ports,
+      endpoints,
+    });
   };
   const missing = new Map(group.endpoints.map((endpoint) => [endpointId(endpoint), endpoint]));
   const fillings = existing.map((slice) => keep(slice, missing, template));
   const rest = [...missing.values()];
-  for (const filling of fillings.filter(({ changed }) => changed).toSorted(fullerFirst)) filling.endpoints.push(...rest.splice(0, max - filling.endpoints.length));
+  for (const filling of fillings.filter(({ changed }) => changed).toSorted(fullerFirst)) {
+    filling.endpoints.push(...rest.splice(0, max - filling.endpoints.length));
+  }
   while (rest.length > 0) {
     const fitting = fillings.filter(({ changed, endpoints }) => !changed && endpoints.length + rest.length <= max).toSorted(fullerFirst)[0];
     if (fitting === undefined) create(rest.splice(0, max));
@@ -103,7 +116,9 @@ function planGroup(existing: readonly EndpointSlice[], group: SliceGroup, templa
 /** What of a slice is still wanted, in its present state; takes it off `missing`. */
 function keep(slice: EndpointSlice, missing: Map<string, Endpoint>, template: SliceTemplate): Filling {
   const endpoints: Endpoint[] = [];
-  let changed = !semanticEqual(slice.metadata?.labels, template.labels) || (template.annotations !== undefined && !semanticEqual(slice.metadata?.annotations, template.annotations));
+  let changed =
+    !semanticEqual(slice.metadata?.labels, template.labels) ||
+    (template.annotations !== undefined && !semanticEqual(slice.metadata?.annotations, template.annotations));
   for (const present of slice.endpoints ?? []) {
     const id = endpointId(present);
     const now = missing.get(id);

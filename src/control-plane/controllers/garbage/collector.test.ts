@@ -10,9 +10,23 @@ import { GarbageCollector } from './collector.ts';
 
 const create = (context: ControllerContext) => new GarbageCollector(context);
 
-async function make(harness: Harness, resource: ResourceRef, name: string, owners: readonly (readonly [ResourceRef, KubeObject, boolean?])[] = [], namespace = 'default'): Promise<KubeObject> {
-  const ownerReferences = owners.map(([{ group, version, kind }, { metadata }, block]): OwnerReference => ({ apiVersion: group ? `${group}/${version}` : version, kind, name: metadata!.name!, uid: metadata!.uid!, ...(block && { blockOwnerDeletion: true }) }));
-  return harness.api.create<KubeObject>(resource, resource.namespaced ? namespace : undefined, { metadata: { name, ...(ownerReferences.length > 0 && { ownerReferences }) } });
+async function make(
+  harness: Harness,
+  resource: ResourceRef,
+  name: string,
+  owners: readonly (readonly [ResourceRef, KubeObject, boolean?])[] = [],
+  namespace = 'default',
+): Promise<KubeObject> {
+  const ownerReferences = owners.map(([{ group, version, kind }, { metadata }, block]): OwnerReference => ({
+    apiVersion: group ? `${group}/${version}` : version,
+    kind,
+    name: metadata!.name!,
+    uid: metadata!.uid!,
+    ...(block && { blockOwnerDeletion: true }),
+  }));
+  return harness.api.create<KubeObject>(resource, resource.namespaced ? namespace : undefined, {
+    metadata: { name, ...(ownerReferences.length > 0 && { ownerReferences }) },
+  });
 }
 
 const names = (harness: Harness, resource: ResourceRef): string[] => harness.api.all<KubeObject>(resource).map(({ metadata }) => metadata!.name!).toSorted();
@@ -32,7 +46,14 @@ test('dependents go after their last owner, and theirs after them', async () => 
   await settle(20);
   assert.deepEqual(names(harness, pods), ['free', 'shared']);
   assert.deepEqual(names(harness, configMaps), ['other']);
-  assert.deepEqual(harness.api.all<KubeObject>(pods).find((p) => p.metadata!.name === 'shared')!.metadata!.ownerReferences!.map(({ name }) => name), ['other'], 'the reference to what is gone is dropped');
+  assert.deepEqual(
+    harness.api
+      .all<KubeObject>(pods)
+      .find((p) => p.metadata!.name === 'shared')!
+      .metadata!.ownerReferences!.map(({ name }) => name),
+    ['other'],
+    'the reference to what is gone is dropped',
+  );
   await harness.stop();
 });
 
@@ -78,7 +99,13 @@ test('in the foreground an owner waits for those that block it, and for no other
   const harness = new Harness({ graceful: true });
   await harness.start(create);
   const set = await make(harness, replicaSets, 'set');
-  await harness.api.create<KubeObject>(pods, 'default', { metadata: { name: 'blocks', ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'set', uid: set.metadata!.uid!, blockOwnerDeletion: true }] }, spec: { nodeName: 'n' } } as KubeObject);
+  await harness.api.create<KubeObject>(pods, 'default', {
+    metadata: {
+      name: 'blocks',
+      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'set', uid: set.metadata!.uid!, blockOwnerDeletion: true }],
+    },
+    spec: { nodeName: 'n' },
+  } as KubeObject);
   await make(harness, configMaps, 'does-not', [[replicaSets, set]]);
   await harness.api.delete(replicaSets, 'default', 'set', { propagationPolicy: 'Foreground' });
   await settle(20);
@@ -96,7 +123,15 @@ test('two that block each other are both deleted', async () => {
   await harness.start(create);
   const a = await make(harness, configMaps, 'a');
   const b = await make(harness, configMaps, 'b', [[configMaps, a, true]]);
-  harness.api.edit<KubeObject>(configMaps, 'default', 'a', (object) => (object.metadata!.ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'b', uid: b.metadata!.uid!, blockOwnerDeletion: true }]));
+  harness.api.edit<KubeObject>(
+    configMaps,
+    'default',
+    'a',
+    (object) =>
+      (object.metadata!.ownerReferences = [
+        { apiVersion: 'v1', kind: 'ConfigMap', name: 'b', uid: b.metadata!.uid!, blockOwnerDeletion: true },
+      ]),
+  );
   await harness.api.delete(configMaps, 'default', 'a', { propagationPolicy: 'Foreground' });
   await settle(40);
   await harness.clock.advance(10_000);

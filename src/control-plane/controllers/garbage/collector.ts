@@ -50,7 +50,11 @@ export class GarbageCollector implements RunningController {
     if (IGNORED.has(id) || this.#informers.has(id)) return;
     const informer = this.#context.informers.for(resource);
     this.#informers.set(id, informer);
-    informer.on({ add: (object) => this.#changed(resource, object), update: (_old, object) => this.#changed(resource, object), delete: (object) => this.#gone(object) });
+    informer.on({
+      add: (object) => this.#changed(resource, object),
+      update: (_old, object) => this.#changed(resource, object),
+      delete: (object) => this.#gone(object),
+    });
   }
 
   /** The resource is no longer served: its objects are gone, and their dependents with them. */
@@ -161,7 +165,12 @@ export class GarbageCollector implements RunningController {
     if (resource === undefined) return 'solid';
     const namespace = node.object.metadata!.namespace;
     if (resource.namespaced && namespace === undefined) {
-      this.#context.events.event(eventTarget(node.resource, node.object), 'Warning', 'OwnerRefInvalidNamespace', `ownerRef [${owner.apiVersion}/${owner.kind}, namespace: , name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace ""`);
+      this.#context.events.event(
+        eventTarget(node.resource, node.object),
+        'Warning',
+        'OwnerRefInvalidNamespace',
+        `ownerRef [${owner.apiVersion}/${owner.kind}, namespace: , name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace ""`,
+      );
       return 'solid';
     }
     try {
@@ -170,8 +179,16 @@ export class GarbageCollector implements RunningController {
     } catch (error) {
       if (!isCode(error, 'not-found')) throw error;
     }
-    if (known !== undefined) this.#context.events.event(eventTarget(node.resource, node.object), 'Warning', 'OwnerRefInvalidNamespace', `ownerRef [${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace "${namespace}"`);
-    else this.#rememberAbsent(owner.uid);
+    if (known !== undefined) {
+      this.#context.events.event(
+        eventTarget(node.resource, node.object),
+        'Warning',
+        'OwnerRefInvalidNamespace',
+        `ownerRef [${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace "${namespace}"`,
+      );
+    } else {
+      this.#rememberAbsent(owner.uid);
+    }
     return 'absent';
   }
 
@@ -182,7 +199,12 @@ export class GarbageCollector implements RunningController {
 
   async #delete(node: GraphNode, propagationPolicy: 'Background' | 'Foreground' | 'Orphan'): Promise<void> {
     const { namespace, name, uid, resourceVersion } = node.object.metadata!;
-    await this.#unlessGone(this.#context.transport.delete(node.resource, namespace, name!, { propagationPolicy, preconditions: { uid: uid!, resourceVersion: resourceVersion! } }));
+    await this.#unlessGone(
+      this.#context.transport.delete(node.resource, namespace, name!, {
+        propagationPolicy,
+        preconditions: { uid: uid!, resourceVersion: resourceVersion! },
+      }),
+    );
   }
 
   async #dropOwners(node: GraphNode, which: (owner: OwnerReference) => boolean): Promise<void> {
@@ -201,7 +223,11 @@ export class GarbageCollector implements RunningController {
 
   async #patch(node: GraphNode, metadata: Record<string, unknown>): Promise<void> {
     const { namespace, name, uid, resourceVersion } = node.object.metadata!;
-    await this.#unlessGone(this.#context.transport.patch(node.resource, namespace, name!, 'merge', { metadata: { ...metadata, uid, resourceVersion } }).then(() => undefined));
+    await this.#unlessGone(
+      this.#context.transport
+        .patch(node.resource, namespace, name!, 'merge', { metadata: { ...metadata, uid, resourceVersion } })
+        .then(() => undefined),
+    );
   }
 
   async #unlessGone(call: Promise<void>): Promise<void> {

@@ -13,10 +13,20 @@ import { TtlAfterFinishedController } from './ttl.ts';
 const create = (context: ControllerContext) => new JobController(context);
 const job = (spec: Partial<JobSpec> = {}): Job => ({
   metadata: { name: 'work', namespace: 'default' },
-  spec: { parallelism: 1, completions: 1, backoffLimit: 6, completionMode: 'NonIndexed', suspend: false, selector: { matchLabels: { job: 'work' } }, template: { metadata: { labels: { job: 'work' } }, spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'x' }] } }, ...spec },
+  spec: {
+    parallelism: 1,
+    completions: 1,
+    backoffLimit: 6,
+    completionMode: 'NonIndexed',
+    suspend: false,
+    selector: { matchLabels: { job: 'work' } },
+    template: { metadata: { labels: { job: 'work' } }, spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'x' }] } },
+    ...spec,
+  },
 });
 const current = (harness: Harness): Job => harness.api.all<Job>(jobs)[0]!;
-const conditions = (harness: Harness): string[] => (current(harness).status?.conditions ?? []).map(({ type, status, reason, message }) => `${type}=${status} ${reason}: ${message}`);
+const conditions = (harness: Harness): string[] =>
+  (current(harness).status?.conditions ?? []).map(({ type, status, reason, message }) => `${type}=${status} ${reason}: ${message}`);
 const indexOf = (pod: Pod): number => Number(pod.metadata!.annotations![COMPLETION_INDEX]);
 
 async function started(spec: Partial<JobSpec> = {}): Promise<Harness> {
@@ -40,7 +50,10 @@ test('as many pods as may run at once, until as many have succeeded as are wante
   const { startTime, completionTime, conditions: _, ...status } = current(harness).status!;
   assert.deepEqual(status, { succeeded: 5, ready: 0, terminating: 0, uncountedTerminatedPods: {} });
   assert.ok(startTime && completionTime);
-  assert.deepEqual(conditions(harness), ['SuccessCriteriaMet=True CompletionsReached: Reached expected number of succeeded pods', 'Complete=True CompletionsReached: Reached expected number of succeeded pods']);
+  assert.deepEqual(conditions(harness), [
+    'SuccessCriteriaMet=True CompletionsReached: Reached expected number of succeeded pods',
+    'Complete=True CompletionsReached: Reached expected number of succeeded pods',
+  ]);
   assert.ok(harness.events.includes('Job/work Normal Completed Job completed'));
   assert.equal(harness.pods().length, 5);
   assert.ok(harness.pods().every((pod) => !pod.metadata!.finalizers), 'counted pods are let go');
@@ -57,11 +70,20 @@ test('failures are tried again ever later, up to the limit', async () => {
     harness.finish(harness.activePods()[0]!, 'Failed');
     const start = harness.clock.now();
     await settle(20);
-    while (harness.activePods().length === 0 && !conditions(harness).some((condition) => condition.startsWith('Failed=True')) && harness.clock.now() - start < 100_000) await harness.clock.advance(500);
+    while (
+      harness.activePods().length === 0 &&
+      !conditions(harness).some((condition) => condition.startsWith('Failed=True')) &&
+      harness.clock.now() - start < 100_000
+    ) {
+      await harness.clock.advance(500);
+    }
     gaps.push(harness.clock.now() - start);
   }
   assert.deepEqual(gaps, [10_000, 20_000, 0]);
-  assert.deepEqual(conditions(harness), ['FailureTarget=True BackoffLimitExceeded: Job has reached the specified backoff limit', 'Failed=True BackoffLimitExceeded: Job has reached the specified backoff limit']);
+  assert.deepEqual(conditions(harness), [
+    'FailureTarget=True BackoffLimitExceeded: Job has reached the specified backoff limit',
+    'Failed=True BackoffLimitExceeded: Job has reached the specified backoff limit',
+  ]);
   assert.equal(current(harness).status!.failed, 3);
   assert.ok(harness.events.includes('Job/work Warning BackoffLimitExceeded Job has reached the specified backoff limit'));
   await harness.stop();
@@ -85,7 +107,12 @@ test('indexed: each index once, with its name and number, and the done ones list
   assert.match(first!.metadata!.name!, /^work-0-[a-z0-9]{5}$/);
   assert.equal(first!.spec!.hostname, 'work-0');
   assert.equal(first!.metadata!.labels![COMPLETION_INDEX], '0');
-  assert.deepEqual(first!.spec!.containers[0]!.env, [{ name: 'JOB_COMPLETION_INDEX', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: "metadata.labels['batch.kubernetes.io/job-completion-index']" } } }]);
+  assert.deepEqual(first!.spec!.containers[0]!.env, [
+    {
+      name: 'JOB_COMPLETION_INDEX',
+      valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: "metadata.labels['batch.kubernetes.io/job-completion-index']" } },
+    },
+  ]);
   harness.finish(harness.activePods()[2]!, 'Succeeded');
   harness.finish(harness.activePods()[0]!, 'Succeeded');
   await settle(20);
@@ -125,13 +152,21 @@ test('a success policy ends it early', async () => {
   harness.finish(harness.activePods()[1]!, 'Succeeded');
   await settle(20);
   await harness.runAll();
-  assert.deepEqual(conditions(harness), ['SuccessCriteriaMet=True SuccessPolicy: Matched rules at index 0', 'Complete=True SuccessPolicy: Matched rules at index 0']);
+  assert.deepEqual(conditions(harness), [
+    'SuccessCriteriaMet=True SuccessPolicy: Matched rules at index 0',
+    'Complete=True SuccessPolicy: Matched rules at index 0',
+  ]);
   assert.equal(harness.activePods().length, 0);
   await harness.stop();
 });
 
 test('a failure policy fails the job, or overlooks a failure', async () => {
-  const policy = { rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }, { action: 'FailJob', onExitCodes: { containerName: 'main', operator: 'In', values: [42] } }] };
+  const policy = {
+    rules: [
+      { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+      { action: 'FailJob', onExitCodes: { containerName: 'main', operator: 'In', values: [42] } },
+    ],
+  };
   const harness = await started({ backoffLimit: 0, podFailurePolicy: policy });
   const [first] = harness.activePods();
   harness.finish(first!, 'Failed', 1);
@@ -142,7 +177,10 @@ test('a failure policy fails the job, or overlooks a failure', async () => {
   const [second] = harness.activePods();
   harness.finish(second!, 'Failed', 42);
   await settle(20);
-  assert.equal(conditions(harness).at(-1), `Failed=True PodFailurePolicy: Container main for pod default/${second!.metadata!.name} failed with exit code 42 matching FailJob rule at index 1`);
+  assert.equal(
+    conditions(harness).at(-1),
+    `Failed=True PodFailurePolicy: Container main for pod default/${second!.metadata!.name} failed with exit code 42 matching FailJob rule at index 1`,
+  );
   await harness.stop();
 });
 
@@ -159,7 +197,10 @@ test('suspended it has no pods; resumed it starts over, deadline included', asyn
   await settle(20);
   assert.equal(harness.pods().length, 0);
   assert.equal(current(harness).status!.failed, undefined, 'suspension is no failure');
-  assert.deepEqual(harness.events.filter((event) => !event.includes('pod')), ['Job/work Normal Suspended Job suspended', 'Job/work Normal Resumed Job resumed', 'Job/work Normal Suspended Job suspended']);
+  assert.deepEqual(
+    harness.events.filter((event) => !event.includes('pod')),
+    ['Job/work Normal Suspended Job suspended', 'Job/work Normal Resumed Job resumed', 'Job/work Normal Suspended Job suspended'],
+  );
   await harness.stop();
 });
 
@@ -178,10 +219,25 @@ test('no outcome is lost or counted twice, though a pod is deleted right after i
   const next = new Harness();
   await next.api.create(jobs, 'default', job({ completions: 2, parallelism: 2 }));
   const { uid } = current(next).metadata!;
-  const make = (name: string, finalizers: string[]) => next.api.create<Pod>(pods, 'default', { metadata: { name, labels: { job: 'work' }, finalizers, ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'work', uid: uid!, controller: true }] }, spec: { containers: [] }, status: { phase: 'Succeeded' } });
+  const make = (name: string, finalizers: string[]) =>
+    next.api.create<Pod>(pods, 'default', {
+      metadata: {
+        name,
+        labels: { job: 'work' },
+        finalizers,
+        ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'work', uid: uid!, controller: true }],
+      },
+      spec: { containers: [] },
+      status: { phase: 'Succeeded' },
+    });
   const noted = await make('noted', [TRACKING]);
   const released = await make('released', []);
-  next.api.edit<Job>(jobs, 'default', 'work', (copy) => (copy.status = { uncountedTerminatedPods: { succeeded: [noted.metadata!.uid!, released.metadata!.uid!] } }));
+  next.api.edit<Job>(
+    jobs,
+    'default',
+    'work',
+    (copy) => (copy.status = { uncountedTerminatedPods: { succeeded: [noted.metadata!.uid!, released.metadata!.uid!] } }),
+  );
   await next.start(create);
   assert.equal(current(next).status!.succeeded, 2);
   assert.deepEqual(current(next).status!.uncountedTerminatedPods, {});

@@ -61,7 +61,14 @@ export class JobController implements RunningController {
         this.#wakeOrphansOf(job);
       },
     });
-    this.#owned = new OwnedPods({ pods: this.#pods, owners: this.#jobs, kind: 'Job', matcher: (job) => labelMatcher(job.spec!.selector), expectations: this.#expectations, enqueue: (key) => this.#controller.enqueue(key) });
+    this.#owned = new OwnedPods({
+      pods: this.#pods,
+      owners: this.#jobs,
+      kind: 'Job',
+      matcher: (job) => labelMatcher(job.spec!.selector),
+      expectations: this.#expectations,
+      enqueue: (key) => this.#controller.enqueue(key),
+    });
     this.#pods.on({
       add: (pod) => this.#podChanged(pod),
       update: (_old, pod) => this.#podChanged(pod),
@@ -124,7 +131,12 @@ export class JobController implements RunningController {
     const job = this.#writes.over([cached], () => false)[0]!;
     if (isFinished(job)) return this.#forget(job);
     if (job.spec!.completionMode !== undefined && job.spec!.completionMode !== 'NonIndexed' && job.spec!.completionMode !== 'Indexed') {
-      this.#context.events.event({ apiVersion: 'batch/v1', kind: 'Job', metadata: job.metadata! }, 'Warning', 'UnknownCompletionMode', 'Skipped Job sync because completion mode is unknown');
+      this.#context.events.event(
+        { apiVersion: 'batch/v1', kind: 'Job', metadata: job.metadata! },
+        'Warning',
+        'UnknownCompletionMode',
+        'Skipped Job sync because completion mode is unknown',
+      );
       return;
     }
     const satisfied = this.#expectations.satisfied(key);

@@ -21,7 +21,9 @@ export function matchFailurePolicy(policy: PodFailurePolicy | undefined, pod: Po
       const status = matchExitCodes(pod, rule.onExitCodes);
       if (status) matched = `Container ${status.name} for pod ${name} failed with exit code ${status.state!.terminated!.exitCode}`;
     } else {
-      const condition = pod.status?.conditions?.find(({ type, status }) => rule.onPodConditions?.some((pattern) => pattern.type === type && (pattern.status ?? 'True') === status));
+      const condition = pod.status?.conditions?.find(({ type, status }) =>
+        rule.onPodConditions?.some((pattern) => pattern.type === type && (pattern.status ?? 'True') === status),
+      );
       if (condition) matched = `Pod ${name} has condition ${condition.type}`;
     }
     if (matched === undefined) continue;

@@ -72,7 +72,13 @@ export function jobPod(job: Job, reference: OwnerReference, index: number | unde
   const finalizers = [...(from.finalizers ?? []).filter((name) => name !== TRACKING), TRACKING];
   const name = job.metadata!.name!;
   if (index === undefined) {
-    const metadata: ObjectMeta = { generateName: `${name}-`, ...(from.labels && { labels: from.labels }), ...(from.annotations && { annotations: from.annotations }), finalizers, ownerReferences: [reference] };
+    const metadata: ObjectMeta = {
+      generateName: `${name}-`,
+      ...(from.labels && { labels: from.labels }),
+      ...(from.annotations && { annotations: from.annotations }),
+      finalizers,
+      ownerReferences: [reference],
+    };
     return { apiVersion: 'v1', kind: 'Pod', metadata, spec };
   }
   const suffix = `-${index}-`;
@@ -83,8 +89,15 @@ export function jobPod(job: Job, reference: OwnerReference, index: number | unde
     finalizers, ownerReferences: [reference],
   };
   return {
-    apiVersion: 'v1', kind: 'Pod', metadata,
-    spec: { ...spec, hostname: `${name}-${index}`, containers: spec.containers.map(withIndexVariable), ...(spec.initContainers && { initContainers: spec.initContainers.map(withIndexVariable) }) },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata,
+    spec: {
+      ...spec,
+      hostname: `${name}-${index}`,
+      containers: spec.containers.map(withIndexVariable),
+      ...(spec.initContainers && { initContainers: spec.initContainers.map(withIndexVariable) }),
+    },
   };
 }
 
@@ -97,5 +110,11 @@ function failureCounts(job: Job, replaced: Pod | undefined): Record<string, stri
 
 function withIndexVariable(container: Container): Container {
   if (container.env?.some(({ name }) => name === INDEX_VARIABLE)) return container;
-  return { ...container, env: [...(container.env ?? []), { name: INDEX_VARIABLE, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: `metadata.labels['${COMPLETION_INDEX}']` } } }] };
+  return {
+    ...container,
+    env: [
+      ...(container.env ?? []),
+      { name: INDEX_VARIABLE, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: `metadata.labels['${COMPLETION_INDEX}']` } } },
+    ],
+  };
 }

@@ -78,7 +78,10 @@ export class JobSync {
     const suspended = job.spec!.suspend ?? false;
     const succeededPods = this.#uncounted('succeeded', (pod) => pod.status?.phase === 'Succeeded');
     const failedPods = this.#uncounted('failed', (pod) => hasFailed(pod, job));
-    const failed = (this.#status.failed ?? 0) + failedPods.filter((pod) => matchFailurePolicy(job.spec!.podFailurePolicy, pod).counts).length + (this.#status.uncountedTerminatedPods!.failed?.length ?? 0);
+    const failed =
+      (this.#status.failed ?? 0) +
+      failedPods.filter((pod) => matchFailurePolicy(job.spec!.podFailurePolicy, pod).counts).length +
+      (this.#status.uncountedTerminatedPods!.failed?.length ?? 0);
     let succeeded = (this.#status.succeeded ?? 0) + succeededPods.length + (this.#status.uncountedTerminatedPods!.succeeded?.length ?? 0);
     if (this.#status.startTime === undefined && !suspended) this.#status.startTime = rfc3339(this.#nowMs);
     const record = recordFailures(memory.record, succeededPods, failedPods);
@@ -86,7 +89,14 @@ export class JobSync {
       this.#calculateIndexes();
       succeeded = sizeOf(this.#succeeded);
     }
-    let verdict = verdictOf({ job: { ...job, status: this.#status }, pods: this.#pods, failed, succeededIndexes: this.#succeeded, failedIndexes: this.#failed, nowMs: this.#nowMs });
+    let verdict = verdictOf({
+      job: { ...job, status: this.#status },
+      pods: this.#pods,
+      failed,
+      succeededIndexes: this.#succeeded,
+      failedIndexes: this.#failed,
+      nowMs: this.#nowMs,
+    });
     this.#wake(deadlineLeft({ ...job, status: this.#status }, this.#nowMs));
     let failure: unknown;
     if (verdict !== undefined) {
@@ -115,7 +125,13 @@ export class JobSync {
   /** Ended pods that no status knows of. */
   #uncounted(kind: 'succeeded' | 'failed', which: (pod: Pod) => boolean): Pod[] {
     const noted = new Set(this.#status.uncountedTerminatedPods![kind]);
-    return this.#pods.filter((pod) => this.#isHeld(pod) && !noted.has(pod.metadata!.uid!) && (!isIndexed(this.#job) || indexOf(pod, this.#job) !== undefined) && which(pod));
+    return this.#pods.filter(
+      (pod) =>
+        this.#isHeld(pod) &&
+        !noted.has(pod.metadata!.uid!) &&
+        (!isIndexed(this.#job) || indexOf(pod, this.#job) !== undefined) &&
+        which(pod),
+    );
   }
 
   #isHeld(pod: Pod): boolean {
@@ -126,8 +142,15 @@ export class JobSync {
     const job = this.#job;
     const { completions = 0, backoffLimitPerIndex } = job.spec!;
     this.#succeededBefore = parseIntervals(this.#status.completedIndexes, completions);
-    const indexes = (which: (pod: Pod) => boolean): number[] => this.#pods.filter((pod) => this.#isHeld(pod) && which(pod)).map((pod) => indexOf(pod, job)).filter((index) => index !== undefined);
-    this.#succeeded = withIndexes(this.#succeededBefore, indexes((pod) => pod.status?.phase === 'Succeeded'));
+    const indexes = (which: (pod: Pod) => boolean): number[] =>
+      this.#pods
+        .filter((pod) => this.#isHeld(pod) && which(pod))
+        .map((pod) => indexOf(pod, job))
+        .filter((index) => index !== undefined);
+    this.#succeeded = withIndexes(
+      this.#succeededBefore,
+      indexes((pod) => pod.status?.phase === 'Succeeded'),
+    );
     if (backoffLimitPerIndex === undefined) return;
     const exhausted = (pod: Pod): boolean => {
       if (!hasFailed(pod, job)) return false;
@@ -144,9 +167,20 @@ export class JobSync {
     const active = new Set(this.#active.map((pod) => indexOf(pod, this.#job)));
     for (const pod of this.#pods) {
       const index = indexOf(pod, this.#job);
-      if (index === undefined || !this.#isHeld(pod) || !hasFailed(pod, this.#job) || active.has(index) || includes(this.#succeeded, index) || includes(this.#failed, index)) continue;
+      if (
+        index === undefined ||
+        !this.#isHeld(pod) ||
+        !hasFailed(pod, this.#job) ||
+        active.has(index) ||
+        includes(this.#succeeded, index) ||
+        includes(this.#failed, index)
+      ) {
+        continue;
+      }
       const known = delayed.get(index);
-      if (known === undefined || (allFailuresBefore(known) <= allFailuresBefore(pod) && finishedAt(pod) >= finishedAt(known))) delayed.set(index, pod);
+      if (known === undefined || (allFailuresBefore(known) <= allFailuresBefore(pod) && finishedAt(pod) >= finishedAt(known))) {
+        delayed.set(index, pod);
+      }
     }
     return delayed;
   }
@@ -241,7 +275,10 @@ export class JobSync {
 
   #pendingIndexes(count: number, delayed: ReadonlyMap<number, Pod>): number[] {
     const job = this.#job;
-    const taken = this.#pods.filter((pod) => isActive(pod) || (replacesEndedOnly(job) && isTerminating(pod))).map((pod) => indexOf(pod, job)).filter((index) => index !== undefined);
+    const taken = this.#pods
+      .filter((pod) => isActive(pod) || (replacesEndedOnly(job) && isTerminating(pod)))
+      .map((pod) => indexOf(pod, job))
+      .filter((index) => index !== undefined);
     const pending = firstMissing(union(withIndexes(this.#succeeded, taken), this.#failed ?? NO_INDEXES), count, job.spec!.completions ?? 0);
     if (this.#failed === undefined) return pending;
     return pending.filter((index) => {
@@ -278,7 +315,9 @@ export class JobSync {
     const held = new Set(this.#pods.filter((pod) => this.#isHeld(pod)).map((pod) => pod.metadata!.uid!));
     this.#countReleased(held);
     const { release, all } = this.#noteEnded(verdict);
-    if (verdict !== undefined) this.#condition(verdict.success ? 'SuccessCriteriaMet' : 'FailureTarget', 'True', verdict.reason, verdict.message);
+    if (verdict !== undefined) {
+      this.#condition(verdict.success ? 'SuccessCriteriaMet' : 'FailureTarget', 'True', verdict.reason, verdict.message);
+    }
     await this.#write();
     memory.record = record;
     const failure = await this.#release(release, held);
@@ -297,7 +336,9 @@ export class JobSync {
   #announce(verdict: Verdict): void {
     const { completions } = this.#job.spec!;
     if (!verdict.success) return this.#event('Warning', verdict.reason, verdict.message);
-    if (completions !== undefined && (this.#status.succeeded ?? 0) > completions) this.#event('Warning', 'TooManySucceededPods', 'Too many succeeded pods running after completion count reached');
+    if (completions !== undefined && (this.#status.succeeded ?? 0) > completions) {
+      this.#event('Warning', 'TooManySucceededPods', 'Too many succeeded pods running after completion count reached');
+    }
     this.#event('Normal', 'Completed', 'Job completed');
   }
 
@@ -339,7 +380,11 @@ export class JobSync {
       if (succeeded && !uncounted.failed?.includes(uid)) {
         if (!indexed) uncounted.succeeded = [...new Set([...(uncounted.succeeded ?? []), uid])];
         else if (index !== undefined) newIndexes = withIndexes(newIndexes, [index]);
-      } else if ((failed || (verdict !== undefined && !verdict.success)) && (!indexed || index !== undefined) && matchFailurePolicy(job.spec!.podFailurePolicy, pod).counts) {
+      } else if (
+        (failed || (verdict !== undefined && !verdict.success)) &&
+        (!indexed || index !== undefined) &&
+        matchFailurePolicy(job.spec!.podFailurePolicy, pod).counts
+      ) {
         uncounted.failed = [...new Set([...(uncounted.failed ?? []), uid])];
       }
     }

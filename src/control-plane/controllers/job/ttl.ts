@@ -44,7 +44,10 @@ export class TtlAfterFinishedController implements RunningController {
       const stillMs = this.#left(fresh);
       if (stillMs === undefined) return;
       if (stillMs > 0) return this.#controller.enqueueAfter(key, stillMs);
-      await this.#context.transport.delete(jobs, namespace, name!, { propagationPolicy: 'Foreground', preconditions: { uid: uid!, resourceVersion: fresh.metadata!.resourceVersion! } });
+      await this.#context.transport.delete(jobs, namespace, name!, {
+        propagationPolicy: 'Foreground',
+        preconditions: { uid: uid!, resourceVersion: fresh.metadata!.resourceVersion! },
+      });
     } catch (error) {
       if (!isCode(error, 'not-found')) throw error;
     }

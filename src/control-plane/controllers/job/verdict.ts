@@ -36,8 +36,11 @@ export interface Progress {
 export function verdictOf(progress: Progress): Verdict | undefined {
   const { job, pods, failed, nowMs } = progress;
   const spec = job.spec!;
-  const standing = (condition: JobCondition | undefined, success: boolean): Verdict | undefined => (condition?.status === 'True' ? { success, reason: condition.reason ?? '', message: condition.message ?? '' } : undefined);
-  const before = standing(conditionOf(job.status?.conditions, 'SuccessCriteriaMet'), true) ?? standing(conditionOf(job.status?.conditions, 'FailureTarget'), false);
+  const standing = (condition: JobCondition | undefined, success: boolean): Verdict | undefined =>
+    condition?.status === 'True' ? { success, reason: condition.reason ?? '', message: condition.message ?? '' } : undefined;
+  const before =
+    standing(conditionOf(job.status?.conditions, 'SuccessCriteriaMet'), true) ??
+    standing(conditionOf(job.status?.conditions, 'FailureTarget'), false);
   if (before !== undefined) return before;
   if (spec.podFailurePolicy !== undefined) {
     for (const pod of pods) {
@@ -45,8 +48,12 @@ export function verdictOf(progress: Progress): Verdict | undefined {
       if (message !== undefined) return { success: false, reason: 'PodFailurePolicy', message };
     }
   }
-  if (failed > (spec.backoffLimit ?? 6) || tooManyRestarts(job, pods)) return { success: false, reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' };
-  if (deadlineLeft(job, nowMs) === 0) return { success: false, reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' };
+  if (failed > (spec.backoffLimit ?? 6) || tooManyRestarts(job, pods)) {
+    return { success: false, reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' };
+  }
+  if (deadlineLeft(job, nowMs) === 0) {
+    return { success: false, reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' };
+  }
   return isIndexed(job) ? indexedVerdict(progress) : undefined;
 }
 
@@ -54,15 +61,25 @@ function indexedVerdict({ job, succeededIndexes, failedIndexes }: Progress): Ver
   const { maxFailedIndexes, completions = 0, successPolicy } = job.spec!;
   if (failedIndexes !== undefined) {
     const failed = sizeOf(failedIndexes);
-    if (maxFailedIndexes !== undefined && failed > maxFailedIndexes) return { success: false, reason: 'MaxFailedIndexesExceeded', message: 'Job has exceeded the specified maximal number of failed indexes' };
-    if (failed > 0 && failed + sizeOf(succeededIndexes) >= completions) return { success: false, reason: 'FailedIndexes', message: 'Job has failed indexes' };
+    if (maxFailedIndexes !== undefined && failed > maxFailedIndexes) {
+      return {
+        success: false,
+        reason: 'MaxFailedIndexesExceeded',
+        message: 'Job has exceeded the specified maximal number of failed indexes',
+      };
+    }
+    if (failed > 0 && failed + sizeOf(succeededIndexes) >= completions) {
+      return { success: false, reason: 'FailedIndexes', message: 'Job has failed indexes' };
+    }
   }
   if (succeededIndexes.length === 0) return undefined;
   for (const [at, { succeededIndexes: listed, succeededCount }] of (successPolicy?.rules ?? []).entries()) {
     const required = listed === undefined ? [[0, completions - 1] as const] : parseIntervals(listed, completions);
     if (required.length === 0) continue;
     const met = overlap(required, succeededIndexes);
-    if ((listed !== undefined && met === sizeOf(required)) || (succeededCount !== undefined && met >= succeededCount)) return { success: true, reason: 'SuccessPolicy', message: `Matched rules at index ${at}` };
+    if ((listed !== undefined && met === sizeOf(required)) || (succeededCount !== undefined && met >= succeededCount)) {
+      return { success: true, reason: 'SuccessPolicy', message: `Matched rules at index ${at}` };
+    }
   }
   return undefined;
 }
@@ -83,7 +100,9 @@ function tooManyRestarts(job: Job, pods: readonly Pod[]): boolean {
   for (const pod of pods) {
     const phase = pod.status?.phase;
     if (phase !== 'Running' && phase !== 'Pending') continue;
-    for (const { restartCount = 0 } of [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]) restarts += restartCount;
+    for (const { restartCount = 0 } of [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]) {
+      restarts += restartCount;
+    }
   }
   return backoffLimit === 0 ? restarts > 0 : restarts >= backoffLimit;
 }

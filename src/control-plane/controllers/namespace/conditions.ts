@@ -23,9 +23,30 @@ const FINE: readonly (readonly [type: string, reason: string, message: string])[
 export function deletionConditions(before: readonly NamespaceCondition[] | undefined, remains: Remains, nowMs: number): readonly NamespaceCondition[] {
   const problems = new Map<string, readonly [reason: string, message: string]>();
   const { counts, finalizers, errors } = remains;
-  if (errors.length > 0) problems.set('NamespaceDeletionContentFailure', ['ContentDeletionFailed', `Failed to delete all resource types, ${errors.length} remaining: ${errors.map(messageOf).toSorted().join(', ')}`]);
-  if (counts.size > 0) problems.set('NamespaceContentRemaining', ['SomeResourcesRemain', `Some resources are remaining: ${[...counts].map(([{ resource, group }, count]) => `${resource}.${group} has ${count} resource instances`).toSorted().join(', ')}`]);
-  if (finalizers.size > 0) problems.set('NamespaceFinalizersRemaining', ['SomeFinalizersRemain', `Some content in the namespace has finalizers remaining: ${[...finalizers].map(([name, count]) => `${name} in ${count} resource instances`).toSorted().join(', ')}`]);
+  if (errors.length > 0) {
+    problems.set('NamespaceDeletionContentFailure', [
+      'ContentDeletionFailed',
+      `Failed to delete all resource types, ${errors.length} remaining: ${errors.map(messageOf).toSorted().join(', ')}`,
+    ]);
+  }
+  if (counts.size > 0) {
+    problems.set('NamespaceContentRemaining', [
+      'SomeResourcesRemain',
+      `Some resources are remaining: ${[...counts]
+        .map(([{ resource, group }, count]) => `${resource}.${group} has ${count} resource instances`)
+        .toSorted()
+        .join(', ')}`,
+    ]);
+  }
+  if (finalizers.size > 0) {
+    problems.set('NamespaceFinalizersRemaining', [
+      'SomeFinalizersRemain',
+      `Some content in the namespace has finalizers remaining: ${[...finalizers]
+        .map(([name, count]) => `${name} in ${count} resource instances`)
+        .toSorted()
+        .join(', ')}`,
+    ]);
+  }
   const others = (before ?? []).filter(({ type }) => !FINE.some(([known]) => known === type));
   return [...others, ...FINE.map(([type, fineReason, fineMessage]): NamespaceCondition => {
     const problem = problems.get(type);

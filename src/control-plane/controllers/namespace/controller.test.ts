@@ -25,14 +25,30 @@ test('pods go first, then the rest, then the namespace; the conditions say what 
   assert.equal(harness.api.calls.filter((call) => call.startsWith('delete')).length, 0);
   await harness.api.delete(namespaces, undefined, 'team');
   await settle(30);
-  const conditions = (): string[] => current(harness)!.status!.conditions!.map(({ type, status, reason, message }) => `${type}=${status} ${reason}: ${message}`);
-  assert.ok(conditions().includes('NamespaceContentRemaining=True SomeResourcesRemain: Some resources are remaining: pods. has 1 resource instances'));
-  assert.ok(conditions().includes('NamespaceDeletionContentFailure=False ContentDeleted: All content successfully deleted, may be waiting on finalization'));
+  const conditions = (): string[] =>
+    current(harness)!.status!.conditions!.map(({ type, status, reason, message }) => `${type}=${status} ${reason}: ${message}`);
+  assert.ok(
+    conditions().includes(
+      'NamespaceContentRemaining=True SomeResourcesRemain: Some resources are remaining: pods. has 1 resource instances',
+    ),
+  );
+  assert.ok(
+    conditions().includes(
+      'NamespaceDeletionContentFailure=False ContentDeleted: All content successfully deleted, may be waiting on finalization',
+    ),
+  );
   assert.equal(harness.api.all(configMaps).length, 2, 'what pods use stays until they are gone');
   harness.api.remove(pods, 'team', 'p');
   await settle(30);
-  assert.deepEqual(harness.api.all(configMaps).map((object) => object.metadata!.name), ['stays']);
-  assert.ok(conditions().includes('NamespaceFinalizersRemaining=True SomeFinalizersRemain: Some content in the namespace has finalizers remaining: example.org/hold in 1 resource instances'));
+  assert.deepEqual(
+    harness.api.all(configMaps).map((object) => object.metadata!.name),
+    ['stays'],
+  );
+  assert.ok(
+    conditions().includes(
+      'NamespaceFinalizersRemaining=True SomeFinalizersRemain: Some content in the namespace has finalizers remaining: example.org/hold in 1 resource instances',
+    ),
+  );
   harness.api.remove(secrets, 'team', 's');
   await harness.clock.advance(20_000);
   assert.equal(current(harness), undefined);
@@ -49,7 +65,10 @@ test('what cannot be deleted is said, and tried again', async () => {
   await harness.api.delete(namespaces, undefined, 'team');
   await settle(30);
   const failure = current(harness)!.status!.conditions!.find(({ type }) => type === 'NamespaceDeletionContentFailure')!;
-  assert.deepEqual([failure.status, failure.reason, failure.message], ['True', 'ContentDeletionFailed', 'Failed to delete all resource types, 1 remaining: no disk']);
+  assert.deepEqual(
+    [failure.status, failure.reason, failure.message],
+    ['True', 'ContentDeletionFailed', 'Failed to delete all resource types, 1 remaining: no disk'],
+  );
   harness.api.fail = () => undefined;
   await harness.clock.advance(60_000);
   assert.equal(current(harness), undefined);

@@ -39,7 +39,11 @@ export class NamespaceController implements RunningController {
     const wake = (namespace: Namespace): void => {
       if (namespace.metadata?.deletionTimestamp !== undefined) this.#controller.enqueue(namespace.metadata.name!);
     };
-    this.#namespaces.on({ add: wake, update: (old, namespace) => old.metadata?.deletionTimestamp === undefined && wake(namespace), delete: (namespace) => void this.#looks.delete(namespace.metadata!.name!) });
+    this.#namespaces.on({
+      add: wake,
+      update: (old, namespace) => old.metadata?.deletionTimestamp === undefined && wake(namespace),
+      delete: (namespace) => void this.#looks.delete(namespace.metadata!.name!),
+    });
     // The last pod's going is what mostly is waited for.
     this.#pods.on({ delete: (pod) => this.#podGone(pod.metadata!.namespace!) });
   }
@@ -54,7 +58,9 @@ export class NamespaceController implements RunningController {
 
   #podGone(name: string): void {
     const namespace = this.#namespaces.store.get(name);
-    if (namespace?.metadata?.deletionTimestamp !== undefined && this.#pods.store.countByIndex('namespace', name) === 0) this.#controller.enqueue(name);
+    if (namespace?.metadata?.deletionTimestamp !== undefined && this.#pods.store.countByIndex('namespace', name) === 0) {
+      this.#controller.enqueue(name);
+    }
   }
 
   async #sync(name: string): Promise<void> {
@@ -71,9 +77,20 @@ export class NamespaceController implements RunningController {
     const remains = await this.#empty(name);
     const conditions = deletionConditions(namespace.status?.conditions, remains, clock.now());
     if (!semanticEqual(conditions, namespace.status?.conditions)) {
-      namespace = await transport.update<Namespace>(namespaces, undefined, name, { ...namespace, status: { ...namespace.status, phase: 'Terminating', conditions } }, { subresource: 'status' });
+      namespace = await transport.update<Namespace>(
+        namespaces,
+        undefined,
+        name,
+        { ...namespace, status: { ...namespace.status, phase: 'Terminating', conditions } },
+        { subresource: 'status' },
+      );
     }
-    if (remains.errors.length > 0) throw new LongshoreError('internal', conditions.find(({ type }) => type === 'NamespaceDeletionContentFailure')!.message!, { object: `namespace ${name}`, cause: remains.errors[0] });
+    if (remains.errors.length > 0) {
+      throw new LongshoreError('internal', conditions.find(({ type }) => type === 'NamespaceDeletionContentFailure')!.message!, {
+        object: `namespace ${name}`,
+        cause: remains.errors[0],
+      });
+    }
     if (remains.counts.size > 0) {
       const look = this.#looks.get(name) ?? 0;
       this.#looks.set(name, look + 1);
@@ -97,7 +114,11 @@ export class NamespaceController implements RunningController {
       try {
         const left = await this.#deleteAll(resource, name);
         if (left.length > 0) counts.set(resource, left.length);
-        for (const object of left) for (const finalizer of object.metadata?.finalizers ?? []) finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
+        for (const object of left) {
+          for (const finalizer of object.metadata?.finalizers ?? []) {
+            finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
+          }
+        }
       } catch (error) {
         errors.push(error);
       }
@@ -116,7 +137,9 @@ export class NamespaceController implements RunningController {
     try {
       const { items } = await transport.list(resource, namespace);
       if (items.length === 0) return items;
-      if (items.some((item) => item.metadata?.deletionTimestamp === undefined)) await transport.deleteCollection(resource, namespace, { propagationPolicy: 'Background' });
+      if (items.some((item) => item.metadata?.deletionTimestamp === undefined)) {
+        await transport.deleteCollection(resource, namespace, { propagationPolicy: 'Background' });
+      }
       return (await transport.list(resource, namespace)).items;
     } catch (error) {
       // Its definition went away meanwhile, and its objects with it.

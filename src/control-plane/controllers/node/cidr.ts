@@ -12,8 +12,12 @@ export class CidrParts {
   constructor(cidr: string, maskSize: number) {
     const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(cidr);
     const prefix = Number(match?.[5]);
-    if (match === null || prefix > 32 || match.slice(1, 5).some((byte) => Number(byte) > 255)) throw new LongshoreError('invalid', `the cluster CIDR ${JSON.stringify(cidr)} is not an IPv4 range such as 10.244.0.0/16`);
-    if (maskSize < prefix || maskSize > 30 || maskSize - prefix > 16) throw new LongshoreError('invalid', `the cluster CIDR ${cidr} cannot be divided into parts of /${maskSize}`);
+    if (match === null || prefix > 32 || match.slice(1, 5).some((byte) => Number(byte) > 255)) {
+      throw new LongshoreError('invalid', `the cluster CIDR ${JSON.stringify(cidr)} is not an IPv4 range such as 10.244.0.0/16`);
+    }
+    if (maskSize < prefix || maskSize > 30 || maskSize - prefix > 16) {
+      throw new LongshoreError('invalid', `the cluster CIDR ${cidr} cannot be divided into parts of /${maskSize}`);
+    }
     const address = match.slice(1, 5).reduce((sum, byte) => sum * 256 + Number(byte), 0);
     this.#base = address - (address % 2 ** (32 - prefix));
     this.#partBits = 32 - maskSize;

@@ -21,7 +21,10 @@ export class Heartbeats {
   sawNode(node: Node): void {
     const ready = conditionOf(node.status?.conditions, 'Ready');
     // What we wrote ourselves (Unknown) is no sign of life.
-    const sign = ready === undefined ? undefined : `${ready.lastHeartbeatTime}${ready.status === 'Unknown' ? '' : ` ${ready.lastTransitionTime} ${ready.status}`}`;
+    const sign =
+      ready === undefined
+        ? undefined
+        : `${ready.lastHeartbeatTime}${ready.status === 'Unknown' ? '' : ` ${ready.lastTransitionTime} ${ready.status}`}`;
     const known = this.#of(node.metadata!.name!);
     if (known.status === sign) return;
     const first = known.status === undefined;

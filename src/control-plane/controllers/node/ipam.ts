@@ -23,7 +23,13 @@ export class NodeIpamController implements RunningController {
     this.#nodes = context.informers.for<Node>(nodes);
     // One worker: nothing is begun before all that nodes already hold is known.
     this.#controller = new Controller({
-      name: 'node-ipam-controller', clock: context.clock, logger: context.logger, informers: [this.#nodes], workers: 1, maxDelayMs: 30_000, sync: (name) => this.#sync(name),
+      name: 'node-ipam-controller',
+      clock: context.clock,
+      logger: context.logger,
+      informers: [this.#nodes],
+      workers: 1,
+      maxDelayMs: 30_000,
+      sync: (name) => this.#sync(name),
       resync: () => {
         for (const name of this.#nodes.store.keys()) this.#controller.enqueue(name);
       },

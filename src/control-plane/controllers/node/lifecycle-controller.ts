@@ -72,7 +72,12 @@ export class NodeLifecycleController implements RunningController {
     };
     this.#leases.on({ add: sawLease, update: (_old, lease) => sawLease(lease) });
     // A pod that appears ready on a node that is not heard of: a late echo.
-    this.#pods.on({ update: (old, pod) => !isReady(old) && isReady(pod) && !this.#wereReady.has(pod.spec?.nodeName ?? '') && pod.spec?.nodeName ? this.#controller.enqueue(pod.spec.nodeName) : undefined });
+    this.#pods.on({
+      update: (old, pod) =>
+        !isReady(old) && isReady(pod) && !this.#wereReady.has(pod.spec?.nodeName ?? '') && pod.spec?.nodeName
+          ? this.#controller.enqueue(pod.spec.nodeName)
+          : undefined,
+    });
   }
 
   start(): Promise<void> {
@@ -117,7 +122,9 @@ export class NodeLifecycleController implements RunningController {
       if (!this.#zones.allAway) this.#heartbeats.forgive();
       this.#enqueueAll();
     }
-    if (wasReady && status !== 'True' && status !== undefined) this.#event(node, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
+    if (wasReady && status !== 'True' && status !== undefined) {
+      this.#event(node, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
+    }
     await this.#taint(node);
     // A silent kubelet can't speak for its pods; one that only says it is not ready can, and is told once.
     if (status === 'Unknown' || (wasReady && status === 'False')) await this.#markPodsNotReady(node);
@@ -139,10 +146,28 @@ export class NodeLifecycleController implements RunningController {
       const known = conditionOf(conditions, type);
       if (known?.status === 'Unknown') return known;
       changed = true;
-      if (known !== undefined) return { ...known, status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.', lastTransitionTime: now };
-      return { type, status: 'Unknown', reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.', ...(node.metadata!.creationTimestamp && { lastHeartbeatTime: node.metadata!.creationTimestamp }), lastTransitionTime: now };
+      if (known !== undefined) {
+        return {
+          ...known,
+          status: 'Unknown',
+          reason: 'NodeStatusUnknown',
+          message: 'Kubelet stopped posting node status.',
+          lastTransitionTime: now,
+        };
+      }
+      return {
+        type,
+        status: 'Unknown',
+        reason: 'NodeStatusNeverUpdated',
+        message: 'Kubelet never posted node status.',
+        ...(node.metadata!.creationTimestamp && { lastHeartbeatTime: node.metadata!.creationTimestamp }),
+        lastTransitionTime: now,
+      };
     };
-    const judged = [...conditions.map((condition) => (REPORTED.includes(condition.type) ? unknown(condition.type) : condition)), ...REPORTED.filter((type) => conditionOf(conditions, type) === undefined).map(unknown)];
+    const judged = [
+      ...conditions.map((condition) => (REPORTED.includes(condition.type) ? unknown(condition.type) : condition)),
+      ...REPORTED.filter((type) => conditionOf(conditions, type) === undefined).map(unknown),
+    ];
     if (!changed) return node;
     this.#context.logger.info('a node is silent', { node: name, graceMs });
     return this.#context.transport.update<Node>(nodes, undefined, name, { ...node, status: { ...node.status, conditions: judged } }, { subresource: 'status' });
@@ -169,16 +194,26 @@ export class NodeLifecycleController implements RunningController {
     const { transport, events, clock } = this.#context;
     const now = rfc3339(clock.now());
     const ready = [...this.#pods.store.byIndex(BY_NODE, node.metadata!.name!)].filter(isReady);
-    const results = await Promise.allSettled(ready.map(async (pod) => {
-      const conditions = pod.status!.conditions!.map((condition) => (condition.type === 'Ready' ? { ...condition, status: 'False', lastTransitionTime: now } : condition));
-      try {
-        await transport.update<Pod>(pods, pod.metadata!.namespace, pod.metadata!.name!, { ...pod, status: { ...pod.status, conditions } }, { subresource: 'status' });
-      } catch (error) {
-        if (isCode(error, 'not-found')) return;
-        throw error;
-      }
-      events.event(eventTarget(pods, pod), 'Warning', 'NodeNotReady', 'Node is not ready');
-    }));
+    const results = await Promise.allSettled(
+      ready.map(async (pod) => {
+        const conditions = pod.status!.conditions!.map((condition) =>
+          condition.type === 'Ready' ? { ...condition, status: 'False', lastTransitionTime: now } : condition,
+        );
+        try {
+          await transport.update<Pod>(
+            pods,
+            pod.metadata!.namespace,
+            pod.metadata!.name!,
+            { ...pod, status: { ...pod.status, conditions } },
+            { subresource: 'status' },
+          );
+        } catch (error) {
+          if (isCode(error, 'not-found')) return;
+          throw error;
+        }
+        events.event(eventTarget(pods, pod), 'Warning', 'NodeNotReady', 'Node is not ready');
+      }),
+    );
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) {
       this.#wereReady.add(node.metadata!.name!); // so that the next try marks them, too

@@ -20,9 +20,20 @@ const eviction = (context: ControllerContext) => new TaintEvictionController(con
 const podGc = (context: ControllerContext) => new PodGarbageCollector(context);
 
 const nodeOf = (harness: Harness, name: string): Node => harness.api.all<Node>(nodes).find((node) => node.metadata!.name === name)!;
-const taints = (harness: Harness, name: string): string[] => (nodeOf(harness, name).spec!.taints ?? []).map(({ key, effect }) => `${key}:${effect}`).toSorted();
-const ready = (harness: Harness, name: string): string => nodeOf(harness, name).status!.conditions!.filter(({ type }) => type === 'Ready').map(({ status, reason, message }) => `${status} ${reason}${message ? `: ${message}` : ''}`).join();
-const gone = (seconds: number): Toleration[] => ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: seconds }));
+const taints = (harness: Harness, name: string): string[] =>
+  (nodeOf(harness, name).spec!.taints ?? []).map(({ key, effect }) => `${key}:${effect}`).toSorted();
+const ready = (harness: Harness, name: string): string =>
+  nodeOf(harness, name)
+    .status!.conditions!.filter(({ type }) => type === 'Ready')
+    .map(({ status, reason, message }) => `${status} ${reason}${message ? `: ${message}` : ''}`)
+    .join();
+const gone = (seconds: number): Toleration[] =>
+  ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].map((key) => ({
+    key,
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds: seconds,
+  }));
 
 async function addLease(harness: Harness, name: string): Promise<void> {
   await harness.api.create<Lease>(leases, 'kube-node-lease', { metadata: { name }, spec: { renewTime: rfc3339Micro(harness.clock.now()) } });
@@ -31,7 +42,9 @@ async function addLease(harness: Harness, name: string): Promise<void> {
 /** Time passes, and the nodes named renew their leases. */
 async function pass(harness: Harness, ms: number, ...alive: string[]): Promise<void> {
   for (let at = 0; at < ms; at += 10_000) {
-    for (const name of alive) harness.api.edit<Lease>(leases, 'kube-node-lease', name, (lease) => (lease.spec!.renewTime = rfc3339Micro(harness.clock.now())));
+    for (const name of alive) {
+      harness.api.edit<Lease>(leases, 'kube-node-lease', name, (lease) => (lease.spec!.renewTime = rfc3339Micro(harness.clock.now())));
+    }
     await harness.clock.advance(Math.min(10_000, ms - at));
   }
 }
@@ -59,7 +72,12 @@ test('a node that falls silent becomes Unknown, is tainted, and loses its pods a
   await pass(harness, 20_000, 'a');
   assert.equal(ready(harness, 'b'), 'Unknown NodeStatusUnknown: Kubelet stopped posting node status.');
   assert.deepEqual(taints(harness, 'b'), ['node.kubernetes.io/unreachable:NoExecute', 'node.kubernetes.io/unreachable:NoSchedule']);
-  assert.deepEqual(nodeOf(harness, 'b').status!.conditions!.filter(({ type }) => type === 'DiskPressure').map(({ status, reason }) => [status, reason]), [['Unknown', 'NodeStatusNeverUpdated']]);
+  assert.deepEqual(
+    nodeOf(harness, 'b')
+      .status!.conditions!.filter(({ type }) => type === 'DiskPressure')
+      .map(({ status, reason }) => [status, reason]),
+    [['Unknown', 'NodeStatusNeverUpdated']],
+  );
   assert.ok(harness.events.includes('Node/b Normal NodeNotReady Node b status is now: NodeNotReady'));
   assert.ok(harness.events.includes('Pod/on-b Warning NodeNotReady Node is not ready'));
   assert.deepEqual(harness.pods().map((pod) => `${pod.metadata!.name} ${isReady(pod)}`), ['on-a true', 'on-b false', 'daemon false']);
@@ -83,7 +101,19 @@ test('a node that comes back in time keeps its pods', async () => {
   await pass(harness, 100_000, 'a');
   assert.equal(taints(harness, 'b').length, 2);
   const now = rfc3339(harness.clock.now());
-  harness.api.edit<Node>(nodes, undefined, 'b', (node) => (node.status!.conditions![0] = { type: 'Ready', status: 'True', reason: 'KubeletReady', lastHeartbeatTime: now, lastTransitionTime: now }));
+  harness.api.edit<Node>(
+    nodes,
+    undefined,
+    'b',
+    (node) =>
+      (node.status!.conditions![0] = {
+        type: 'Ready',
+        status: 'True',
+        reason: 'KubeletReady',
+        lastHeartbeatTime: now,
+        lastTransitionTime: now,
+      }),
+  );
   await pass(harness, 400_000, 'a', 'b');
   assert.deepEqual(taints(harness, 'b'), []);
   assert.equal(harness.pods().length, 1);
@@ -112,8 +142,11 @@ test('nodes are emptied one at a time', async () => {
     await harness.addNode(name);
     await addLease(harness, name);
   }
-  const emptied = (): number => harness.api.all<Node>(nodes).filter(({ spec }) => spec!.taints?.some(({ effect }) => effect === 'NoExecute')).length;
-  for (const [at, name] of ['d', 'e'].entries()) harness.api.edit<Node>(nodes, undefined, name, (node) => (node.status!.conditions![0]!.status = at === 0 ? 'False' : 'Unknown'));
+  const emptied = (): number =>
+    harness.api.all<Node>(nodes).filter(({ spec }) => spec!.taints?.some(({ effect }) => effect === 'NoExecute')).length;
+  for (const [at, name] of ['d', 'e'].entries()) {
+    harness.api.edit<Node>(nodes, undefined, name, (node) => (node.status!.conditions![0]!.status = at === 0 ? 'False' : 'Unknown'));
+  }
   await settle(20);
   assert.equal(emptied(), 1);
   await pass(harness, 10_000, 'a', 'b', 'c');
@@ -152,7 +185,16 @@ test('tolerations: the shortest that applies counts', () => {
   assert.equal(toleratedForMs([unreachable], [{ key: 'u', operator: 'Exists', effect: 'NoSchedule' }]), 0);
   assert.equal(toleratedForMs([unreachable], [{ key: 'u', value: 'x' }]), 0);
   assert.equal(toleratedForMs([{ ...unreachable, value: 'x' }], [{ key: 'u', operator: 'Equal', value: 'x', tolerationSeconds: -5 }]), 0);
-  assert.equal(toleratedForMs([unreachable, { key: 'v', effect: 'NoExecute' }], [{ key: 'u', operator: 'Exists', tolerationSeconds: 60 }, { key: 'v', operator: 'Exists', tolerationSeconds: 30 }]), 30_000);
+  assert.equal(
+    toleratedForMs(
+      [unreachable, { key: 'v', effect: 'NoExecute' }],
+      [
+        { key: 'u', operator: 'Exists', tolerationSeconds: 60 },
+        { key: 'v', operator: 'Exists', tolerationSeconds: 30 },
+      ],
+    ),
+    30_000,
+  );
 });
 
 test('pods of a node that is gone, deleted pods without a node, and too many finished ones are collected', async () => {
@@ -168,8 +210,15 @@ test('pods of a node that is gone, deleted pods without a node, and too many fin
   assert.deepEqual(harness.pods().map((pod) => pod.metadata!.name), ['on-a', 'held']);
   await harness.api.delete(nodes, undefined, 'a');
   await harness.clock.advance(45_000);
-  assert.deepEqual(harness.pods().map((pod) => pod.metadata!.name), ['held']);
-  assert.equal(harness.api.calls.filter((call) => call === 'patch pods/status default/on-a').length, 1, 'it is failed first, so that its owner sees what became of it');
+  assert.deepEqual(
+    harness.pods().map((pod) => pod.metadata!.name),
+    ['held'],
+  );
+  assert.equal(
+    harness.api.calls.filter((call) => call === 'patch pods/status default/on-a').length,
+    1,
+    'it is failed first, so that its owner sees what became of it',
+  );
   await harness.addNode('b');
   for (const n of [1, 2, 3, 4]) {
     await harness.clock.advance(1000);
@@ -197,7 +246,16 @@ test('nodes get parts of the range, keep them, and pass them on', async () => {
 });
 
 test('a range that cannot be divided is refused', () => {
-  for (const [cidr, size] of [['10.0.0.0', 24], ['10.0.0.0/33', 24], ['10.0.0.300/16', 24], ['10.0.0.0/25', 24], ['10.0.0.0/4', 24], ['fd00::/64', 80]] as const) assert.throws(() => new CidrParts(cidr, size), { code: 'invalid' }, cidr);
+  for (const [cidr, size] of [
+    ['10.0.0.0', 24],
+    ['10.0.0.0/33', 24],
+    ['10.0.0.300/16', 24],
+    ['10.0.0.0/25', 24],
+    ['10.0.0.0/4', 24],
+    ['fd00::/64', 80],
+  ] as const) {
+    assert.throws(() => new CidrParts(cidr, size), { code: 'invalid' }, cidr);
+  }
   const parts = new CidrParts('192.168.7.9/16', 24);
   assert.equal(parts.take('10.0.0.0/24'), false);
   assert.equal(parts.allocate(), '192.168.0.0/24');

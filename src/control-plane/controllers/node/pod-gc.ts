@@ -19,7 +19,10 @@ const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service';
 /** Stands for the check of how many finished pods there are. */
 const THRESHOLD_KEY = '';
 
-/** Deletes pods that nobody else will: those of nodes that are gone, those that are deleted and were never placed, and the oldest finished ones when there are too many. */
+/**
+ * Deletes pods that nobody else will: those of nodes that are gone, those that are deleted and were never placed, and
+ * the oldest finished ones when there are too many.
+ */
 export class PodGarbageCollector implements RunningController {
   readonly #context: ControllerContext;
   readonly #nodes: Informer<Node>;
@@ -37,7 +40,13 @@ export class PodGarbageCollector implements RunningController {
     this.#pods.addIndex(BY_NODE, byNode);
     this.#pods.addIndex(BY_END, (pod) => (isTerminal(pod) ? 'yes' : undefined));
     this.#controller = new Controller({
-      name: 'pod-garbage-collector', clock: context.clock, logger: context.logger, informers: [this.#nodes, this.#pods], workers: 8, maxDelayMs: 60_000, sync: (key) => this.#sync(key),
+      name: 'pod-garbage-collector',
+      clock: context.clock,
+      logger: context.logger,
+      informers: [this.#nodes, this.#pods],
+      workers: 8,
+      maxDelayMs: 60_000,
+      sync: (key) => this.#sync(key),
       resync: () => {
         for (const key of this.#pods.store.keys()) this.#controller.enqueue(key);
       },
@@ -64,7 +73,9 @@ export class PodGarbageCollector implements RunningController {
 
   #podChanged(pod: Pod): void {
     const node = pod.spec?.nodeName;
-    if (isTerminal(pod) && this.#threshold > 0 && this.#pods.store.countByIndex(BY_END, 'yes') > this.#threshold) this.#controller.enqueue(THRESHOLD_KEY);
+    if (isTerminal(pod) && this.#threshold > 0 && this.#pods.store.countByIndex(BY_END, 'yes') > this.#threshold) {
+      this.#controller.enqueue(THRESHOLD_KEY);
+    }
     if (pod.metadata!.deletionTimestamp !== undefined || (node && !this.#nodes.store.get(node))) this.#controller.enqueue(objectKey(pod));
   }
 
@@ -80,7 +91,9 @@ export class PodGarbageCollector implements RunningController {
     }
     const node = this.#nodes.store.get(nodeName);
     if (node !== undefined) {
-      if (leaving && outOfService(node) && conditionOf(node.status?.conditions, 'Ready')?.status !== 'True') await this.#delete(pod, undefined);
+      if (leaving && outOfService(node) && conditionOf(node.status?.conditions, 'Ready')?.status !== 'True') {
+        await this.#delete(pod, undefined);
+      }
       return;
     }
     const nowMs = this.#context.clock.monotonic();
@@ -116,8 +129,24 @@ export class PodGarbageCollector implements RunningController {
     const { namespace, name, uid } = pod.metadata!;
     try {
       if (!isTerminal(pod)) {
-        const conditions = disruption === undefined ? pod.status?.conditions : withCondition(pod.status?.conditions, { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByPodGC', message: disruption, lastTransitionTime: rfc3339(clock.now()) });
-        await transport.patch(pods, namespace, name!, 'merge', { metadata: { uid }, status: { phase: 'Failed', ...(conditions && { conditions }) } }, { subresource: 'status' });
+        const conditions =
+          disruption === undefined
+            ? pod.status?.conditions
+            : withCondition(pod.status?.conditions, {
+                type: 'DisruptionTarget',
+                status: 'True',
+                reason: 'DeletionByPodGC',
+                message: disruption,
+                lastTransitionTime: rfc3339(clock.now()),
+              });
+        await transport.patch(
+          pods,
+          namespace,
+          name!,
+          'merge',
+          { metadata: { uid }, status: { phase: 'Failed', ...(conditions && { conditions }) } },
+          { subresource: 'status' },
+        );
       }
       await transport.delete(pods, namespace, name!, { gracePeriodSeconds: 0, preconditions: { uid: uid! } });
     } catch (error) {

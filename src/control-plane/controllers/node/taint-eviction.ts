@@ -27,7 +27,12 @@ export class TaintEvictionController implements RunningController {
     this.#pods = context.informers.for<Pod>(pods);
     this.#pods.addIndex(BY_NODE, byNode);
     this.#controller = new Controller({
-      name: 'taint-eviction-controller', clock: context.clock, logger: context.logger, informers: [this.#nodes, this.#pods], workers: 8, sync: (key) => this.#sync(key),
+      name: 'taint-eviction-controller',
+      clock: context.clock,
+      logger: context.logger,
+      informers: [this.#nodes, this.#pods],
+      workers: 8,
+      sync: (key) => this.#sync(key),
       resync: () => {
         for (const key of this.#pods.store.keys()) this.#controller.enqueue(key);
       },
@@ -41,7 +46,9 @@ export class TaintEvictionController implements RunningController {
     });
     this.#pods.on({
       add: (pod) => this.#podChanged(pod),
-      update: (old, pod) => (old.spec?.nodeName !== pod.spec?.nodeName || !semanticEqual(old.spec?.tolerations, pod.spec?.tolerations)) && this.#podChanged(pod),
+      update: (old, pod) =>
+        (old.spec?.nodeName !== pod.spec?.nodeName || !semanticEqual(old.spec?.tolerations, pod.spec?.tolerations)) &&
+        this.#podChanged(pod),
       delete: (pod) => void this.#doomed.delete(objectKey(pod)),
     });
   }
@@ -66,12 +73,17 @@ export class TaintEvictionController implements RunningController {
     const taints = noExecute(node);
     const mayStayMs = toleratedForMs(taints, pod.spec!.tolerations);
     if (mayStayMs === Number.POSITIVE_INFINITY) {
-      if (this.#doomed.delete(key)) this.#context.events.event(eventTarget(pods, pod), 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
+      if (this.#doomed.delete(key)) {
+        this.#context.events.event(eventTarget(pods, pod), 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
+      }
       return;
     }
     // It counts from when both were there: the taint and the pod.
     const nowMs = this.#context.clock.now();
-    const since = Math.max(...taints.map(({ timeAdded }) => (timeAdded ? Date.parse(timeAdded) : nowMs)), Date.parse(pod.status?.startTime ?? pod.metadata!.creationTimestamp ?? '') || 0);
+    const since = Math.max(
+      ...taints.map(({ timeAdded }) => (timeAdded ? Date.parse(timeAdded) : nowMs)),
+      Date.parse(pod.status?.startTime ?? pod.metadata!.creationTimestamp ?? '') || 0,
+    );
     const leftMs = Math.min(since, nowMs) + mayStayMs - nowMs;
     if (mayStayMs > 0 && leftMs > 0) {
       this.#doomed.add(key);
@@ -86,7 +98,13 @@ export class TaintEvictionController implements RunningController {
     const { transport, events } = this.#context;
     const { namespace, name, uid } = pod.metadata!;
     events.event(eventTarget(pods, pod), 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
-    const conditions = withCondition(pod.status?.conditions, { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint', lastTransitionTime: rfc3339(nowMs) });
+    const conditions = withCondition(pod.status?.conditions, {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'DeletionByTaintManager',
+      message: 'Taint manager: deleting due to NoExecute taint',
+      lastTransitionTime: rfc3339(nowMs),
+    });
     try {
       await transport.update<Pod>(pods, namespace, name!, { ...pod, status: { ...pod.status, conditions } }, { subresource: 'status' });
       await transport.delete(pods, namespace, name!, { preconditions: { uid: uid! } });

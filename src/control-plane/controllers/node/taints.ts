@@ -33,11 +33,16 @@ export function hasTaint(node: Node, key: string, effect: string): boolean {
  */
 export function desiredTaints(node: Node, evict: string | undefined, now: string): Taint[] {
   const wanted: { key: string; effect: string }[] = [];
-  for (const [type, status, key] of NO_SCHEDULE) if (conditionOf(node.status?.conditions, type)?.status === status) wanted.push({ key, effect: 'NoSchedule' });
+  for (const [type, status, key] of NO_SCHEDULE) {
+    if (conditionOf(node.status?.conditions, type)?.status === status) {
+      wanted.push({ key, effect: 'NoSchedule' });
+    }
+  }
   if (node.spec?.unschedulable) wanted.push({ key: UNSCHEDULABLE, effect: 'NoSchedule' });
   if (evict !== undefined) wanted.push({ key: evict, effect: 'NoExecute' });
   const present = node.spec?.taints ?? [];
-  const isOurs = ({ key, effect }: Taint): boolean => (effect === 'NoSchedule' && OURS.has(key)) || (effect === 'NoExecute' && (key === NOT_READY || key === UNREACHABLE));
+  const isOurs = ({ key, effect }: Taint): boolean =>
+    (effect === 'NoSchedule' && OURS.has(key)) || (effect === 'NoExecute' && (key === NOT_READY || key === UNREACHABLE));
   const isWanted = (taint: Taint): boolean => wanted.some(({ key, effect }) => taint.key === key && taint.effect === effect);
   const kept = present.filter((taint) => !isOurs(taint) || isWanted(taint));
   const added = wanted.filter(({ key, effect }) => !present.some((taint) => taint.key === key && taint.effect === effect));

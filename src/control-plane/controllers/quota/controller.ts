@@ -60,7 +60,13 @@ export class ResourceQuotaController implements RunningController {
     }
     const used = Object.fromEntries(Object.keys(hard).map((name) => [name, total[name] ?? '0']));
     if (sameAmounts(used, quota.status?.used) && sameAmounts(hard, quota.status?.hard)) return;
-    await this.#context.transport.update<ResourceQuota>(resourceQuotas, quota.metadata!.namespace, quota.metadata!.name!, { ...quota, status: { hard, used } }, { subresource: 'status' });
+    await this.#context.transport.update<ResourceQuota>(
+      resourceQuotas,
+      quota.metadata!.namespace,
+      quota.metadata!.name!,
+      { ...quota, status: { hard, used } },
+      { subresource: 'status' },
+    );
   }
 
   /** The resources whose objects the limits are about. */
@@ -75,7 +81,11 @@ export class ResourceQuotaController implements RunningController {
       else {
         const name = limit.startsWith('count/') ? limit.slice(6) : limit;
         const dot = name.indexOf('.');
-        const named = [...this.#catalog.all()].find(({ group, resource }) => (dot < 0 || limit.startsWith('requests.') || limit.startsWith('limits.') ? group === '' && resource === name : `${resource}.${group}` === name));
+        const named = [...this.#catalog.all()].find(({ group, resource }) =>
+          dot < 0 || limit.startsWith('requests.') || limit.startsWith('limits.')
+            ? group === '' && resource === name
+            : `${resource}.${group}` === name,
+        );
         need(named ?? (limit.startsWith('count/') ? undefined : pods));
       }
     }
@@ -92,7 +102,12 @@ export class ResourceQuotaController implements RunningController {
       const wake = (object: KubeObject): void => this.#wake(object.metadata!.namespace);
       const isPods = resource.group === '' && resource.resource === 'pods';
       // Of pods only their coming, their end and their going matters, not each step of their life.
-      informer.on({ add: wake, update: (old, object) => (!isPods || isTerminal(old) !== isTerminal(object) || old.metadata?.generation !== object.metadata?.generation) && wake(object), delete: wake });
+      informer.on({
+        add: wake,
+        update: (old, object) =>
+          (!isPods || isTerminal(old) !== isTerminal(object) || old.metadata?.generation !== object.metadata?.generation) && wake(object),
+        delete: wake,
+      });
     }
     return entry;
   }

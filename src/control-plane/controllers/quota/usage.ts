@@ -64,14 +64,21 @@ function podTotal(pod: Pod, kind: 'requests' | 'limits'): Amounts {
       if (start[name] === undefined || compareQuantities(peak, start[name]) > 0) start[name] = peak;
     }
   }
-  for (const [name, amount] of Object.entries(start)) if (total[name] === undefined || compareQuantities(amount, total[name]) > 0) total[name] = amount;
+  for (const [name, amount] of Object.entries(start)) {
+    if (total[name] === undefined || compareQuantities(amount, total[name]) > 0) {
+      total[name] = amount;
+    }
+  }
   for (const [name, amount] of Object.entries(pod.spec?.overhead ?? {})) if (total[name] !== undefined) add(total, name, amount);
   return total;
 }
 
 /** Whether the quota's scopes take in the object; all but pods (and claims) are in a quota without scopes alone. */
 export function inScope(quota: ResourceQuota, resource: ResourceRef, object: KubeObject): boolean {
-  const terms = [...(quota.spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists', values: [] as readonly string[] })), ...(quota.spec?.scopeSelector?.matchExpressions ?? []).map(({ scopeName, operator, values = [] }) => ({ scopeName, operator, values }))];
+  const terms = [
+    ...(quota.spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists', values: [] as readonly string[] })),
+    ...(quota.spec?.scopeSelector?.matchExpressions ?? []).map(({ scopeName, operator, values = [] }) => ({ scopeName, operator, values })),
+  ];
   if (terms.length === 0) return true;
   if (resource.group !== '' || resource.resource !== 'pods') return false;
   const pod = object as Pod;
@@ -98,13 +105,18 @@ function meets(operator: string, values: readonly string[], value: string | unde
 }
 
 function isBestEffort(pod: Pod): boolean {
-  return [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].every(({ resources }) => Object.keys(resources?.requests ?? {}).length === 0 && Object.keys(resources?.limits ?? {}).length === 0);
+  return [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].every(
+    ({ resources }) => Object.keys(resources?.requests ?? {}).length === 0 && Object.keys(resources?.limits ?? {}).length === 0,
+  );
 }
 
 function crossesNamespaces(pod: Pod): boolean {
   const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
   return [podAffinity, podAntiAffinity].some((affinity) => {
-    const terms = [...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []), ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ podAffinityTerm }) => podAffinityTerm)];
+    const terms = [
+      ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
+      ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ podAffinityTerm }) => podAffinityTerm),
+    ];
     return terms.some(({ namespaces, namespaceSelector }) => (namespaces?.length ?? 0) > 0 || namespaceSelector !== undefined);
   });
 }

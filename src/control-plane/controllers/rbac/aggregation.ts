@@ -15,7 +15,14 @@ export class ClusterRoleAggregationController implements RunningController {
   constructor(context: ControllerContext) {
     this.#context = context;
     this.#roles = context.informers.for<ClusterRole>(clusterRoles);
-    this.#controller = new Controller({ name: 'clusterrole-aggregation-controller', clock: context.clock, logger: context.logger, informers: [this.#roles], sync: (name) => this.#sync(name), resync: () => this.#enqueueAll() });
+    this.#controller = new Controller({
+      name: 'clusterrole-aggregation-controller',
+      clock: context.clock,
+      logger: context.logger,
+      informers: [this.#roles],
+      sync: (name) => this.#sync(name),
+      resync: () => this.#enqueueAll(),
+    });
     const wake = (): void => this.#enqueueAll();
     this.#roles.on({ add: wake, update: wake, delete: wake });
   }

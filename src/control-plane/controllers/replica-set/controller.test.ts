@@ -14,7 +14,12 @@ const create = (context: ControllerContext) => new ReplicaController(context, re
 
 const replicaSet = (replicas: number, spec: Partial<ReplicaSet['spec']> = {}): ReplicaSet => ({
   metadata: { name: 'web', namespace: 'default' },
-  spec: { replicas, selector: { matchLabels: { app: 'web' } }, template: { metadata: { labels: { app: 'web', extra: 'x' } }, spec: { containers: [{ name: 'c', image: 'i' }] } }, ...spec },
+  spec: {
+    replicas,
+    selector: { matchLabels: { app: 'web' } },
+    template: { metadata: { labels: { app: 'web', extra: 'x' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+    ...spec,
+  },
 });
 
 const current = (harness: Harness): ReplicaSet => harness.api.all<ReplicaSet>(replicaSets)[0]!;
@@ -29,11 +34,20 @@ test('makes the pods asked for, in growing groups, with name, labels and owner',
   const { uid } = current(harness).metadata!;
   assert.match(pod.metadata!.name!, /^web-[a-z0-9]{5}$/);
   assert.deepEqual(pod.metadata!.labels, { app: 'web', extra: 'x' });
-  assert.deepEqual(pod.metadata!.ownerReferences, [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid, controller: true, blockOwnerDeletion: true }]);
+  assert.deepEqual(pod.metadata!.ownerReferences, [
+    { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid, controller: true, blockOwnerDeletion: true },
+  ]);
   assert.deepEqual(current(harness).status, { replicas: 20, fullyLabeledReplicas: 20, terminatingReplicas: 0, observedGeneration: 1 });
   assert.ok(harness.events.includes(`ReplicaSet/web Normal SuccessfulCreate Created pod: ${pod.metadata!.name}`));
   await harness.runAll();
-  assert.deepEqual(current(harness).status, { replicas: 20, fullyLabeledReplicas: 20, readyReplicas: 20, availableReplicas: 20, terminatingReplicas: 0, observedGeneration: 1 });
+  assert.deepEqual(current(harness).status, {
+    replicas: 20,
+    fullyLabeledReplicas: 20,
+    readyReplicas: 20,
+    availableReplicas: 20,
+    terminatingReplicas: 0,
+    observedGeneration: 1,
+  });
   const calls = harness.api.calls.length;
   await harness.clock.advance(3_600_000);
   assert.equal(harness.api.calls.length, calls, 'a settled set costs nothing');
@@ -159,7 +173,10 @@ test('a set that is being deleted, or whose namespace is, makes nothing', async 
 test('replication controllers work the same way', async () => {
   const harness = new Harness();
   await harness.start((context) => new ReplicaController(context, replicationControllerKind));
-  await harness.api.create<ReplicationController>(replicationControllers, 'default', { metadata: { name: 'old' }, spec: { replicas: 2, selector: { app: 'old' }, template: { metadata: { labels: { app: 'old' } }, spec: { containers: [] } } } });
+  await harness.api.create<ReplicationController>(replicationControllers, 'default', {
+    metadata: { name: 'old' },
+    spec: { replicas: 2, selector: { app: 'old' }, template: { metadata: { labels: { app: 'old' } }, spec: { containers: [] } } },
+  });
   await harness.runAll();
   const [controller] = harness.api.all<ReplicationController>(replicationControllers);
   assert.deepEqual(controller!.status, { replicas: 2, fullyLabeledReplicas: 2, readyReplicas: 2, availableReplicas: 2, observedGeneration: 1 });

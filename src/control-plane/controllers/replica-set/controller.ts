@@ -58,7 +58,14 @@ export class ReplicaController implements RunningController {
         this.#controller.enqueue(objectKey(owner));
       },
     });
-    this.#pods = new OwnedPods({ pods: podInformer, owners: this.#owners, kind: kind.resource.kind, matcher: kind.matcher, expectations: this.#expectations, enqueue: (key) => this.#controller.enqueue(key) });
+    this.#pods = new OwnedPods({
+      pods: podInformer,
+      owners: this.#owners,
+      kind: kind.resource.kind,
+      matcher: kind.matcher,
+      expectations: this.#expectations,
+      enqueue: (key) => this.#controller.enqueue(key),
+    });
   }
 
   start(): Promise<void> {
@@ -96,14 +103,18 @@ export class ReplicaController implements RunningController {
     if (failure === undefined && !counted) return;
     const nowMs = clock.now();
     const computed = replicaStatus(owner, active, terminating, failure, nowMs);
-    const status = counted ? computed : { ...owner.status, replicas: owner.status?.replicas ?? 0, ...(computed.conditions && { conditions: computed.conditions }) };
+    const status = counted
+      ? computed
+      : { ...owner.status, replicas: owner.status?.replicas ?? 0, ...(computed.conditions && { conditions: computed.conditions }) };
     if (!semanticEqual(status, owner.status)) {
       this.#written.set(key, status);
       await transport.update(this.#kind.resource, owner.metadata!.namespace, owner.metadata!.name!, { ...owner, status }, { subresource: 'status' });
     }
     if (failure !== undefined) throw failure;
     const minReadySeconds = owner.spec?.minReadySeconds ?? 0;
-    if (minReadySeconds > 0 && status.readyReplicas !== status.availableReplicas) this.#controller.enqueueAfter(key, nextAvailableIn(active, minReadySeconds, nowMs) ?? minReadySeconds * 1000);
+    if (minReadySeconds > 0 && status.readyReplicas !== status.availableReplicas) {
+      this.#controller.enqueueAfter(key, nextAvailableIn(active, minReadySeconds, nowMs) ?? minReadySeconds * 1000);
+    }
   }
 
   /** @returns what went wrong */

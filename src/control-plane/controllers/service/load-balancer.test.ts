@@ -9,11 +9,17 @@ import { ClusterRoleAggregationController } from '../rbac/aggregation.ts';
 import { createLoadBalancerController } from './load-balancer.ts';
 
 test('a LoadBalancer has its address at once, loses it with its type, and others keep theirs', async () => {
-  const harness = new Harness({ options: { loadBalancerIngress: (_service, nodes) => [...nodes].map(({ status }) => ({ ip: status!.addresses![0]!.address })) } });
+  const harness = new Harness({
+    options: { loadBalancerIngress: (_service, nodes) => [...nodes].map(({ status }) => ({ ip: status!.addresses![0]!.address })) },
+  });
   await harness.addNode('a');
   await harness.start(createLoadBalancerController);
   await harness.api.create<Service>(services, 'default', { metadata: { name: 'web' }, spec: { type: 'LoadBalancer' } });
-  await harness.api.create<Service>(services, 'default', { metadata: { name: 'foreign' }, spec: { type: 'LoadBalancer', loadBalancerClass: 'example.org/x' }, status: { loadBalancer: { ingress: [{ ip: '192.0.2.9' }] } } });
+  await harness.api.create<Service>(services, 'default', {
+    metadata: { name: 'foreign' },
+    spec: { type: 'LoadBalancer', loadBalancerClass: 'example.org/x' },
+    status: { loadBalancer: { ingress: [{ ip: '192.0.2.9' }] } },
+  });
   await settle();
   const ingress = (name: string): unknown => harness.api.all<Service>(services).find(({ metadata }) => metadata!.name === name)!.status?.loadBalancer?.ingress;
   assert.deepEqual(ingress('web'), [{ ip: '10.1.0.1' }]);
@@ -28,9 +34,19 @@ test('aggregated roles gather the rules of others', async () => {
   const harness = new Harness();
   await harness.start((context) => new ClusterRoleAggregationController(context));
   const rule = (resource: string) => ({ apiGroups: [''], resources: [resource], verbs: ['get'] });
-  await harness.api.create<ClusterRole>(clusterRoles, undefined, { metadata: { name: 'view' }, aggregationRule: { clusterRoleSelectors: [{ matchLabels: { view: 'yes' } }] }, rules: [] });
-  await harness.api.create<ClusterRole>(clusterRoles, undefined, { metadata: { name: 'b', labels: { view: 'yes' } }, rules: [rule('pods'), rule('secrets')] });
-  await harness.api.create<ClusterRole>(clusterRoles, undefined, { metadata: { name: 'a', labels: { view: 'yes' } }, rules: [rule('pods')] });
+  await harness.api.create<ClusterRole>(clusterRoles, undefined, {
+    metadata: { name: 'view' },
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { view: 'yes' } }] },
+    rules: [],
+  });
+  await harness.api.create<ClusterRole>(clusterRoles, undefined, {
+    metadata: { name: 'b', labels: { view: 'yes' } },
+    rules: [rule('pods'), rule('secrets')],
+  });
+  await harness.api.create<ClusterRole>(clusterRoles, undefined, {
+    metadata: { name: 'a', labels: { view: 'yes' } },
+    rules: [rule('pods')],
+  });
   await settle();
   const rules = (): unknown => harness.api.all<ClusterRole>(clusterRoles).find(({ metadata }) => metadata!.name === 'view')!.rules;
   assert.deepEqual(rules(), [rule('pods'), rule('secrets')]);

@@ -21,10 +21,21 @@ class LoadBalancerController implements RunningController {
     this.#ingress = ingress;
     this.#services = context.informers.for<Service>(services);
     this.#nodes = context.informers.for<Node>(nodes);
-    this.#controller = new Controller({ name: 'service-lb-controller', clock: context.clock, logger: context.logger, informers: [this.#services, this.#nodes], sync: (key) => this.#sync(key), resync: () => this.#enqueueAll() });
+    this.#controller = new Controller({
+      name: 'service-lb-controller',
+      clock: context.clock,
+      logger: context.logger,
+      informers: [this.#services, this.#nodes],
+      sync: (key) => this.#sync(key),
+      resync: () => this.#enqueueAll(),
+    });
     this.#controller.watch(this.#services);
     const addresses = ({ status, metadata }: Node): unknown => [status?.addresses, metadata?.labels];
-    this.#nodes.on({ add: () => this.#enqueueAll(), update: (old, node) => !semanticEqual(addresses(old), addresses(node)) && this.#enqueueAll(), delete: () => this.#enqueueAll() });
+    this.#nodes.on({
+      add: () => this.#enqueueAll(),
+      update: (old, node) => !semanticEqual(addresses(old), addresses(node)) && this.#enqueueAll(),
+      delete: () => this.#enqueueAll(),
+    });
   }
 
   start(): Promise<void> {
@@ -36,7 +47,11 @@ class LoadBalancerController implements RunningController {
   }
 
   #enqueueAll(): void {
-    for (const service of this.#services.store.values()) if (service.spec?.type === 'LoadBalancer') this.#controller.enqueue(objectKey(service));
+    for (const service of this.#services.store.values()) {
+      if (service.spec?.type === 'LoadBalancer') {
+        this.#controller.enqueue(objectKey(service));
+      }
+    }
   }
 
   async #sync(key: string): Promise<void> {
@@ -47,8 +62,20 @@ class LoadBalancerController implements RunningController {
     if (!wanted && service.spec?.type === 'LoadBalancer') return;
     const present = service.status?.loadBalancer?.ingress ?? [];
     const ingress = wanted ? this.#ingress(service, this.#nodes.store.values()) : [];
-    if (semanticEqual(present.map(({ ip, hostname }) => ({ ip, hostname })), ingress)) return;
-    await this.#context.transport.update<Service>(services, service.metadata!.namespace, service.metadata!.name!, { ...service, status: { ...service.status, loadBalancer: ingress.length > 0 ? { ingress } : {} } }, { subresource: 'status' });
+    if (
+      semanticEqual(
+        present.map(({ ip, hostname }) => ({ ip, hostname })),
+        ingress,
+      )
+    )
+      return;
+    await this.#context.transport.update<Service>(
+      services,
+      service.metadata!.namespace,
+      service.metadata!.name!,
+      { ...service, status: { ...service.status, loadBalancer: ingress.length > 0 ? { ingress } : {} } },
+      { subresource: 'status' },
+    );
     if (wanted) this.#context.events.event(eventTarget(services, service), 'Normal', 'EnsuredLoadBalancer', 'Ensured load balancer');
   }
 }

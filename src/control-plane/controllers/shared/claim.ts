@@ -37,7 +37,14 @@ export async function claim<T extends KubeObject>(options: ClaimOptions<T>, cand
       else if (!leaving) await release(options, object);
       continue;
     }
-    if (leaving || object.metadata?.deletionTimestamp !== undefined || !matches(object.metadata?.labels) || (options.adopts && !options.adopts(object))) continue;
+    if (
+      leaving ||
+      object.metadata?.deletionTimestamp !== undefined ||
+      !matches(object.metadata?.labels) ||
+      (options.adopts && !options.adopts(object))
+    ) {
+      continue;
+    }
     await (checked ??= recheck(options));
     const adopted = await adopt(options, object);
     if (adopted !== undefined) claimed.push(adopted);
@@ -50,13 +57,26 @@ async function recheck({ transport, ownerResource, owner }: Pick<ClaimOptions<Ku
   const { namespace, name, uid } = owner.metadata!;
   const fresh = await transport.get(ownerResource, namespace, name!);
   const said = `${ownerResource.kind} ${namespace}/${name}`;
-  if (fresh.metadata?.uid !== uid) throw new LongshoreError('conflict', `the original ${said} is gone: it has uid ${fresh.metadata?.uid} now, not ${uid}`, { object: said });
-  if (fresh.metadata?.deletionTimestamp !== undefined) throw new LongshoreError('conflict', `${said} is being deleted since ${fresh.metadata.deletionTimestamp}`, { object: said });
+  if (fresh.metadata?.uid !== uid) {
+    throw new LongshoreError('conflict', `the original ${said} is gone: it has uid ${fresh.metadata?.uid} now, not ${uid}`, {
+      object: said,
+    });
+  }
+  if (fresh.metadata?.deletionTimestamp !== undefined) {
+    throw new LongshoreError('conflict', `${said} is being deleted since ${fresh.metadata.deletionTimestamp}`, { object: said });
+  }
 }
 
 async function adopt<T extends KubeObject>({ transport, ownerResource, resource, owner, finalizer }: ClaimOptions<T>, object: T): Promise<T | undefined> {
   const { namespace, name, uid, resourceVersion, ownerReferences = [], finalizers = [] } = object.metadata!;
-  const patch = { metadata: { uid, resourceVersion, ownerReferences: [...ownerReferences, controllerReference(ownerResource, owner)], ...(finalizer !== undefined && !finalizers.includes(finalizer) && { finalizers: [...finalizers, finalizer] }) } };
+  const patch = {
+    metadata: {
+      uid,
+      resourceVersion,
+      ownerReferences: [...ownerReferences, controllerReference(ownerResource, owner)],
+      ...(finalizer !== undefined && !finalizers.includes(finalizer) && { finalizers: [...finalizers, finalizer] }),
+    },
+  };
   try {
     return await transport.patch<T>(resource, namespace, name!, 'merge', patch);
   } catch (error) {

@@ -18,7 +18,10 @@ export function conditionOf<C extends Condition>(conditions: readonly C[] | unde
 export function withCondition<C extends Condition>(conditions: readonly C[] | undefined, condition: C): readonly C[] {
   const present = conditionOf(conditions, condition.type);
   if (present && present.status === condition.status && present.reason === condition.reason) return conditions!;
-  const kept = present && present.status === condition.status && present.lastTransitionTime ? { ...condition, lastTransitionTime: present.lastTransitionTime } : condition;
+  const kept =
+    present && present.status === condition.status && present.lastTransitionTime
+      ? { ...condition, lastTransitionTime: present.lastTransitionTime }
+      : condition;
   return [...withoutCondition(conditions, condition.type), kept];
 }
 

@@ -9,7 +9,9 @@ export function scaled(value: IntOrString | undefined, total: number, round: 'up
   if (value === undefined) return 0;
   if (typeof value === 'number') return value;
   const match = /^(\d+)%$/.exec(value);
-  if (match === null) throw new LongshoreError('invalid', `invalid value for IntOrString: ${JSON.stringify(value)} is neither a number nor a percentage`);
+  if (match === null) {
+    throw new LongshoreError('invalid', `invalid value for IntOrString: ${JSON.stringify(value)} is neither a number nor a percentage`);
+  }
   const part = (Number(match[1]) * total) / 100;
   return round === 'up' ? Math.ceil(part) : Math.floor(part);
 }

@@ -12,7 +12,10 @@ function fitsTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm,
   // A term without requirements matches nothing.
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
   const labels = node.metadata?.labels ?? {};
-  return matchExpressions.every((requirement) => meets(requirement, labels[requirement.key])) && matchFields.every((requirement) => meets(requirement, requirement.key === 'metadata.name' ? node.metadata?.name : undefined));
+  return (
+    matchExpressions.every((requirement) => meets(requirement, labels[requirement.key])) &&
+    matchFields.every((requirement) => meets(requirement, requirement.key === 'metadata.name' ? node.metadata?.name : undefined))
+  );
 }
 
 function meets({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {

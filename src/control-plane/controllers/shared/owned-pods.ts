@@ -35,7 +35,11 @@ export class OwnedPods<O extends KubeObject> {
   /** What nobody manages in the owner's namespace, and its selector matches. */
   *orphansFor(owner: O): Generator<Pod> {
     const matches = this.#options.matcher(owner);
-    for (const pod of this.#options.pods.store.byIndex(BY_CONTROLLER, orphanKey(owner.metadata!.namespace))) if (matches(pod.metadata?.labels)) yield pod;
+    for (const pod of this.#options.pods.store.byIndex(BY_CONTROLLER, orphanKey(owner.metadata!.namespace))) {
+      if (matches(pod.metadata?.labels)) {
+        yield pod;
+      }
+    }
   }
 
   #added(pod: Pod): void {
@@ -53,8 +57,11 @@ export class OwnedPods<O extends KubeObject> {
     const before = this.#ownerOf(old);
     const owner = this.#ownerOf(pod);
     if (before !== undefined && before !== owner) this.#options.enqueue(before);
-    if (owner !== undefined) this.#options.enqueue(owner);
-    else if (controllerOf(pod) === undefined && (before !== undefined || !semanticEqual(old.metadata?.labels, pod.metadata?.labels))) this.#wakeAdopters(pod);
+    if (owner !== undefined) {
+      this.#options.enqueue(owner);
+    } else if (controllerOf(pod) === undefined && (before !== undefined || !semanticEqual(old.metadata?.labels, pod.metadata?.labels))) {
+      this.#wakeAdopters(pod);
+    }
   }
 
   #deleted(pod: Pod): void {

@@ -17,7 +17,14 @@ export function isControlledBy(object: KubeObject, owner: KubeObject): boolean {
 
 /** The reference that a controller writes into what it makes for `owner`. */
 export function controllerReference(resource: ResourceRef, owner: KubeObject): OwnerReference {
-  return { apiVersion: apiVersionOf(resource), kind: resource.kind, name: owner.metadata!.name!, uid: owner.metadata!.uid!, controller: true, blockOwnerDeletion: true };
+  return {
+    apiVersion: apiVersionOf(resource),
+    kind: resource.kind,
+    name: owner.metadata!.name!,
+    uid: owner.metadata!.uid!,
+    controller: true,
+    blockOwnerDeletion: true,
+  };
 }
 
 /** Name of the index below. */

@@ -21,7 +21,9 @@ export function podFromTemplate(template: PodTemplateSpec, owner: KubeObject, re
     metadata: {
       // A prefix that is too long for a name is cut by the API where it draws the name.
       ...(metadata.name === undefined && { generateName: `${owner.metadata!.name}-` }),
-      ...(from.labels && { labels: from.labels }), ...(from.annotations && { annotations: from.annotations }), ...(from.finalizers && { finalizers: from.finalizers }),
+      ...(from.labels && { labels: from.labels }),
+      ...(from.annotations && { annotations: from.annotations }),
+      ...(from.finalizers && { finalizers: from.finalizers }),
       ...metadata,
       ownerReferences: [reference],
     },
@@ -51,7 +53,9 @@ export class PodControl {
     try {
       made = await this.#transport.create<Pod>(pods, owner.metadata!.namespace, pod);
     } catch (error) {
-      if (!isNamespaceTerminating(error)) this.#events.event(eventTarget(this.#resource, owner), 'Warning', 'FailedCreate', `Error creating: ${messageOf(error)}`);
+      if (!isNamespaceTerminating(error)) {
+        this.#events.event(eventTarget(this.#resource, owner), 'Warning', 'FailedCreate', `Error creating: ${messageOf(error)}`);
+      }
       throw error;
     }
     this.#events.event(eventTarget(this.#resource, owner), 'Normal', 'SuccessfulCreate', `Created pod: ${made.metadata!.name}`);

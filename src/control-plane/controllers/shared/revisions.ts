@@ -54,13 +54,30 @@ export interface NewRevision {
 export type CreatedRevision = { readonly created: ControllerRevision } | { readonly collision: true };
 
 /** Records a template. When the name is taken by a revision of another template the caller is told to raise its collisionCount. */
-export async function createRevision({ transport, ownerResource, owner, template, revision, collisionCount, hashLabel, annotations }: NewRevision): Promise<CreatedRevision> {
+export async function createRevision({
+  transport,
+  ownerResource,
+  owner,
+  template,
+  revision,
+  collisionCount,
+  hashLabel,
+  annotations,
+}: NewRevision): Promise<CreatedRevision> {
   const hash = hashOf(template, collisionCount);
   const { namespace, name } = owner.metadata!;
   const body: ControllerRevision = {
-    apiVersion: 'apps/v1', kind: 'ControllerRevision',
-    metadata: { name: `${name!.slice(0, 223)}-${hash}`, namespace: namespace!, labels: { ...template.metadata?.labels, [hashLabel]: hash }, ...(annotations && { annotations }), ownerReferences: [controllerReference(ownerResource, owner)] },
-    data: revisionData(template), revision,
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
+    metadata: {
+      name: `${name!.slice(0, 223)}-${hash}`,
+      namespace: namespace!,
+      labels: { ...template.metadata?.labels, [hashLabel]: hash },
+      ...(annotations && { annotations }),
+      ownerReferences: [controllerReference(ownerResource, owner)],
+    },
+    data: revisionData(template),
+    revision,
   };
   try {
     return { created: await transport.create<ControllerRevision>(controllerRevisions, namespace, body) };
@@ -71,7 +88,9 @@ export async function createRevision({ transport, ownerResource, owner, template
   if (!recordsTemplate(present, template)) return { collision: true };
   if (present.metadata?.ownerReferences?.some(({ uid }) => uid === owner.metadata!.uid)) return { created: present };
   // It belonged to an owner of the same name that is gone, and goes with it.
-  throw new LongshoreError('conflict', `the ControllerRevision ${namespace}/${body.metadata!.name} belongs to another owner`, { object: `ControllerRevision ${namespace}/${body.metadata!.name}` });
+  throw new LongshoreError('conflict', `the ControllerRevision ${namespace}/${body.metadata!.name} belongs to another owner`, {
+    object: `ControllerRevision ${namespace}/${body.metadata!.name}`,
+  });
 }
 
 /** Sets a revision's number. */
@@ -81,11 +100,18 @@ export function renumber(transport: Transport, revision: ControllerRevision, num
 }
 
 /** Deletes the oldest of `old` beyond `limit`, sparing those in use. */
-export async function pruneRevisions(transport: Transport, old: readonly ControllerRevision[], limit: number, inUse: (revision: ControllerRevision) => boolean): Promise<void> {
+export async function pruneRevisions(
+  transport: Transport,
+  old: readonly ControllerRevision[],
+  limit: number,
+  inUse: (revision: ControllerRevision) => boolean,
+): Promise<void> {
   const free = old.filter((revision) => !inUse(revision)).toSorted(byRevision);
   for (const { metadata } of free.slice(0, Math.max(free.length - limit, 0))) {
     try {
-      await transport.delete(controllerRevisions, metadata!.namespace, metadata!.name!, { ...(metadata!.uid !== undefined && { preconditions: { uid: metadata!.uid } }) });
+      await transport.delete(controllerRevisions, metadata!.namespace, metadata!.name!, {
+        ...(metadata!.uid !== undefined && { preconditions: { uid: metadata!.uid } }),
+      });
     } catch (error) {
       if (!isCode(error, 'not-found')) throw error;
     }

@@ -41,5 +41,10 @@ export function sameTemplate(a: PodTemplateSpec, b: PodTemplateSpec): boolean {
 
 /** True when the selector selects everything: a mistake that controllers refuse to act upon. */
 export function selectsAll(selector: LabelSelectorLike | undefined): boolean {
-  return selector !== undefined && labelMatcher(selector)(undefined) && Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0;
+  return (
+    selector !== undefined &&
+    labelMatcher(selector)(undefined) &&
+    Object.keys(selector.matchLabels ?? {}).length === 0 &&
+    (selector.matchExpressions ?? []).length === 0
+  );
 }

@@ -29,9 +29,12 @@ export class StatefulClaims {
     for (const claim of claimsOf(set, ordinalOf(set, pod)!).values()) {
       const name = claim.metadata!.name!;
       const present = this.#get(namespace, name);
-      if (present?.metadata!.deletionTimestamp !== undefined) throw new LongshoreError('conflict', `pvc ${name} is being deleted`, { object: `persistentvolumeclaim ${namespace}/${name}` });
+      if (present?.metadata!.deletionTimestamp !== undefined) {
+        throw new LongshoreError('conflict', `pvc ${name} is being deleted`, { object: `persistentvolumeclaim ${namespace}/${name}` });
+      }
       if (present !== undefined) continue;
-      const event = (type: 'Normal' | 'Warning', outcome: string): void => this.#events.event(eventTarget(statefulSets, set), type, type === 'Normal' ? 'SuccessfulCreate' : 'FailedCreate', outcome);
+      const event = (type: 'Normal' | 'Warning', outcome: string): void =>
+        this.#events.event(eventTarget(statefulSets, set), type, type === 'Normal' ? 'SuccessfulCreate' : 'FailedCreate', outcome);
       try {
         await this.#transport.create<PersistentVolumeClaim>(persistentVolumeClaims, namespace, claim);
         event('Normal', `Create Claim ${name} Pod ${pod.metadata!.name} in StatefulSet ${set.metadata!.name} success`);
@@ -65,10 +68,24 @@ export class StatefulClaims {
       if (present === undefined || isStale(present, set, 'StatefulSet') || isStale(present, pod, 'Pod')) continue;
       const others = (present.metadata!.ownerReferences ?? []).filter(({ uid }) => uid !== set.metadata!.uid && uid !== pod.metadata!.uid);
       const foreign = (ofPod || ofSet) && others.some(({ controller }) => controller);
-      if (foreign) this.#events.event(eventTarget(statefulSets, set), 'Warning', 'ConflictingController', `PersistentVolumeClaim ${claim.metadata!.name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim`);
-      const wanted: OwnerReference[] = [...others, ...(ofSet && !foreign ? [controllerReference(statefulSets, set)] : []), ...(ofPod && !foreign ? [controllerReference(pods, pod)] : [])];
+      if (foreign) {
+        this.#events.event(
+          eventTarget(statefulSets, set),
+          'Warning',
+          'ConflictingController',
+          `PersistentVolumeClaim ${claim.metadata!.name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim`,
+        );
+      }
+      const wanted: OwnerReference[] = [
+        ...others,
+        ...(ofSet && !foreign ? [controllerReference(statefulSets, set)] : []),
+        ...(ofPod && !foreign ? [controllerReference(pods, pod)] : []),
+      ];
       if (semanticEqual(wanted, present.metadata!.ownerReferences)) continue;
-      await this.#transport.update<PersistentVolumeClaim>(persistentVolumeClaims, present.metadata!.namespace, present.metadata!.name!, { ...present, metadata: { ...present.metadata, ownerReferences: wanted } });
+      await this.#transport.update<PersistentVolumeClaim>(persistentVolumeClaims, present.metadata!.namespace, present.metadata!.name!, {
+        ...present,
+        metadata: { ...present.metadata, ownerReferences: wanted },
+      });
     }
   }
 
@@ -79,5 +96,9 @@ export class StatefulClaims {
 
 /** Owned by an earlier object of the same kind and name: the garbage collector's business. */
 function isStale(claim: PersistentVolumeClaim, owner: KubeObject, kind: string): boolean {
-  return claim.metadata!.ownerReferences?.some((reference) => reference.kind === kind && reference.name === owner.metadata!.name && reference.uid !== owner.metadata!.uid) ?? false;
+  return (
+    claim.metadata!.ownerReferences?.some(
+      (reference) => reference.kind === kind && reference.name === owner.metadata!.name && reference.uid !== owner.metadata!.uid,
+    ) ?? false
+  );
 }

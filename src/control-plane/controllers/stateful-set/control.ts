@@ -32,7 +32,14 @@ export class StatefulControl {
   readonly #made: Pod[] = [];
   readonly #deleted = new Set<Pod>();
 
-  constructor(context: ControllerContext, claims: StatefulClaims, set: StatefulSet, current: ControllerRevision, update: ControllerRevision, pods: readonly Pod[]) {
+  constructor(
+    context: ControllerContext,
+    claims: StatefulClaims,
+    set: StatefulSet,
+    current: ControllerRevision,
+    update: ControllerRevision,
+    pods: readonly Pod[],
+  ) {
     this.#context = context;
     this.#claims = claims;
     this.#set = set;
@@ -79,7 +86,9 @@ export class StatefulControl {
       return ordered;
     }
     if (pod.status?.phase === 'Pending' && pod.metadata!.deletionTimestamp === undefined) await this.#claims.create(this.#set, pod);
-    if (ordered && (pod.metadata!.deletionTimestamp !== undefined || pod.status?.phase !== 'Running' || !this.#isAvailable(pod))) return true;
+    if (ordered && (pod.metadata!.deletionTimestamp !== undefined || pod.status?.phase !== 'Running' || !this.#isAvailable(pod))) {
+      return true;
+    }
     if (pod.metadata!.deletionTimestamp === undefined) await this.#repair(pod, ordinal);
     return false;
   }
@@ -104,11 +113,15 @@ export class StatefulControl {
   async #roll(): Promise<void> {
     const { partition = 0, maxUnavailable } = this.#set.spec!.updateStrategy?.rollingUpdate ?? {};
     const most = maxUnavailable === undefined ? 1 : Math.max(scaled(maxUnavailable, replicasOf(this.#set), 'down'), 1);
-    const unavailable = this.#replicas.filter(({ pod }) => pod === undefined || !this.#isAvailable(pod) || pod.metadata!.deletionTimestamp !== undefined).length;
+    const unavailable = this.#replicas.filter(
+      ({ pod }) => pod === undefined || !this.#isAvailable(pod) || pod.metadata!.deletionTimestamp !== undefined,
+    ).length;
     let left = most - unavailable;
     for (const { pod } of this.#replicas.slice(partition).toReversed()) {
       if (left <= 0) return;
-      if (pod === undefined || revisionNameOf(pod) === this.#update.metadata!.name || pod.metadata!.deletionTimestamp !== undefined) continue;
+      if (pod === undefined || revisionNameOf(pod) === this.#update.metadata!.name || pod.metadata!.deletionTimestamp !== undefined) {
+        continue;
+      }
       await this.#delete(pod);
       left--;
     }
@@ -140,7 +153,9 @@ export class StatefulControl {
       const made = await this.#context.transport.create<Pod>(podResource, pod.metadata!.namespace, pod);
       this.#made.push(made);
     } catch (error) {
-      if (!isCode(error, 'already-exists') && !isNamespaceTerminating(error)) this.#event('Warning', 'FailedCreate', `${said} failed error: ${messageOf(error)}`);
+      if (!isCode(error, 'already-exists') && !isNamespaceTerminating(error)) {
+        this.#event('Warning', 'FailedCreate', `${said} failed error: ${messageOf(error)}`);
+      }
       if (isNamespaceTerminating(error)) return;
       throw error;
     }
@@ -182,8 +197,14 @@ export class StatefulControl {
     const current = complete ? updated : count((pod) => staying(pod) && revisionNameOf(pod) === currentName);
     return {
       ...(set.metadata!.generation !== undefined && { observedGeneration: set.metadata!.generation }),
-      replicas, availableReplicas: available, ...(ready > 0 && { readyReplicas: ready }), ...(current > 0 && { currentReplicas: current }), ...(updated > 0 && { updatedReplicas: updated }),
-      currentRevision: complete ? updateName : currentName, updateRevision: updateName, collisionCount,
+      replicas,
+      availableReplicas: available,
+      ...(ready > 0 && { readyReplicas: ready }),
+      ...(current > 0 && { currentReplicas: current }),
+      ...(updated > 0 && { updatedReplicas: updated }),
+      currentRevision: complete ? updateName : currentName,
+      updateRevision: updateName,
+      collisionCount,
       ...(set.status?.conditions && { conditions: set.status.conditions }),
     };
   }

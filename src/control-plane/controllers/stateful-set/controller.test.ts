@@ -13,16 +13,31 @@ const create = (context: ControllerContext) => new StatefulSetController(context
 const statefulSet = (spec: Partial<StatefulSetSpec> = {}): StatefulSet => ({
   metadata: { name: 'db', namespace: 'default' },
   spec: {
-    replicas: 3, serviceName: 'db', revisionHistoryLimit: 2, podManagementPolicy: 'OrderedReady', updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } }, selector: { matchLabels: { app: 'db' } },
+    replicas: 3,
+    serviceName: 'db',
+    revisionHistoryLimit: 2,
+    podManagementPolicy: 'OrderedReady',
+    updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+    selector: { matchLabels: { app: 'db' } },
     template: { metadata: { labels: { app: 'db' } }, spec: { containers: [{ name: 'c', image: 'db:1' }] } },
     volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }], ...spec,
   },
 });
 const current = (harness: Harness): StatefulSet => harness.api.all<StatefulSet>(statefulSets)[0]!;
-const edit = (harness: Harness, change: (set: { -readonly [K in keyof StatefulSetSpec]: StatefulSetSpec[K] }) => void): void => harness.api.edit<StatefulSet>(statefulSets, 'default', 'db', (set) => change(set.spec!));
-const names = (harness: Harness): string[] => harness.activePods().map((pod) => pod.metadata!.name!).toSorted();
-const images = (harness: Harness): string[] => harness.activePods().toSorted((a, b) => (a.metadata!.name! < b.metadata!.name! ? -1 : 1)).map((pod) => pod.spec!.containers[0]!.image!);
-const setImage = (harness: Harness, image: string): void => harness.api.edit<StatefulSet>(statefulSets, 'default', 'db', (set) => (set.spec!.template.spec!.containers[0]!.image = image));
+const edit = (harness: Harness, change: (set: { -readonly [K in keyof StatefulSetSpec]: StatefulSetSpec[K] }) => void): void =>
+  harness.api.edit<StatefulSet>(statefulSets, 'default', 'db', (set) => change(set.spec!));
+const names = (harness: Harness): string[] =>
+  harness
+    .activePods()
+    .map((pod) => pod.metadata!.name!)
+    .toSorted();
+const images = (harness: Harness): string[] =>
+  harness
+    .activePods()
+    .toSorted((a, b) => (a.metadata!.name! < b.metadata!.name! ? -1 : 1))
+    .map((pod) => pod.spec!.containers[0]!.image!);
+const setImage = (harness: Harness, image: string): void =>
+  harness.api.edit<StatefulSet>(statefulSets, 'default', 'db', (set) => (set.spec!.template.spec!.containers[0]!.image = image));
 const pod = (harness: Harness, name: string): Pod => harness.pods().find((candidate) => candidate.metadata!.name === name)!;
 const claims = (harness: Harness): PersistentVolumeClaim[] => harness.api.all<PersistentVolumeClaim>(persistentVolumeClaims);
 
@@ -40,10 +55,21 @@ test('pods come one after the other, with names, labels, hosts and volumes of th
   const { uid } = current(harness).metadata!;
   const [revision] = harness.api.all<ControllerRevision>(controllerRevisions);
   const first = pod(harness, 'db-0');
-  assert.deepEqual(first.metadata!.labels, { app: 'db', 'controller-revision-hash': revision!.metadata!.name, 'statefulset.kubernetes.io/pod-name': 'db-0', 'apps.kubernetes.io/pod-index': '0' });
+  assert.deepEqual(first.metadata!.labels, {
+    app: 'db',
+    'controller-revision-hash': revision!.metadata!.name,
+    'statefulset.kubernetes.io/pod-name': 'db-0',
+    'apps.kubernetes.io/pod-index': '0',
+  });
   assert.equal(first.metadata!.ownerReferences![0]!.uid, uid);
-  assert.deepEqual([first.spec!.hostname, first.spec!.subdomain, first.spec!.volumes], ['db-0', 'db', [{ name: 'data', persistentVolumeClaim: { claimName: 'data-db-0' } }]]);
-  assert.deepEqual(claims(harness).map(({ metadata }) => [metadata!.name, metadata!.labels, metadata!.ownerReferences]), [['data-db-0', { app: 'db' }, undefined]]);
+  assert.deepEqual(
+    [first.spec!.hostname, first.spec!.subdomain, first.spec!.volumes],
+    ['db-0', 'db', [{ name: 'data', persistentVolumeClaim: { claimName: 'data-db-0' } }]],
+  );
+  assert.deepEqual(
+    claims(harness).map(({ metadata }) => [metadata!.name, metadata!.labels, metadata!.ownerReferences]),
+    [['data-db-0', { app: 'db' }, undefined]],
+  );
   await harness.clock.advance(60_000);
   assert.deepEqual(names(harness), ['db-0'], 'the next one waits');
   harness.run(first);
@@ -52,8 +78,21 @@ test('pods come one after the other, with names, labels, hosts and volumes of th
   await harness.runAll();
   assert.deepEqual(names(harness), ['db-0', 'db-1', 'db-2']);
   const name = revision!.metadata!.name!;
-  assert.deepEqual(current(harness).status, { observedGeneration: 1, replicas: 3, availableReplicas: 3, readyReplicas: 3, currentReplicas: 3, updatedReplicas: 3, currentRevision: name, updateRevision: name, collisionCount: 0 });
-  assert.deepEqual(harness.events.slice(0, 2), ['StatefulSet/db Normal SuccessfulCreate Create Claim data-db-0 Pod db-0 in StatefulSet db success', 'StatefulSet/db Normal SuccessfulCreate Create Pod db-0 in StatefulSet db successful']);
+  assert.deepEqual(current(harness).status, {
+    observedGeneration: 1,
+    replicas: 3,
+    availableReplicas: 3,
+    readyReplicas: 3,
+    currentReplicas: 3,
+    updatedReplicas: 3,
+    currentRevision: name,
+    updateRevision: name,
+    collisionCount: 0,
+  });
+  assert.deepEqual(harness.events.slice(0, 2), [
+    'StatefulSet/db Normal SuccessfulCreate Create Claim data-db-0 Pod db-0 in StatefulSet db success',
+    'StatefulSet/db Normal SuccessfulCreate Create Pod db-0 in StatefulSet db successful',
+  ]);
   const calls = harness.api.calls.length;
   await harness.clock.advance(3_600_000);
   assert.equal(harness.api.calls.length, calls);
@@ -154,7 +193,8 @@ test('ended pods are made anew; history is pruned', async () => {
 test('the retention policy decides who owns the claims', async () => {
   const harness = await started({ persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Delete' }, replicas: 2 });
   await harness.runAll();
-  const owners = (): (string | undefined)[] => claims(harness).map(({ metadata }) => metadata!.ownerReferences?.map(({ kind, name }) => `${kind}/${name}`).join());
+  const owners = (): (string | undefined)[] =>
+    claims(harness).map(({ metadata }) => metadata!.ownerReferences?.map(({ kind, name }) => `${kind}/${name}`).join());
   assert.deepEqual(owners(), ['StatefulSet/db', 'StatefulSet/db']);
   edit(harness, (spec) => (spec.replicas = 1));
   await settle(20);

@@ -44,14 +44,26 @@ export class StatefulSetController implements RunningController {
     const claimInformer = context.informers.for<PersistentVolumeClaim>(persistentVolumeClaims);
     this.#claims = new StatefulClaims(context.transport, context.events, claimInformer);
     this.#controller = new Controller({
-      name: 'statefulset-controller', clock: context.clock, logger: context.logger, workers: 8, informers: [this.#sets, this.#revisions, podInformer, claimInformer], sync: (key) => this.#sync(key),
+      name: 'statefulset-controller',
+      clock: context.clock,
+      logger: context.logger,
+      workers: 8,
+      informers: [this.#sets, this.#revisions, podInformer, claimInformer],
+      sync: (key) => this.#sync(key),
       resync: () => {
         for (const key of this.#sets.store.keys()) this.#controller.enqueue(key);
       },
     });
     this.#controller.watch(this.#sets);
     // Names make a pod unique, so nothing needs to be expected: what was made already exists.
-    this.#pods = new OwnedPods({ pods: podInformer, owners: this.#sets, kind: 'StatefulSet', matcher: (set) => labelMatcher(set.spec!.selector), expectations: new Expectations(context.clock), enqueue: (key) => this.#controller.enqueue(key) });
+    this.#pods = new OwnedPods({
+      pods: podInformer,
+      owners: this.#sets,
+      kind: 'StatefulSet',
+      matcher: (set) => labelMatcher(set.spec!.selector),
+      expectations: new Expectations(context.clock),
+      enqueue: (key) => this.#controller.enqueue(key),
+    });
   }
 
   start(): Promise<void> {
@@ -67,7 +79,10 @@ export class StatefulSetController implements RunningController {
     if (set === undefined) return;
     const { transport, clock } = this.#context;
     const matches = labelMatcher(set.spec!.selector);
-    const claimed = await claim<Pod>({ transport, ownerResource: statefulSets, resource: pods, owner: set, matches, adopts: (pod) => ordinalOf(set, pod) !== undefined }, [...this.#pods.of(set), ...this.#pods.orphansFor(set)]);
+    const claimed = await claim<Pod>(
+      { transport, ownerResource: statefulSets, resource: pods, owner: set, matches, adopts: (pod) => ordinalOf(set, pod) !== undefined },
+      [...this.#pods.of(set), ...this.#pods.orphansFor(set)],
+    );
     const mine = claimed.filter((pod) => ordinalOf(set, pod) !== undefined);
     const { current, update, all } = await this.#history(set);
     const control = new StatefulControl(this.#context, this.#claims, set, current, update, mine);
@@ -87,7 +102,13 @@ export class StatefulSetController implements RunningController {
 
   async #writeStatus(set: StatefulSet, status: StatefulSetStatus): Promise<void> {
     if (semanticEqual(status, set.status)) return;
-    await this.#context.transport.update<StatefulSet>(statefulSets, set.metadata!.namespace, set.metadata!.name!, { ...set, status }, { subresource: 'status' });
+    await this.#context.transport.update<StatefulSet>(
+      statefulSets,
+      set.metadata!.namespace,
+      set.metadata!.name!,
+      { ...set, status },
+      { subresource: 'status' },
+    );
   }
 
   /** The revision that is asked for, recorded if it is new, and the one that is being replaced. */
@@ -95,18 +116,44 @@ export class StatefulSetController implements RunningController {
     const { transport } = this.#context;
     const { uid, namespace, annotations } = set.metadata!;
     const { template, selector } = set.spec!;
-    const cached = [...this.#revisions.store.byIndex(BY_CONTROLLER, uid!), ...this.#revisions.store.byIndex(BY_CONTROLLER, orphanKey(namespace))];
-    const all = (await claim<ControllerRevision>({ transport, ownerResource: statefulSets, resource: controllerRevisions, owner: set, matches: labelMatcher(selector) }, cached)).toSorted(byRevision);
+    const cached = [
+      ...this.#revisions.store.byIndex(BY_CONTROLLER, uid!),
+      ...this.#revisions.store.byIndex(BY_CONTROLLER, orphanKey(namespace)),
+    ];
+    const all = (
+      await claim<ControllerRevision>(
+        { transport, ownerResource: statefulSets, resource: controllerRevisions, owner: set, matches: labelMatcher(selector) },
+        cached,
+      )
+    ).toSorted(byRevision);
     const newest = all.at(-1);
     const number = (newest?.revision ?? 0) + 1;
     const same = all.findLast((revision) => recordsTemplate(revision, template));
     let update: ControllerRevision;
     if (same !== undefined) update = same === newest ? same : await renumber(transport, same, number);
     else {
-      const outcome = await createRevision({ transport, ownerResource: statefulSets, owner: set, template, revision: number, collisionCount: set.status?.collisionCount || undefined, hashLabel: HASH_LABEL, annotations });
+      const outcome = await createRevision({
+        transport,
+        ownerResource: statefulSets,
+        owner: set,
+        template,
+        revision: number,
+        collisionCount: set.status?.collisionCount || undefined,
+        hashLabel: HASH_LABEL,
+        annotations,
+      });
       if (!('created' in outcome)) {
-        await this.#writeStatus(set, { replicas: 0, availableReplicas: 0, ...set.status, collisionCount: (set.status?.collisionCount ?? 0) + 1 });
-        throw new LongshoreError('conflict', `the name of the next revision of StatefulSet ${objectKey(set)} is taken; another one is tried`, { object: `StatefulSet ${objectKey(set)}` });
+        await this.#writeStatus(set, {
+          replicas: 0,
+          availableReplicas: 0,
+          ...set.status,
+          collisionCount: (set.status?.collisionCount ?? 0) + 1,
+        });
+        throw new LongshoreError(
+          'conflict',
+          `the name of the next revision of StatefulSet ${objectKey(set)} is taken; another one is tried`,
+          { object: `StatefulSet ${objectKey(set)}` },
+        );
       }
       update = outcome.created;
     }

@@ -39,7 +39,12 @@ export function claimsOf(set: StatefulSet, ordinal: number): ReadonlyMap<string,
   for (const template of set.spec!.volumeClaimTemplates ?? []) {
     const name = template.metadata!.name!;
     const labels = { ...template.metadata!.labels, ...set.spec!.selector?.matchLabels };
-    claims.set(name, { ...template, apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { ...template.metadata, name: `${name}-${set.metadata!.name}-${ordinal}`, namespace: set.metadata!.namespace!, labels } });
+    claims.set(name, {
+      ...template,
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { ...template.metadata, name: `${name}-${set.metadata!.name}-${ordinal}`, namespace: set.metadata!.namespace!, labels },
+    });
   }
   return claims;
 }
@@ -60,7 +65,8 @@ export function podOf(set: StatefulSet, ordinal: number, template: PodTemplateSp
     metadata: {
       name, generateName: `${set.metadata!.name}-`, namespace: set.metadata!.namespace!,
       labels: { ...template.metadata?.labels, [REVISION]: revision, ...identityLabels(name, ordinal) },
-      ...(template.metadata?.annotations && { annotations: template.metadata.annotations }), ...(template.metadata?.finalizers && { finalizers: template.metadata.finalizers }),
+      ...(template.metadata?.annotations && { annotations: template.metadata.annotations }),
+      ...(template.metadata?.finalizers && { finalizers: template.metadata.finalizers }),
       ownerReferences: [controllerReference(statefulSets, set)],
     },
     spec: { ...spec, hostname: name, ...(set.spec!.serviceName && { subdomain: set.spec!.serviceName }), ...(volumes.length > 0 && { volumes }) },

@@ -48,19 +48,35 @@ export class EphemeralVolumeController implements RunningController {
       const present = this.#claims.store.get(`${namespace}/${claimName}`);
       if (present !== undefined) {
         if (isControlledBy(present, pod)) continue;
-        throw new LongshoreError('conflict', `PVC "${namespace}/${claimName}" was not created for pod "${namespace}/${name}" (pod is not owner)`, { object: `pod ${namespace}/${name}` });
+        throw new LongshoreError(
+          'conflict',
+          `PVC "${namespace}/${claimName}" was not created for pod "${namespace}/${name}" (pod is not owner)`,
+          { object: `pod ${namespace}/${name}` },
+        );
       }
       const template = volume.ephemeral.volumeClaimTemplate;
       const claim: PersistentVolumeClaim = {
-        apiVersion: 'v1', kind: 'PersistentVolumeClaim',
-        metadata: { name: claimName, namespace: namespace!, ...(template?.metadata?.labels && { labels: template.metadata.labels }), ...(template?.metadata?.annotations && { annotations: template.metadata.annotations }), ownerReferences: [controllerReference(pods, pod)] },
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: {
+          name: claimName,
+          namespace: namespace!,
+          ...(template?.metadata?.labels && { labels: template.metadata.labels }),
+          ...(template?.metadata?.annotations && { annotations: template.metadata.annotations }),
+          ownerReferences: [controllerReference(pods, pod)],
+        },
         ...(template?.spec && { spec: template.spec }),
       };
       try {
         await this.#context.transport.create<PersistentVolumeClaim>(persistentVolumeClaims, namespace, claim);
       } catch (error) {
         if (isNamespaceTerminating(error)) return;
-        this.#context.events.event(eventTarget(pods, pod), 'Warning', 'FailedBinding', `ephemeral volume ${volume.name}: create PVC ${claimName}: ${error instanceof Error ? error.message : String(error)}`);
+        this.#context.events.event(
+          eventTarget(pods, pod),
+          'Warning',
+          'FailedBinding',
+          `ephemeral volume ${volume.name}: create PVC ${claimName}: ${error instanceof Error ? error.message : String(error)}`,
+        );
         throw error;
       }
     }

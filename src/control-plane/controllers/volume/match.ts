@@ -19,12 +19,21 @@ export function satisfies(volume: PersistentVolume, claim: PersistentVolumeClaim
   const spec = volume.spec!;
   const wanted = claim.spec!;
   if (volume.metadata!.deletionTimestamp !== undefined) return false;
-  if ((spec.storageClassName ?? '') !== (wanted.storageClassName ?? '') || (spec.volumeMode ?? 'Filesystem') !== (wanted.volumeMode ?? 'Filesystem')) return false;
+  if (
+    (spec.storageClassName ?? '') !== (wanted.storageClassName ?? '') ||
+    (spec.volumeMode ?? 'Filesystem') !== (wanted.volumeMode ?? 'Filesystem')
+  ) {
+    return false;
+  }
   if (!(wanted.accessModes ?? []).every((mode) => spec.accessModes?.includes(mode))) return false;
   if (compareQuantities(spec.capacity?.['storage'] ?? '0', requested(claim)) < 0) return false;
   if (wanted.selector !== undefined && !labelMatcher(wanted.selector)(volume.metadata!.labels)) return false;
   const affinity = spec.nodeAffinity?.required;
-  return node === undefined || affinity === undefined || fitsNode({ containers: [], affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: affinity } } }, node);
+  return (
+    node === undefined ||
+    affinity === undefined ||
+    fitsNode({ containers: [], affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: affinity } } }, node)
+  );
 }
 
 /** The volume set aside for the claim, or else the smallest free one that satisfies it. */
@@ -33,7 +42,9 @@ export function bestMatch(volumes: Iterable<PersistentVolume>, claim: Persistent
   for (const volume of volumes) {
     if (isFor(volume, claim)) return volume;
     if (volume.spec?.claimRef !== undefined || volume.status?.phase !== 'Available' || !satisfies(volume, claim, node)) continue;
-    if (best === undefined || compareQuantities(volume.spec!.capacity?.['storage'] ?? '0', best.spec!.capacity?.['storage'] ?? '0') < 0) best = volume;
+    if (best === undefined || compareQuantities(volume.spec!.capacity?.['storage'] ?? '0', best.spec!.capacity?.['storage'] ?? '0') < 0) {
+      best = volume;
+    }
   }
   return best;
 }

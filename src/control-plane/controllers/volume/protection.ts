@@ -78,11 +78,20 @@ function claimKeys(pod: Pod): string[] {
 export function createClaimProtection(context: ControllerContext): RunningController {
   const podInformer = context.informers.for<Pod>(pods);
   podInformer.addIndex(BY_CLAIM, claimKeys);
-  const protection = new Protection<PersistentVolumeClaim>(context, {
-    name: 'pvc-protection-controller', resource: persistentVolumeClaims, finalizer: 'kubernetes.io/pvc-protection',
-    // A pod that has ended, or was never placed and is being deleted, uses nothing.
-    isInUse: (claim) => [...podInformer.store.byIndex(BY_CLAIM, objectKey(claim))].some((pod) => !isTerminal(pod) && (Boolean(pod.spec?.nodeName) || pod.metadata!.deletionTimestamp === undefined)),
-  }, [podInformer as unknown as Informer<never>]);
+  const protection = new Protection<PersistentVolumeClaim>(
+    context,
+    {
+      name: 'pvc-protection-controller',
+      resource: persistentVolumeClaims,
+      finalizer: 'kubernetes.io/pvc-protection',
+      // A pod that has ended, or was never placed and is being deleted, uses nothing.
+      isInUse: (claim) =>
+        [...podInformer.store.byIndex(BY_CLAIM, objectKey(claim))].some(
+          (pod) => !isTerminal(pod) && (Boolean(pod.spec?.nodeName) || pod.metadata!.deletionTimestamp === undefined),
+        ),
+    },
+    [podInformer as unknown as Informer<never>],
+  );
   const wake = (pod: Pod): void => {
     for (const key of claimKeys(pod)) protection.controller.enqueue(key);
   };
@@ -92,5 +101,14 @@ export function createClaimProtection(context: ControllerContext): RunningContro
 
 /** A volume stays while it is bound to a claim. */
 export function createVolumeProtection(context: ControllerContext): RunningController {
-  return new Protection<PersistentVolume>(context, { name: 'pv-protection-controller', resource: persistentVolumes, finalizer: 'kubernetes.io/pv-protection', isInUse: ({ status }) => status?.phase === 'Bound' }, []);
+  return new Protection<PersistentVolume>(
+    context,
+    {
+      name: 'pv-protection-controller',
+      resource: persistentVolumes,
+      finalizer: 'kubernetes.io/pv-protection',
+      isInUse: ({ status }) => status?.phase === 'Bound',
+    },
+    [],
+  );
 }

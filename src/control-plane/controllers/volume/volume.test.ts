@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { settle } from '../../../client/manual-clock.test-helper.ts';
 import { persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '../../../client/resources.ts';
-import type { PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeSpec, Pod } from '../../../types/kubernetes/generated/core-v1.ts';
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+  PersistentVolumeClaimSpec,
+  PersistentVolumeSpec,
+  Pod,
+} from '../../../types/kubernetes/generated/core-v1.ts';
 import type { ControllerContext } from '../context.ts';
 import { Harness } from '../harness.test-helper.ts';
 import type { ControllersOptions } from '../options.ts';
@@ -16,8 +22,22 @@ const volumes = (harness: Harness): PersistentVolume[] => harness.api.all<Persis
 const claims = (harness: Harness): PersistentVolumeClaim[] => harness.api.all<PersistentVolumeClaim>(persistentVolumeClaims);
 const claim = (harness: Harness, name: string): PersistentVolumeClaim => claims(harness).find(({ metadata }) => metadata!.name === name)!;
 
-const addVolume = (harness: Harness, name: string, storage: string, spec: Partial<PersistentVolumeSpec> = {}) => harness.api.create<PersistentVolume>(persistentVolumes, undefined, { metadata: { name }, spec: { capacity: { storage }, accessModes: ['ReadWriteOnce'], persistentVolumeReclaimPolicy: 'Retain', hostPath: { path: `/data/${name}` }, ...spec } });
-const addClaim = (harness: Harness, name: string, storage: string, spec: Partial<PersistentVolumeClaimSpec> = {}) => harness.api.create<PersistentVolumeClaim>(persistentVolumeClaims, 'default', { metadata: { name }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage } }, storageClassName: '', ...spec } });
+const addVolume = (harness: Harness, name: string, storage: string, spec: Partial<PersistentVolumeSpec> = {}) =>
+  harness.api.create<PersistentVolume>(persistentVolumes, undefined, {
+    metadata: { name },
+    spec: {
+      capacity: { storage },
+      accessModes: ['ReadWriteOnce'],
+      persistentVolumeReclaimPolicy: 'Retain',
+      hostPath: { path: `/data/${name}` },
+      ...spec,
+    },
+  });
+const addClaim = (harness: Harness, name: string, storage: string, spec: Partial<PersistentVolumeClaimSpec> = {}) =>
+  harness.api.create<PersistentVolumeClaim>(persistentVolumeClaims, 'default', {
+    metadata: { name },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage } }, storageClassName: '', ...spec },
+  });
 
 async function started(options: ControllersOptions = {}): Promise<Harness> {
   const harness = new Harness({ options });
@@ -41,11 +61,18 @@ test('a claim gets the smallest volume that suffices, and both say so', async ()
   assert.deepEqual(bound.status, { phase: 'Bound', accessModes: ['ReadWriteOnce'], capacity: { storage: '2Gi' } });
   assert.deepEqual(bound.metadata!.annotations, { 'pv.kubernetes.io/bind-completed': 'yes', 'pv.kubernetes.io/bound-by-controller': 'yes' });
   const volume = volumes(harness).find((candidate) => candidate.metadata!.name === 'fits')!;
-  assert.deepEqual([volume.status!.phase, volume.spec!.claimRef!.uid, volume.metadata!.annotations], ['Bound', metadata!.uid, { 'pv.kubernetes.io/bound-by-controller': 'yes' }]);
+  assert.deepEqual(
+    [volume.status!.phase, volume.spec!.claimRef!.uid, volume.metadata!.annotations],
+    ['Bound', metadata!.uid, { 'pv.kubernetes.io/bound-by-controller': 'yes' }],
+  );
   await addClaim(harness, 'huge', '100Gi');
   await settle(20);
   assert.deepEqual(claim(harness, 'huge').status, { phase: 'Pending' });
-  assert.ok(harness.events.includes('PersistentVolumeClaim/huge Normal FailedBinding no persistent volumes available for this claim and no storage class is set'));
+  assert.ok(
+    harness.events.includes(
+      'PersistentVolumeClaim/huge Normal FailedBinding no persistent volumes available for this claim and no storage class is set',
+    ),
+  );
   await addVolume(harness, 'huge-one', '200Gi');
   await settle(30);
   assert.equal(claim(harness, 'huge').spec!.volumeName, 'huge-one', 'it is looked for again when one appears');
@@ -90,7 +117,12 @@ test('the standard class: by default, when the pod has a node, on that node, and
   const removed: string[] = [];
   const harness = await started({ localPathRoot: '/srv/volumes', removeLocalPath: async (node, path) => void removed.push(`${node} ${path}`) });
   await harness.addNode('node-1');
-  const { uid } = (await harness.api.create<PersistentVolumeClaim>(persistentVolumeClaims, 'default', { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } })).metadata!;
+  const { uid } = (
+    await harness.api.create<PersistentVolumeClaim>(persistentVolumeClaims, 'default', {
+      metadata: { name: 'data' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    })
+  ).metadata!;
   await settle(20);
   assert.equal(claim(harness, 'data').status!.phase, 'Pending');
   await harness.api.create(storageClasses, undefined, STANDARD_CLASS);
@@ -98,13 +130,20 @@ test('the standard class: by default, when the pod has a node, on that node, and
   assert.equal(claim(harness, 'data').spec!.storageClassName, 'standard', 'a class that came later serves as well');
   assert.ok(harness.events.includes('PersistentVolumeClaim/data Normal WaitForFirstConsumer waiting for first consumer to be created before binding'));
   assert.equal(volumes(harness).length, 0);
-  harness.api.edit<PersistentVolumeClaim>(persistentVolumeClaims, 'default', 'data', (copy) => (copy.metadata!.annotations = { 'volume.kubernetes.io/selected-node': 'node-1' }));
+  harness.api.edit<PersistentVolumeClaim>(
+    persistentVolumeClaims,
+    'default',
+    'data',
+    (copy) => (copy.metadata!.annotations = { 'volume.kubernetes.io/selected-node': 'node-1' }),
+  );
   await settle(40);
   const [volume] = volumes(harness);
   assert.equal(claim(harness, 'data').status!.phase, 'Bound');
   assert.equal(volume!.metadata!.name, `pvc-${uid}`);
   assert.equal(volume!.spec!.hostPath!.path, `/srv/volumes/pvc-${uid}_default_data`);
-  assert.deepEqual(volume!.spec!.nodeAffinity!.required!.nodeSelectorTerms[0]!.matchExpressions, [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['node-1'] }]);
+  assert.deepEqual(volume!.spec!.nodeAffinity!.required!.nodeSelectorTerms[0]!.matchExpressions, [
+    { key: 'kubernetes.io/hostname', operator: 'In', values: ['node-1'] },
+  ]);
   await harness.api.delete(persistentVolumeClaims, 'default', 'data');
   await settle(40);
   assert.deepEqual(volumes(harness), []);
@@ -115,9 +154,27 @@ test('the standard class: by default, when the pod has a node, on that node, and
 test('data is never deleted where it was not made by us', async () => {
   const removed: string[] = [];
   const harness = await started({ localPathRoot: '/srv/volumes', removeLocalPath: async (_node, path) => void removed.push(path) });
-  for (const [name, path] of [['foreign', '/etc'], ['outside', '/srv/volumes/../../etc'], ['sneaky', '/srv/volumes/pvc-x/../../etc']] as const) {
-    await addVolume(harness, name, '1Gi', { persistentVolumeReclaimPolicy: 'Delete', hostPath: { path }, claimRef: { namespace: 'default', name: 'gone', uid: 'u' }, nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['n'] }] }] } } });
-    if (name !== 'foreign') harness.api.edit<PersistentVolume>(persistentVolumes, undefined, name, (volume) => (volume.metadata!.annotations = { 'pv.kubernetes.io/provisioned-by': 'longshore.dev/local-path' }));
+  for (const [name, path] of [
+    ['foreign', '/etc'],
+    ['outside', '/srv/volumes/../../etc'],
+    ['sneaky', '/srv/volumes/pvc-x/../../etc'],
+  ] as const) {
+    await addVolume(harness, name, '1Gi', {
+      persistentVolumeReclaimPolicy: 'Delete',
+      hostPath: { path },
+      claimRef: { namespace: 'default', name: 'gone', uid: 'u' },
+      nodeAffinity: {
+        required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['n'] }] }] },
+      },
+    });
+    if (name !== 'foreign') {
+      harness.api.edit<PersistentVolume>(
+        persistentVolumes,
+        undefined,
+        name,
+        (volume) => (volume.metadata!.annotations = { 'pv.kubernetes.io/provisioned-by': 'longshore.dev/local-path' }),
+      );
+    }
   }
   await settle(40);
   assert.deepEqual(removed, []);
@@ -131,7 +188,10 @@ test('what is in use is not deleted before its use ends', async () => {
   await addVolume(harness, 'v', '1Gi');
   await addClaim(harness, 'data', '1Gi');
   await harness.clock.advance(1000);
-  await harness.api.create<Pod>(pods, 'default', { metadata: { name: 'user' }, spec: { nodeName: 'n', containers: [], volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'data' } }] } });
+  await harness.api.create<Pod>(pods, 'default', {
+    metadata: { name: 'user' },
+    spec: { nodeName: 'n', containers: [], volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'data' } }] },
+  });
   await settle(20);
   await harness.api.delete(persistentVolumeClaims, 'default', 'data');
   await harness.api.delete(persistentVolumes, undefined, 'v');
@@ -148,7 +208,13 @@ test('ephemeral volumes get a claim that belongs to their pod', async () => {
   const harness = new Harness();
   await harness.start((context) => new EphemeralVolumeController(context));
   const spec: PersistentVolumeClaimSpec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
-  const pod = await harness.api.create<Pod>(pods, 'default', { metadata: { name: 'p' }, spec: { containers: [], volumes: [{ name: 'scratch', ephemeral: { volumeClaimTemplate: { metadata: { labels: { a: 'b' } }, spec } } }] } });
+  const pod = await harness.api.create<Pod>(pods, 'default', {
+    metadata: { name: 'p' },
+    spec: {
+      containers: [],
+      volumes: [{ name: 'scratch', ephemeral: { volumeClaimTemplate: { metadata: { labels: { a: 'b' } }, spec } } }],
+    },
+  });
   await settle(20);
   const made = claim(harness, 'p-scratch');
   assert.deepEqual([made.metadata!.labels, made.spec, made.metadata!.ownerReferences![0]!.uid], [{ a: 'b' }, spec, pod.metadata!.uid]);

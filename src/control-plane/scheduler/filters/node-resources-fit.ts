@@ -9,7 +9,9 @@ export function lacking(pod: PodInfo, node: NodeInfo): string[] {
   if (node.pods.size + 1 > allocatable.pods) reasons.push('Too many pods');
   if (requests.milliCpu > 0 && requests.milliCpu > allocatable.milliCpu - requested.milliCpu) reasons.push('Insufficient cpu');
   if (requests.memory > 0 && requests.memory > allocatable.memory - requested.memory) reasons.push('Insufficient memory');
-  if (requests.ephemeralStorage > 0 && requests.ephemeralStorage > allocatable.ephemeralStorage - requested.ephemeralStorage) reasons.push('Insufficient ephemeral-storage');
+  if (requests.ephemeralStorage > 0 && requests.ephemeralStorage > allocatable.ephemeralStorage - requested.ephemeralStorage) {
+    reasons.push('Insufficient ephemeral-storage');
+  }
   for (const [name, value] of requests.scalar ?? []) {
     if (value > 0 && value > (allocatable.scalar?.get(name) ?? 0) - (requested.scalar.get(name) ?? 0)) reasons.push(`Insufficient ${name}`);
   }
@@ -20,19 +22,30 @@ export function lacking(pod: PodInfo, node: NodeInfo): string[] {
 function fitsEmpty(pod: PodInfo, node: NodeInfo): boolean {
   const { requests } = pod;
   const { allocatable } = node;
-  return requests.milliCpu <= allocatable.milliCpu && requests.memory <= allocatable.memory && requests.ephemeralStorage <= allocatable.ephemeralStorage && allocatable.pods >= 1
-    && [...(requests.scalar ?? [])].every(([name, value]) => value <= (allocatable.scalar?.get(name) ?? 0));
+  return (
+    requests.milliCpu <= allocatable.milliCpu &&
+    requests.memory <= allocatable.memory &&
+    requests.ephemeralStorage <= allocatable.ephemeralStorage &&
+    allocatable.pods >= 1 &&
+    [...(requests.scalar ?? [])].every(([name, value]) => value <= (allocatable.scalar?.get(name) ?? 0))
+  );
 }
 
 function describe(pod: PodInfo, node: NodeInfo, reasons: readonly string[]): string {
   const { requests } = pod;
   const { allocatable, requested } = node;
-  return reasons.map((reason) => {
-    if (reason === 'Insufficient cpu') return `Insufficient cpu: asks for ${requests.milliCpu}m, ${Math.max(0, allocatable.milliCpu - requested.milliCpu)}m of ${allocatable.milliCpu}m free`;
-    if (reason === 'Insufficient memory') return `Insufficient memory: asks for ${mebi(requests.memory)}, ${mebi(Math.max(0, allocatable.memory - requested.memory))} of ${mebi(allocatable.memory)} free`;
-    if (reason === 'Too many pods') return `Too many pods: ${node.pods.size} of ${allocatable.pods} run`;
-    return reason;
-  }).join('; ');
+  return reasons
+    .map((reason) => {
+      if (reason === 'Insufficient cpu') {
+        return `Insufficient cpu: asks for ${requests.milliCpu}m, ${Math.max(0, allocatable.milliCpu - requested.milliCpu)}m of ${allocatable.milliCpu}m free`;
+      }
+      if (reason === 'Insufficient memory') {
+        return `Insufficient memory: asks for ${mebi(requests.memory)}, ${mebi(Math.max(0, allocatable.memory - requested.memory))} of ${mebi(allocatable.memory)} free`;
+      }
+      if (reason === 'Too many pods') return `Too many pods: ${node.pods.size} of ${allocatable.pods} run`;
+      return reason;
+    })
+    .join('; ');
 }
 
 function mebi(bytes: number): string {

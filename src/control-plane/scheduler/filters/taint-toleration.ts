@@ -11,7 +11,13 @@ export const taintToleration: Filter = {
     return (node) => {
       if (node.taints.length === 0) return undefined;
       const taint = firstUntolerated(node.taints, pod.tolerations, REPELS);
-      return taint && { reasons: REASONS, preemptable: false, detail: `taint ${taint.key ?? ''}${taint.value ? `=${taint.value}` : ''}:${taint.effect ?? ''} is not tolerated` };
+      return (
+        taint && {
+          reasons: REASONS,
+          preemptable: false,
+          detail: `taint ${taint.key ?? ''}${taint.value ? `=${taint.value}` : ''}:${taint.effect ?? ''} is not tolerated`,
+        }
+      );
     };
   },
 };

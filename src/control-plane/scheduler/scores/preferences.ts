@@ -90,7 +90,11 @@ export const podAffinityPreference: Score = {
         for (const node of context.snapshot.nodes) {
           const domain = node.labels[key];
           if (domain === undefined) continue;
-          for (const other of node.pods.values()) if (matches(other)) byDomain.set(domain, (byDomain.get(domain) ?? 0) + sign * (weight ?? 0));
+          for (const other of node.pods.values()) {
+            if (matches(other)) {
+              byDomain.set(domain, (byDomain.get(domain) ?? 0) + sign * (weight ?? 0));
+            }
+          }
         }
       }
       return { key, byDomain };

@@ -137,7 +137,10 @@ describe('kill -9', { concurrency: 2 }, () => {
   });
 });
 
-/** The system calls of a run, in the order in which they ended: `call(arguments)`, paths shown beside descriptors. Those during which others ended stand there as `begun:call(arguments` as well. */
+/**
+ * The system calls of a run, in the order in which they ended: `call(arguments)`, paths shown beside descriptors. Those
+ * during which others ended stand there as `begun:call(arguments` as well.
+ */
 async function trace(path: string, out: string, count: number): Promise<string[]> {
   await run(path, 'traced', count, ['-o', out, '-y', '-s', '24', '-e', 'trace=openat,pwrite64,fdatasync,fsync,rename,unlink,write,ftruncate']);
   const begun = new Map<string, string>();
@@ -211,7 +214,11 @@ describe('what is asked of the kernel', () => {
       told.add(result);
       const failed = result.lines.filter((line) => line.startsWith('fail '));
       assert.ok(failed.length > 0 && failed.every((line) => line.startsWith('fail exhausted')), failed.join('\n'));
-      assert.ok(result.lines.lastIndexOf('closed') > 0 && result.lines.findLastIndex((line) => line.startsWith('ack ')) > result.lines.indexOf(failed[0]!), 'goes on');
+      assert.ok(
+        result.lines.lastIndexOf('closed') > 0 &&
+          result.lines.findLastIndex((line) => line.startsWith('ack ')) > result.lines.indexOf(failed[0]!),
+        'goes on',
+      );
       await told.check(path);
       const store = await open(path);
       const refused = new Set(failed.map((line) => line.split(' ')[3]));

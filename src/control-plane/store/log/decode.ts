@@ -21,7 +21,9 @@ export interface DecodedWrite {
  * @throws LongshoreError `internal` when it is none, or of a layout that this version does not know
  */
 export function decodeHead(buffer: Buffer, at: number, object: string): FileHead {
-  if (buffer[at] !== RECORD.head) throw new LongshoreError('internal', `${object} does not begin like a file of the state store`, { object });
+  if (buffer[at] !== RECORD.head) {
+    throw new LongshoreError('internal', `${object} does not begin like a file of the state store`, { object });
+  }
   const format = buffer[at + 1];
   if (format !== FORMAT) {
     throw new LongshoreError('internal', `${object} has layout ${format}, and this version of Longshore reads layout ${FORMAT} only`, {

@@ -21,7 +21,11 @@ function systemError(code: string): Error {
 }
 
 function applied(content: Buffer, change: Change): Buffer {
-  if (change.type === 'truncate') return change.size <= content.length ? Buffer.from(content.subarray(0, change.size)) : Buffer.concat([content, Buffer.alloc(change.size - content.length)]);
+  if (change.type === 'truncate') {
+    return change.size <= content.length
+      ? Buffer.from(content.subarray(0, change.size))
+      : Buffer.concat([content, Buffer.alloc(change.size - content.length)]);
+  }
   const size = Math.max(content.length, change.at + change.bytes.length);
   const out = Buffer.concat([content, Buffer.alloc(size - content.length)]);
   change.bytes.copy(out, change.at);

@@ -92,7 +92,15 @@ export async function openFolder(path: string): Promise<LogFolder> {
   return {
     path,
     names: () => readdir(path),
-    create: async (name, loose) => fileOf(await openAsync(join(path, name), constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | (loose === undefined ? constants.O_DSYNC : 0), 0o600), loose === undefined),
+    create: async (name, loose) =>
+      fileOf(
+        await openAsync(
+          join(path, name),
+          constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | (loose === undefined ? constants.O_DSYNC : 0),
+          0o600,
+        ),
+        loose === undefined,
+      ),
     open: async (name) => fileOf(await openAsync(join(path, name), constants.O_RDWR | constants.O_DSYNC), true),
     rename: (from, to) => rename(join(path, from), join(path, to)),
     remove: (name) => unlink(join(path, name)),

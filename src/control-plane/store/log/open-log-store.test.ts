@@ -29,7 +29,8 @@ async function temporaryFolder(t: TestContext): Promise<string> {
   return path;
 }
 
-const open = (path: string, tuning: LogStoreTuning = {}, logger: Logger = silentLogger): Promise<Store> => openLogStore({ path, clock: systemClock, logger, ...tuning });
+const open = (path: string, tuning: LogStoreTuning = {}, logger: Logger = silentLogger): Promise<Store> =>
+  openLogStore({ path, clock: systemClock, logger, ...tuning });
 
 for (const [name, tuning] of [['log', {}], ['log in small pieces', SMALL]] as const) {
   const paths = new WeakMap<Store, string>();
@@ -48,7 +49,8 @@ for (const [name, tuning] of [['log', {}], ['log in small pieces', SMALL]] as co
   });
 }
 
-const put = (store: Store, key: string, value: string): Promise<TxnResult> => store.txn({ compare: [], success: [{ type: 'put', key, value: Buffer.from(value) }] });
+const put = (store: Store, key: string, value: string): Promise<TxnResult> =>
+  store.txn({ compare: [], success: [{ type: 'put', key, value: Buffer.from(value) }] });
 const text = (store: Store, key: string): string | undefined => {
   const kv = store.get(key);
   return kv && Buffer.from(kv.value).toString();
@@ -104,7 +106,8 @@ describe('the files of the log store', () => {
     const path = await temporaryFolder(t);
     const store = await open(path);
     t.after(() => store.close());
-    const inUse = (error: unknown): boolean => isCode(error, 'conflict') && (error as Error).message.includes(path) && (error as LongshoreError).remedy !== undefined;
+    const inUse = (error: unknown): boolean =>
+      isCode(error, 'conflict') && (error as Error).message.includes(path) && (error as LongshoreError).remedy !== undefined;
     await assert.rejects(open(path), inUse);
     const script = `
       import { openLogStore } from ${JSON.stringify(import.meta.resolve('./open-log-store.ts'))};

@@ -24,7 +24,13 @@ const KEYS = 12;
 
 function openOn(disk: FakeDisk, random: (below: number) => number): Promise<Store> {
   const salts: Random = { bytes: (n) => Buffer.from(Array.from({ length: n }, () => random(256))) };
-  return openLogStoreIn(disk, () => {}, { clock: systemClock, logger: silentLogger, random: salts, segmentBytes: 1_500, checkpointBytes: 2_500 });
+  return openLogStoreIn(disk, () => {}, {
+    clock: systemClock,
+    logger: silentLogger,
+    random: salts,
+    segmentBytes: 1_500,
+    checkpointBytes: 2_500,
+  });
 }
 
 /** What was asked for, in the order of the calls, and how far it was acknowledged. */

@@ -139,7 +139,9 @@ async function readSegment(
     else {
       head = decodeHead(buffer, at, `${folder.path}/${name}`);
       last = head.revision;
-      if (head.revision > mvcc.revision) throw damaged(folder, `${name} begins after revision ${head.revision}, but the log before it ends at revision ${mvcc.revision}`);
+      if (head.revision > mvcc.revision) {
+        throw damaged(folder, `${name} begins after revision ${head.revision}, but the log before it ends at revision ${mvcc.revision}`);
+      }
     }
     return head.salt;
   });
