@@ -58,7 +58,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const proxy = startProxy({ informers, nft: host.nft, clock, logger: logger.child({ room: 'proxy' }), table: `longshore-${config.id}-services`, nodeName: config.nodeName, clusterCidr: config.clusterCidr, serviceCidr: config.serviceCidr });
   const events = new EventWriter({ transport: options.transport, clock, logger, component: 'kube-proxy', host: config.nodeName });
   const stopWarning = warnOfTakenPorts({ informers, ports: host.ports, events, logger: logger.child({ room: 'proxy' }), nodeName: config.nodeName });
-  const routes = startRoutes({ informers, links: host.links, logger: logger.child({ room: 'routes' }), nodeName: config.nodeName });
+  const routes = startRoutes({ informers, links: host.links, sysctl: host.sysctl, logger: logger.child({ room: 'routes' }), nodeName: config.nodeName });
   const zone = new ClusterZone(informers);
   informers.start();
 

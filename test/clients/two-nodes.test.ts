@@ -87,7 +87,15 @@ test('a Deployment spreads over both; pods and Services answer across, names res
     assert.equal(await server.ok('logs', client.name), 'serving');
     assert.equal(await server.ok('exec', client.name, '--', 'hostname'), client.name);
   }
-  await server.ok('delete', 'service/web', 'deployment/web', '--wait=true', '--timeout=60s');
+  // Also where it leaves for a pod of the other node, in turn with those here.
+  await server.ok('expose', 'deployment', 'web', '--name=outside', '--type=NodePort', '--port=80', '--target-port=8080');
+  const nodePort = await server.ok('get', 'service', 'outside', '-o', 'jsonpath={.spec.ports[0].nodePort}');
+  const ask = async (): Promise<string> => (await (await fetch(`http://127.0.0.1:${nodePort}/name`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(3000) })).text()).trim();
+  await eventually('the NodePort answers at 127.0.0.1', ask);
+  const answered = new Set<string>();
+  for (let n = 0; n < 100 && answered.size < names.length; n++) answered.add(await ask());
+  assert.deepEqual([...answered].sort(), [...names].sort());
+  await server.ok('delete', 'service/web', 'service/outside', 'deployment/web', '--wait=true', '--timeout=60s');
 });
 
 test('a claim of the class standard keeps its data over a new pod, and its folder goes with it', async () => {

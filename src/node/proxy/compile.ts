@@ -7,7 +7,8 @@ export const MASQUERADE_MARK = '0x4000';
 
 /**
  * The fixed part of the table: sets, maps and the chains that hook into the
- * kernel. What no Service took stays here: an address of theirs means nothing to the networks beyond.
+ * kernel. What no Service took stays here: an address of theirs means nothing to the networks beyond. And loopback
+ * addresses mean nothing to them either, although NodePorts at 127.0.0.1 make links let them through (route_localnet).
  */
 export function skeleton(table: string, clusterCidr: string, serviceCidr: string): string {
   return `
@@ -40,6 +41,7 @@ add rule ${table} refuse-forward ct state new jump refuse
 add chain ${table} refuse-output { type filter hook output priority -1 ; policy accept ; }
 add rule ${table} refuse-output ct state new jump refuse
 add chain ${table} refuse-input { type filter hook input priority -1 ; policy accept ; }
+add rule ${table} refuse-input iifname != "lo" ip daddr 127.0.0.0/8 ct status & dnat == 0 drop
 add rule ${table} refuse-input ct state new jump refuse
 `;
 }

@@ -1,6 +1,6 @@
 import type { InformerFactory } from '../../client/informer-factory.ts';
 import { nodes } from '../../client/resources.ts';
-import type { Links } from '../../host/host.ts';
+import type { Links, Sysctl } from '../../host/host.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Undo } from '../../lib/undo.ts';
@@ -8,7 +8,8 @@ import type { Node } from '../../types/kubernetes/generated/core-v1.ts';
 
 export interface RoutesOptions {
   readonly informers: InformerFactory;
-  readonly links: Pick<Links, 'addRoute'>;
+  readonly links: Pick<Links, 'addRoute' | 'routes'>;
+  readonly sysctl: Pick<Sysctl, 'set'>;
   readonly logger: Logger;
   readonly nodeName: string;
 }
@@ -18,9 +19,19 @@ interface Route { readonly via: string; readonly undo: Undo }
 /**
  * Keeps a route to every other node's pods by that node's address: for nodes on one link. One change is made after another, in the order in which they came.
  */
-export function startRoutes({ informers, links, logger, nodeName }: RoutesOptions): { close(options: { readonly remove: boolean }): Promise<void> } {
+export function startRoutes({ informers, links, sysctl, logger, nodeName }: RoutesOptions): { close(options: { readonly remove: boolean }): Promise<void> } {
   const routes = new Map<string, Route>();
+  const opened = new Map<string, Undo>();
   let work = Promise.resolve();
+
+  /**
+   * A NodePort at 127.0.0.1 may lead to a pod over there, and such a packet gets its route while it still comes from a loopback
+   * address. What comes in by the link for a loopback address is dropped by the proxy's table.
+   */
+  const letLoopbackOut = async (cidr: string): Promise<void> => {
+    const link = (await links.routes()).find(({ destination }) => destination === cidr)?.link;
+    if (link !== undefined && !opened.has(link)) opened.set(link, await sysctl.set(`net/ipv4/conf/${link}/route_localnet`, '1'));
+  };
 
   const set = (node: Node, present: boolean): void => {
     const cidr = node.spec?.podCIDR;
@@ -32,7 +43,9 @@ export function startRoutes({ informers, links, logger, nodeName }: RoutesOption
       try {
         routes.delete(cidr);
         await known?.undo();
-        if (present) routes.set(cidr, { via: via!, undo: await links.addRoute({ destination: cidr, via: via! }) });
+        if (!present) return;
+        routes.set(cidr, { via: via!, undo: await links.addRoute({ destination: cidr, via: via! }) });
+        await letLoopbackOut(cidr);
       } catch (error) {
         if (error instanceof Error && 'code' in error && error.code === 'ENETUNREACH') {
           logger.info("a node is on no link of this machine; its pods are reached by the machine's own routes, if these know the way", { node: node.metadata?.name ?? '', podCidr: cidr, via: via ?? '' });
@@ -48,7 +61,8 @@ export function startRoutes({ informers, links, logger, nodeName }: RoutesOption
       stop();
       await work;
       if (!remove) return;
-      for (const { undo } of routes.values()) await undo();
+      for (const undo of [...opened.values(), ...[...routes.values()].map((route) => route.undo)]) await undo();
+      opened.clear();
       routes.clear();
     },
   };
