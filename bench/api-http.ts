@@ -1,6 +1,8 @@
 // The API server alone over the memory store: what a request costs with TLS and HTTP, without disk, controllers and scheduler.
-// `node bench/api-http.ts [ROWS]` measures the rows whose names the regular expression finds, or all; needs wrk and h2load. Flags for node go to the server as well
-// (`node --cpu-prof --cpu-prof-dir=/tmp/x bench/api-http.ts 'create Pod'` writes its profile). Beside each rate stands the server's processor time for a request, which other load on the machine does not change much.
+// `node bench/api-http.ts [ROWS]` measures the rows whose names the regular expression finds, or all; needs wrk and
+// h2load. Flags for node go to the server as well
+// (`node --cpu-prof --cpu-prof-dir=/tmp/x bench/api-http.ts 'create Pod'` writes its profile). Beside each rate stands
+// the server's processor time for a request, which other load on the machine does not change much.
 import { execFile, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, mkdtemp, rm } from 'node:fs/promises';
@@ -33,8 +35,15 @@ async function serve(): Promise<void> {
   const started = performance.now();
   const store = await openMemoryStore();
   const api = await openApiServer({
-    openRegistry: ({ admission }) => openRegistry({ store, rules: kubernetesRules, admission, applyPatch, trackUpdate, serviceCidr: '10.96.0.0/16', ...parts }),
-    resources: RESOURCES, address: '127.0.0.1', port: 0, pkiFolder: folder, serviceCidr: '10.96.0.0/16', staticTokens: new Map([[TOKEN, { name: 'bench', groups: ['system:masters'] }]]), ...parts,
+    openRegistry: ({ admission }) =>
+      openRegistry({ store, rules: kubernetesRules, admission, applyPatch, trackUpdate, serviceCidr: '10.96.0.0/16', ...parts }),
+    resources: RESOURCES,
+    address: '127.0.0.1',
+    port: 0,
+    pkiFolder: folder,
+    serviceCidr: '10.96.0.0/16',
+    staticTokens: new Map([[TOKEN, { name: 'bench', groups: ['system:masters'] }]]),
+    ...parts,
   });
   process.send!({ port: api.port, startMs: performance.now() - started });
   await once(process, 'message');
@@ -50,7 +59,11 @@ async function processorSeconds(child: ChildProcess): Promise<number> {
 }
 
 function print(what: string, requests: number, seconds: number, processor: number): void {
-  console.log(`${what.padEnd(46)} ${Math.round(requests / seconds).toLocaleString('en').padStart(10)} /s ${((processor / requests) * 1e6).toFixed(0).padStart(8)} µs of the server each`);
+  console.log(
+    `${what.padEnd(46)} ${Math.round(requests / seconds)
+      .toLocaleString('en')
+      .padStart(10)} /s ${((processor / requests) * 1e6).toFixed(0).padStart(8)} µs of the server each`,
+  );
 }
 
 async function measure(child: ChildProcess, what: string, command: string, args: readonly string[]): Promise<void> {
@@ -59,23 +72,51 @@ async function measure(child: ChildProcess, what: string, command: string, args:
   const { stdout } = await run(command, args, { maxBuffer: 1 << 24 });
   const processor = (await processorSeconds(child)) - before;
   const requests = command === 'wrk' ? /(\d+) requests in/.exec(stdout) : /status codes: (\d+) 2xx, 0 3xx, 0 4xx, 0 5xx/.exec(stdout);
-  if (requests === null || /Non-2xx|status \d/.test(stdout.replace('status codes', ''))) throw new Error(`${what} met errors:\n${stdout.slice(0, 800)}`);
+  if (requests === null || /Non-2xx|status \d/.test(stdout.replace('status codes', ''))) {
+    throw new Error(`${what} met errors:\n${stdout.slice(0, 800)}`);
+  }
   print(what, Number(requests[1]), SECONDS, processor);
 }
 
 async function prepare(port: number): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 16, rejectUnauthorized: false });
-  const post = (path: string, body: unknown): Promise<void> => new Promise((resolve, reject) => {
-    const request = httpsRequest({ host: '127.0.0.1', port, method: 'POST', path, agent, headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' } }, (response) => {
-      response.resume().on('end', () => (response.statusCode === 201 ? resolve() : reject(new Error(`POST ${path} answered ${response.statusCode ?? 0}`))));
+  const post = (path: string, body: unknown): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const request = httpsRequest(
+        {
+          host: '127.0.0.1',
+          port,
+          method: 'POST',
+          path,
+          agent,
+          headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+        },
+        (response) => {
+          response
+            .resume()
+            .on('end', () =>
+              response.statusCode === 201 ? resolve() : reject(new Error(`POST ${path} answered ${response.statusCode ?? 0}`)),
+            );
+        },
+      );
+      request.on('error', reject).end(JSON.stringify(body));
     });
-    request.on('error', reject).end(JSON.stringify(body));
-  });
   await post('/api/v1/namespaces', { metadata: { name: 'bench-list' } });
-  for (const namespace of ['default', 'bench-list']) await post(`/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name: 'default' } });
+  for (const namespace of ['default', 'bench-list']) {
+    await post(`/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name: 'default' } });
+  }
   const env = Array.from({ length: 10 }, (_, n) => ({ name: `E${n}`, value: `value${n}` }));
-  const pod = (n: number): unknown => ({ metadata: { name: `pod-${n}`, labels: { app: `a${n % 100}` } }, spec: { schedulerName: 'nobody', automountServiceAccountToken: false, containers: [{ name: 'c', image: 'busybox', env, resources: { requests: { cpu: '10m', memory: '16Mi' } } }] } });
-  for (let n = 1; n <= PODS; n += 16) await Promise.all(Array.from({ length: Math.min(16, PODS - n + 1) }, (_, k) => post(`${NAMESPACE}/pods`, pod(n + k))));
+  const pod = (n: number): unknown => ({
+    metadata: { name: `pod-${n}`, labels: { app: `a${n % 100}` } },
+    spec: {
+      schedulerName: 'nobody',
+      automountServiceAccountToken: false,
+      containers: [{ name: 'c', image: 'busybox', env, resources: { requests: { cpu: '10m', memory: '16Mi' } } }],
+    },
+  });
+  for (let n = 1; n <= PODS; n += 16) {
+    await Promise.all(Array.from({ length: Math.min(16, PODS - n + 1) }, (_, k) => post(`${NAMESPACE}/pods`, pod(n + k))));
+  }
   agent.destroy();
 }
 
@@ -87,8 +128,10 @@ async function main(): Promise<void> {
     await prepare(port);
     const url = `https://127.0.0.1:${port}`;
     const load = (script: string): string => join(import.meta.dirname, 'load', script);
-    const wrk = (what: string, ...args: readonly string[]): Promise<void> => measure(child, what, 'wrk', ['-t1', '-c32', `-d${SECONDS}s`, ...args]);
-    const h2load = (what: string, path: string, ...shape: readonly string[]): Promise<void> => measure(child, what, 'h2load', ['-t1', '-D', String(SECONDS), ...shape, '-H', `Authorization: Bearer ${TOKEN}`, url + path]);
+    const wrk = (what: string, ...args: readonly string[]): Promise<void> =>
+      measure(child, what, 'wrk', ['-t1', '-c32', `-d${SECONDS}s`, ...args]);
+    const h2load = (what: string, path: string, ...shape: readonly string[]): Promise<void> =>
+      measure(child, what, 'h2load', ['-t1', '-D', String(SECONDS), ...shape, '-H', `Authorization: Bearer ${TOKEN}`, url + path]);
     await h2load('GET of a Pod, HTTP/1.1, 32 connections', `${NAMESPACE}/pods/pod-7`, '-c32', '--h1');
     await h2load('GET of a Pod, HTTP/2, 8 connections of 4 streams', `${NAMESPACE}/pods/pod-7`, '-c8', '-m4');
     await h2load('GET of a Pod, HTTP/2, 32 connections of 1 stream', `${NAMESPACE}/pods/pod-7`, '-c32', '-m1');

@@ -38,7 +38,9 @@ const layers = Array.from({ length: 8 }, (_, n) => join(dir, `layer${n}`));
 for (const name of [...layers, join(dir, 'upper'), join(dir, 'work'), join(dir, 'merged'), join(dir, 'cgroup')]) mkdirSync(name);
 const merged = join(dir, 'merged');
 
-await measure('overlay of 8 layers: mount and unmount', async () => (await host.mounts.overlay(merged, { lower: layers, upper: join(dir, 'upper'), work: join(dir, 'work') }))());
+await measure('overlay of 8 layers: mount and unmount', async () =>
+  (await host.mounts.overlay(merged, { lower: layers, upper: join(dir, 'upper'), work: join(dir, 'work') }))(),
+);
 await measure('the same, volatile', async () => {
   const undo = await host.mounts.overlay(merged, { lower: layers, upper: join(dir, 'upper'), work: join(dir, 'work'), volatile: true });
   await undo();
@@ -78,6 +80,8 @@ await Promise.all(
     await networks.connect(id, { containerId: `p${n}`, netns, linkName: 'eth0', ports: [{ containerPort: 80, protocol: 'tcp' }] });
   }),
 );
-process.stdout.write(`50 containers at once: ${(performance.now() - start).toFixed(1)} ms; memory of host and network rooms: ${((process.memoryUsage().rss - startBytes) / 2 ** 20).toFixed(1)} MiB\n`);
+process.stdout.write(
+  `50 containers at once: ${(performance.now() - start).toFixed(1)} ms; memory of host and network rooms: ${((process.memoryUsage().rss - startBytes) / 2 ** 20).toFixed(1)} MiB\n`,
+);
 await networks.destroy();
 rmSync(dir, { recursive: true });

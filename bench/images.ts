@@ -17,7 +17,14 @@ import { packTar } from '../src/lib/tar.ts';
 import type { PackEntry } from '../src/lib/tar.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'longshore-bench-'));
-const open = (name: string) => openImages({ folder: join(folder, name), host: { mounts: new LinuxMounts() }, clock: systemClock, logger: silentLogger, random: systemRandom });
+const open = (name: string) =>
+  openImages({
+    folder: join(folder, name),
+    host: { mounts: new LinuxMounts() },
+    clock: systemClock,
+    logger: silentLogger,
+    random: systemRandom,
+  });
 const delay = monitorEventLoopDelay({ resolution: 5 });
 
 async function timed<T>(what: string, task: () => Promise<T>): Promise<T> {
@@ -35,9 +42,16 @@ async function timed<T>(what: string, task: () => Promise<T>): Promise<T> {
 function* rootfs(part: number): Generator<PackEntry> {
   const words = Buffer.alloc(1 << 20, 'the quick brown fox jumps over the lazy dog, ');
   const noise = randomBytes(1 << 20);
-  const file = (name: string, body: Buffer): PackEntry => ({ header: { name, type: 'file', mode: 0o644, uid: 0, gid: 0, size: body.length, mtime: 1_700_000_000 }, body });
-  for (let n = 0; n < 2000; n++) yield file(`part${part}/small/${n % 50}/${n}`, (n % 2 === 0 ? words : noise).subarray(n * 100, n * 100 + 10_000));
-  for (let n = 0; n < 10; n++) yield file(`part${part}/large/${n}`, Buffer.concat(Array.from({ length: 10 }, (_, k) => (k % 2 === 0 ? words : noise))));
+  const file = (name: string, body: Buffer): PackEntry => ({
+    header: { name, type: 'file', mode: 0o644, uid: 0, gid: 0, size: body.length, mtime: 1_700_000_000 },
+    body,
+  });
+  for (let n = 0; n < 2000; n++) {
+    yield file(`part${part}/small/${n % 50}/${n}`, (n % 2 === 0 ? words : noise).subarray(n * 100, n * 100 + 10_000));
+  }
+  for (let n = 0; n < 10; n++) {
+    yield file(`part${part}/large/${n}`, Buffer.concat(Array.from({ length: 10 }, (_, k) => (k % 2 === 0 ? words : noise))));
+  }
 }
 
 try {
@@ -45,7 +59,9 @@ try {
   const layers = [];
   const diffIds = [];
   for (const part of [1, 2]) {
-    const image = await timed(`import of layer ${part}`, () => first.import(Readable.from(packTar(rootfs(part)), { objectMode: false, highWaterMark: 1 << 20 }), {}));
+    const image = await timed(`import of layer ${part}`, () =>
+      first.import(Readable.from(packTar(rootfs(part)), { objectMode: false, highWaterMark: 1 << 20 }), {}),
+    );
     layers.push(...image.layers);
     diffIds.push(...image.document.rootfs.diff_ids);
   }

@@ -16,16 +16,34 @@ const configMaps = find('configmaps');
 const pods = find('pods');
 const context = (): RequestContext => ({ user: { name: 'bench', groups: [] }, warnings: [] });
 
-const configMapBody = (name: string): Buffer => Buffer.from(JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels: { app: 'bench' } }, data: { text: 'x'.repeat(900) } }));
-const podBody = (name: string, percent: number): Buffer => Buffer.from(JSON.stringify({
-  apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app: 'bench', group: String(percent) } },
-  spec: {
-    containers: [{
-      name: 'app', image: 'registry.example/app:1', command: ['/app', '--serve'], env: [{ name: 'A', value: '1' }, { name: 'B', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
-      ports: [{ containerPort: 8080, name: 'http' }], resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { memory: '128Mi' } }, readinessProbe: { httpGet: { path: '/healthz', port: 8080 } },
-    }],
-  },
-}));
+const configMapBody = (name: string): Buffer =>
+  Buffer.from(
+    JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels: { app: 'bench' } }, data: { text: 'x'.repeat(900) } }),
+  );
+const podBody = (name: string, percent: number): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, labels: { app: 'bench', group: String(percent) } },
+      spec: {
+        containers: [
+          {
+            name: 'app',
+            image: 'registry.example/app:1',
+            command: ['/app', '--serve'],
+            env: [
+              { name: 'A', value: '1' },
+              { name: 'B', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+            ],
+            ports: [{ containerPort: 8080, name: 'http' }],
+            resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { memory: '128Mi' } },
+            readinessProbe: { httpGet: { path: '/healthz', port: 8080 } },
+          },
+        ],
+      },
+    }),
+  );
 
 /** Runs `work` for each of `count`, `parallel` at a time; tells operations per second. */
 async function rate(what: string, count: number, parallel: number, work: (n: number) => unknown): Promise<void> {
@@ -39,23 +57,52 @@ async function rate(what: string, count: number, parallel: number, work: (n: num
 }
 
 const store = await openMemoryStore();
-const registry = await openRegistry({ store, clock: systemClock, random: systemRandom, logger: silentLogger, admission: [], rules: kubernetesRules, applyPatch, trackUpdate });
+const registry = await openRegistry({
+  store,
+  clock: systemClock,
+  random: systemRandom,
+  logger: silentLogger,
+  admission: [],
+  rules: kubernetesRules,
+  applyPatch,
+  trackUpdate,
+});
 await registry.create(context(), find('namespaces'), undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }, {});
 
 const body = configMapBody('x');
 await rate('parse 1 KB of JSON', 50_000, 1, () => parseJson(body));
 for (const round of ['cold', 'warm']) {
-  await rate(`create ConfigMap 1 KB (${round})`, 10_000, 32, (n) => registry.create(context(), configMaps, 'default', parseJson(configMapBody(`${round}-${n}`)).value, { fieldManager: 'bench' }));
+  await rate(`create ConfigMap 1 KB (${round})`, 10_000, 32, (n) =>
+    registry.create(context(), configMaps, 'default', parseJson(configMapBody(`${round}-${n}`)).value, { fieldManager: 'bench' }),
+  );
 }
-await rate('create Pod', 10_000, 32, (n) => registry.create(context(), pods, 'default', parseJson(podBody(`pod-${n}`, n % 100)).value, { fieldManager: 'bench' }));
+await rate('create Pod', 10_000, 32, (n) =>
+  registry.create(context(), pods, 'default', parseJson(podBody(`pod-${n}`, n % 100)).value, { fieldManager: 'bench' }),
+);
 await rate('get', 1_000_000, 1, (n) => void registry.get(context(), pods, 'default', `pod-${n % 3000}`));
-await rate('merge patch of one Pod', 10_000, 32, (n) => registry.patch(context(), pods, 'default', 'pod-1', { type: 'merge', body: { metadata: { annotations: { n: String(n) } } } }, {}));
-await rate('merge patch of many Pods', 10_000, 32, (n) => registry.patch(context(), pods, 'default', `pod-${n}`, { type: 'merge', body: { metadata: { annotations: { n: String(n) } } } }, {}));
-await rate('list 10,000 pods, bytes joined', 200, 1, async () => Buffer.concat((await registry.list(context(), pods, 'default', {})).items.map((item) => item.json())));
+await rate('merge patch of one Pod', 10_000, 32, (n) =>
+  registry.patch(context(), pods, 'default', 'pod-1', { type: 'merge', body: { metadata: { annotations: { n: String(n) } } } }, {}),
+);
+await rate('merge patch of many Pods', 10_000, 32, (n) =>
+  registry.patch(context(), pods, 'default', `pod-${n}`, { type: 'merge', body: { metadata: { annotations: { n: String(n) } } } }, {}),
+);
+await rate('list 10,000 pods, bytes joined', 200, 1, async () =>
+  Buffer.concat((await registry.list(context(), pods, 'default', {})).items.map((item) => item.json())),
+);
 await rate('list by a 1 % label', 20_000, 1, () => registry.list(context(), pods, 'default', { labelSelector: 'group=7' }));
 let delivered = 0;
-const stops = Array.from({ length: 100 }, () => registry.watch(context(), pods, 'default', { resourceVersion: String(registry.revision) }, { event: (_type, object) => void (delivered += object.json().length), ended: () => {} }));
-await rate('patch with 100 watchers', 5_000, 32, (n) => registry.patch(context(), pods, 'default', `pod-${n}`, { type: 'merge', body: { metadata: { annotations: { n: `w${n}` } } } }, {}));
+const stops = Array.from({ length: 100 }, () =>
+  registry.watch(
+    context(),
+    pods,
+    'default',
+    { resourceVersion: String(registry.revision) },
+    { event: (_type, object) => void (delivered += object.json().length), ended: () => {} },
+  ),
+);
+await rate('patch with 100 watchers', 5_000, 32, (n) =>
+  registry.patch(context(), pods, 'default', `pod-${n}`, { type: 'merge', body: { metadata: { annotations: { n: `w${n}` } } } }, {}),
+);
 for (const stop of stops) stop();
 await rate('delete Pod', 10_000, 32, (n) => registry.delete(context(), pods, 'default', `pod-${n}`, {}));
 console.log(`memory ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`);

@@ -13,7 +13,14 @@ import { median } from './lib/statistics.ts';
 import { formatTable, judge, type Result } from './lib/table.ts';
 import { ROWS } from './rows/index.ts';
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, output: { type: 'string', short: 'o', default: 'table' }, peers: { type: 'boolean', default: true } }, allowNegative: true });
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    output: { type: 'string', short: 'o', default: 'table' },
+    peers: { type: 'boolean', default: true },
+  },
+  allowNegative: true,
+});
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 function selected(): readonly Row[] {
@@ -56,7 +63,9 @@ try {
   for (const row of selected()) {
     const result = await measure(row, stage);
     results.push(result);
-    say(`${row.name}: ours ${result.ours?.toPrecision(3) ?? '-'} ${row.unit}, peer ${result.peer?.toPrecision(3) ?? '-'}${result.recorded ? ' (recorded)' : ''}, ratio ${result.ratio?.toPrecision(2) ?? '-'} ${result.failure ?? (result.met === true ? 'met' : 'MISSED')}`);
+    say(
+      `${row.name}: ours ${result.ours?.toPrecision(3) ?? '-'} ${row.unit}, peer ${result.peer?.toPrecision(3) ?? '-'}${result.recorded ? ' (recorded)' : ''}, ratio ${result.ratio?.toPrecision(2) ?? '-'} ${result.failure ?? (result.met === true ? 'met' : 'MISSED')}`,
+    );
   }
 } catch (error) {
   // What was measured is shown all the same.

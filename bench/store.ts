@@ -126,7 +126,11 @@ async function main(): Promise<void> {
       longest = Math.max(longest, performance.now() - turn);
       turn = performance.now();
     }
-    report('compaction of everything, and the snapshot', { ms: performance.now() - start, longestTurnMs: longest, busy: performance.eventLoopUtilization(loop).utilization });
+    report('compaction of everything, and the snapshot', {
+      ms: performance.now() - start,
+      longestTurnMs: longest,
+      busy: performance.eventLoopUtilization(loop).utilization,
+    });
     await store.close();
     recoverInChild(path);
   } finally {

@@ -19,7 +19,10 @@ async function smallProject(t: TestContext): Promise<string> {
   await mkdir(join(root, 'src/cli'), { recursive: true });
   await mkdir(join(root, 'tools'));
   await writeFile(join(root, 'src/cli/part.ts'), "export const answer: string = 'the part of the first build';\n");
-  await writeFile(join(root, 'src/cli/main.ts'), "console.log('ready');\nfor await (const _ of process.stdin) console.log((await import('./part.ts')).answer);\n");
+  await writeFile(
+    join(root, 'src/cli/main.ts'),
+    "console.log('ready');\nfor await (const _ of process.stdin) console.log((await import('./part.ts')).answer);\n",
+  );
   return root;
 }
 
@@ -85,11 +88,17 @@ test('the same sources make the same build, also by two at once', async (t) => {
 
 test('the launcher builds when a source is newer than the build, and not otherwise', async (t) => {
   const root = await smallProject(t);
-  for (const name of ['longshore', 'tools/build.ts', 'tools/with-node.sh', 'tools/setup.sh']) await cp(join(project, name), join(root, name));
+  for (const name of ['longshore', 'tools/build.ts', 'tools/with-node.sh', 'tools/setup.sh']) {
+    await cp(join(project, name), join(root, name));
+  }
   await writeFile(join(root, 'package-lock.json'), '{}\n');
   await mkdir(join(root, 'node_modules'));
   await writeFile(join(root, 'node_modules/.longshore-lock'), '{}\n');
-  for (const name of await readdir(join(project, 'node_modules'))) if (!name.startsWith('.')) await symlink(join(project, 'node_modules', name), join(root, 'node_modules', name));
+  for (const name of await readdir(join(project, 'node_modules'))) {
+    if (!name.startsWith('.')) {
+      await symlink(join(project, 'node_modules', name), join(root, 'node_modules', name));
+    }
+  }
   const launch = async (): Promise<string> => {
     const running = run(join(root, 'longshore'), [], { cwd: tmpdir() });
     running.child.stdin!.end('go on\n');

@@ -26,8 +26,12 @@ const withoutGetters: Plugin = {
     build.onResolve({ filter: /^(?:node:)?(?:http|process)$/ }, ({ path }) => ({ path: path.replace('node:', ''), namespace: 'builtin' }));
     build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => {
       const module = process.getBuiltinModule(`node:${path}`) as object;
-      const names = Object.entries(Object.getOwnPropertyDescriptors(module)).flatMap(([name, property]) => ('get' in property || !/^[A-Za-z]\w*$/.test(name) ? [] : name));
-      return { contents: `const module = process.getBuiltinModule('node:${path}');\nexport default module;\n${names.map((name) => `export const ${name} = module.${name};\n`).join('')}` };
+      const names = Object.entries(Object.getOwnPropertyDescriptors(module)).flatMap(([name, property]) =>
+        'get' in property || !/^[A-Za-z]\w*$/.test(name) ? [] : name,
+      );
+      return {
+        contents: `const module = process.getBuiltinModule('node:${path}');\nexport default module;\n${names.map((name) => `export const ${name} = module.${name};\n`).join('')}`,
+      };
     });
   },
 };
@@ -79,7 +83,9 @@ async function point(to: string): Promise<void> {
   const pointer = join(dist, 'current');
   const before = await readlink(pointer).catch(() => undefined); // the first build has none before it
   const now = new Date();
-  if (before !== undefined && before !== to) await utimes(join(dist, before), now, now).catch(() => undefined); // somebody pruned it: that is as good
+  if (before !== undefined && before !== to) {
+    await utimes(join(dist, before), now, now).catch(() => undefined);
+  } // somebody pruned it: that is as good
   const next = join(dist, `pointer.${process.pid}`);
   await rm(next, { force: true });
   await symlink(to, next);
@@ -95,8 +101,15 @@ async function prune(current: string): Promise<void> {
   for (const entry of await readdir(dist)) {
     const path = join(dist, entry);
     const left = /^(?:new|pointer)\.(\d+)$/.exec(entry);
-    if (left ? Number(left[1]) === process.pid || (await isAlive(left[1]!)) : !BUILD_NAME.test(entry) || entry === current || used.has(entry)) continue;
-    const age = await stat(path).then(({ mtimeMs }) => Date.now() - mtimeMs, () => 0); // another build pruned it
+    if (
+      left ? Number(left[1]) === process.pid || (await isAlive(left[1]!)) : !BUILD_NAME.test(entry) || entry === current || used.has(entry)
+    ) {
+      continue;
+    }
+    const age = await stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    ); // another build pruned it
     if (left || age > GRACE_MS) await rm(path, { recursive: true, force: true });
   }
 }

@@ -27,10 +27,21 @@ export class Api implements Disposable {
     const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const { hostname, port } = new URL(this.#side.url);
-    const sent = request({
-      host: hostname, port, method, path, agent,
-      headers: { authorization: `Bearer ${this.#side.token}`, accept: 'application/json', ...(bytes === undefined ? {} : { 'content-type': contentType, 'content-length': bytes.length }) },
-    }, resolve);
+    const sent = request(
+      {
+        host: hostname,
+        port,
+        method,
+        path,
+        agent,
+        headers: {
+          authorization: `Bearer ${this.#side.token}`,
+          accept: 'application/json',
+          ...(bytes === undefined ? {} : { 'content-type': contentType, 'content-length': bytes.length }),
+        },
+      },
+      resolve,
+    );
     sent.once('error', reject);
     sent.end(bytes);
     return await promise;
@@ -63,7 +74,11 @@ export class Api implements Disposable {
 
 export interface WatchEvent {
   readonly type: string;
-  readonly object: { readonly metadata: { readonly name: string }; readonly spec?: { readonly nodeName?: string }; readonly data?: Readonly<Record<string, string>> };
+  readonly object: {
+    readonly metadata: { readonly name: string };
+    readonly spec?: { readonly nodeName?: string };
+    readonly data?: Readonly<Record<string, string>>;
+  };
 }
 
 /** Calls with 0 to count - 1, some at a time. */

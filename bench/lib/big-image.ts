@@ -18,14 +18,25 @@ export async function writeBigImage(folder: string): Promise<string> {
   for (let layer = 0; layer < LAYERS; layer++) {
     const root = join(folder, `root${layer}`);
     await mkdir(join(root, `data${layer}`), { recursive: true });
-    for (let file = 0; file < FILES; file++) await writeFile(join(root, `data${layer}`, `file${file}`), Buffer.concat([randomBytes(FILE_BYTES / 2), text]));
+    for (let file = 0; file < FILES; file++) {
+      await writeFile(join(root, `data${layer}`, `file${file}`), Buffer.concat([randomBytes(FILE_BYTES / 2), text]));
+    }
     await command('tar', ['-C', root, '-cf', join(folder, `layer${layer}.tar`), '.']);
     layers.push({ name: `layer${layer}.tar`, diff: `sha256:${createHash('sha256').update(await readFile(join(folder, `layer${layer}.tar`))).digest('hex')}` });
   }
-  const config = JSON.stringify({ architecture: process.arch === 'arm64' ? 'arm64' : 'amd64', os: 'linux', config: { Cmd: ['/data0/file0'] }, rootfs: { type: 'layers', diff_ids: layers.map(({ diff }) => diff) }, history: layers.map(() => ({ created_by: 'bench' })) });
+  const config = JSON.stringify({
+    architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+    os: 'linux',
+    config: { Cmd: ['/data0/file0'] },
+    rootfs: { type: 'layers', diff_ids: layers.map(({ diff }) => diff) },
+    history: layers.map(() => ({ created_by: 'bench' })),
+  });
   const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
   await writeFile(join(folder, configName), config);
-  await writeFile(join(folder, 'manifest.json'), JSON.stringify([{ Config: configName, RepoTags: ['bench-big:latest'], Layers: layers.map(({ name }) => name) }]));
+  await writeFile(
+    join(folder, 'manifest.json'),
+    JSON.stringify([{ Config: configName, RepoTags: ['bench-big:latest'], Layers: layers.map(({ name }) => name) }]),
+  );
   await command('tar', ['-C', folder, '-cf', join(folder, 'image.tar'), 'manifest.json', configName, ...layers.map(({ name }) => name)]);
   return join(folder, 'image.tar');
 }

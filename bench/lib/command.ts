@@ -13,7 +13,11 @@ export interface Outcome {
  * Runs a program to its end.
  * @throws Error with what it said, when it ends otherwise than with 0
  */
-export async function command(program: string, args: readonly string[], options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string; readonly discard?: boolean } = {}): Promise<Outcome> {
+export async function command(
+  program: string,
+  args: readonly string[],
+  options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string; readonly discard?: boolean } = {},
+): Promise<Outcome> {
   const began = performance.now();
   const child = spawn(program, args, {
     stdio: [options.input === undefined ? 'ignore' : 'pipe', options.discard === true ? 'ignore' : 'pipe', 'pipe'],
@@ -29,12 +33,20 @@ export async function command(program: string, args: readonly string[], options:
   const code = await promise;
   const seconds = (performance.now() - began) / 1000;
   const said = Buffer.concat(stderr).toString();
-  if (code !== 0) throw new Error(`${program} ${args.slice(0, 6).join(' ')} ended with ${code}: ${said.slice(-600)}${Buffer.concat(stdout).toString().slice(-300)}`);
+  if (code !== 0) {
+    throw new Error(
+      `${program} ${args.slice(0, 6).join(' ')} ended with ${code}: ${said.slice(-600)}${Buffer.concat(stdout).toString().slice(-300)}`,
+    );
+  }
   return { seconds, stdout: Buffer.concat(stdout).toString() };
 }
 
 /** The docker command against one side. */
-export async function docker(side: { readonly env: Readonly<Record<string, string>> }, args: readonly string[], options: { readonly discard?: boolean } = {}): Promise<Outcome> {
+export async function docker(
+  side: { readonly env: Readonly<Record<string, string>> },
+  args: readonly string[],
+  options: { readonly discard?: boolean } = {},
+): Promise<Outcome> {
   return await command('docker', args, { env: side.env, ...options });
 }
 

@@ -24,8 +24,16 @@ function pod(index: number): unknown {
   return {
     apiVersion: 'v1', kind: 'Pod', metadata: { name: `${PREFIX}-${index}`, labels: { app: `a${index % 100}`, tier: 'x' } },
     spec: {
-      schedulerName: 'nobody', automountServiceAccountToken: false,
-      containers: [{ name: 'c', image: 'busybox', env: Array.from({ length: 10 }, (_, at) => ({ name: `VARIABLE_${at}`, value: `value ${at}` })), resources: { requests: { cpu: '10m', memory: '16Mi' } } }],
+      schedulerName: 'nobody',
+      automountServiceAccountToken: false,
+      containers: [
+        {
+          name: 'c',
+          image: 'busybox',
+          env: Array.from({ length: 10 }, (_, at) => ({ name: `VARIABLE_${at}`, value: `value ${at}` })),
+          resources: { requests: { cpu: '10m', memory: '16Mi' } },
+        },
+      ],
     },
   };
 }

@@ -68,7 +68,14 @@ export class Stage implements AsyncDisposable {
   async ourKube(): Promise<KubeSide> {
     return await this.once('our kube', async () => {
       const instance = await this.instance();
-      return { name: 'ours', url: await instance.apiUrl(), kubeconfig: instance.kubeconfig, token: await grantToken(instance.kubeconfig), prepared: new Map(), pids: () => instance.pids() };
+      return {
+        name: 'ours',
+        url: await instance.apiUrl(),
+        kubeconfig: instance.kubeconfig,
+        token: await grantToken(instance.kubeconfig),
+        prepared: new Map(),
+        pids: () => instance.pids(),
+      };
     });
   }
 

@@ -30,11 +30,16 @@ export function judge(row: Row, ours: number, peer: number | undefined): Pick<Re
 /** The results as a table of Markdown. */
 export function formatTable(results: readonly Result[]): string {
   const lines = results.map(({ what, unit, ours, oursNote, peer, peerNote, recorded, ratio, budget, met, failure }) => [
-    what, withNote(number(ours, unit), oursNote), recorded ? `(${number(peer, unit)})` : withNote(number(peer, unit), peerNote),
-    ratio === undefined ? '' : `${ratio.toPrecision(2)} ×`, `${unit === '/s' ? '≥' : '≤'} ${budget.kind === 'ratio' ? `${budget.value} ×` : number(budget.value, unit)}`,
+    what,
+    withNote(number(ours, unit), oursNote),
+    recorded ? `(${number(peer, unit)})` : withNote(number(peer, unit), peerNote),
+    ratio === undefined ? '' : `${ratio.toPrecision(2)} ×`,
+    `${unit === '/s' ? '≥' : '≤'} ${budget.kind === 'ratio' ? `${budget.value} ×` : number(budget.value, unit)}`,
     failure ?? (met === undefined ? 'not measured' : met ? 'met' : '**missed**'),
   ]);
-  return [['What', 'Ours', 'Peer', 'Ratio', 'Budget', ''], ['---', '---:', '---:', '---:', '---:', '---'], ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return [['What', 'Ours', 'Peer', 'Ratio', 'Budget', ''], ['---', '---:', '---:', '---:', '---:', '---'], ...lines]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
 }
 
 function withNote(figure: string, note: string | undefined): string {

@@ -49,7 +49,28 @@ async function startRegistry(side: DockerSide, stage: Stage): Promise<string> {
 }
 
 export const rows = [
-  dockerRow({ name: 'load', what: 'load of a 241 MB image', unit: 's', budget: ratio(0.7), recorded: 2.9, measure: async (side, stage) => ({ value: (await moves(side, stage)).load }) }),
-  dockerRow({ name: 'pull', what: 'pull of it from a registry on loopback', unit: 's', budget: ratio(0.7), recorded: 3.2, measure: async (side, stage) => ({ value: (await moves(side, stage)).pull }) }),
-  dockerRow({ name: 'push', what: 'push of it to a registry on loopback', unit: 's', budget: ratio(0.7), recorded: 9.3, measure: async (side, stage) => ({ value: (await moves(side, stage)).push }) }),
+  dockerRow({
+    name: 'load',
+    what: 'load of a 241 MB image',
+    unit: 's',
+    budget: ratio(0.7),
+    recorded: 2.9,
+    measure: async (side, stage) => ({ value: (await moves(side, stage)).load }),
+  }),
+  dockerRow({
+    name: 'pull',
+    what: 'pull of it from a registry on loopback',
+    unit: 's',
+    budget: ratio(0.7),
+    recorded: 3.2,
+    measure: async (side, stage) => ({ value: (await moves(side, stage)).pull }),
+  }),
+  dockerRow({
+    name: 'push',
+    what: 'push of it to a registry on loopback',
+    unit: 's',
+    budget: ratio(0.7),
+    recorded: 9.3,
+    measure: async (side, stage) => ({ value: (await moves(side, stage)).push }),
+  }),
 ];

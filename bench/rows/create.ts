@@ -10,6 +10,13 @@ const create = (kind: 'configmaps' | 'pods') => async (side: KubeSide) => {
 };
 
 export const rows = [
-  kubeRow({ name: 'create-configmap', what: 'create ConfigMap of 1 KB, 32 connections', unit: '/s', budget: ratio(5), recorded: 1700, measure: create('configmaps') }),
+  kubeRow({
+    name: 'create-configmap',
+    what: 'create ConfigMap of 1 KB, 32 connections',
+    unit: '/s',
+    budget: ratio(5),
+    recorded: 1700,
+    measure: create('configmaps'),
+  }),
   kubeRow({ name: 'create-pod', what: 'create Pod, 32 connections', unit: '/s', budget: ratio(6), recorded: 920, measure: create('pods') }),
 ];

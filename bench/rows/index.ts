@@ -18,5 +18,20 @@ import { row as watch } from './watch.ts';
 
 /** In the order in which they run: what needs a quiet, fresh platform comes first. */
 export const ROWS: readonly Row[] = [
-  start, idleMemory, service, dockerRun, dockerRunNoNetwork, dockerPs, dockerExec, ...fiftyContainers, output, ...bigImage, ...build, podReady, watch, ...read, ...create, ...schedule,
+  start,
+  idleMemory,
+  service,
+  dockerRun,
+  dockerRunNoNetwork,
+  dockerPs,
+  dockerExec,
+  ...fiftyContainers,
+  output,
+  ...bigImage,
+  ...build,
+  podReady,
+  watch,
+  ...read,
+  ...create,
+  ...schedule,
 ];

@@ -7,7 +7,17 @@ export const row: Row = {
   async ours(stage) {
     await stage.ourDocker();
     const side = await stage.ourKube();
-    const run = await kubectl(side, ['run', 'bench-ready', '--image=busybox', '--image-pull-policy=Never', '--restart=Never', '--command', '--', 'sleep', '3600']);
+    const run = await kubectl(side, [
+      'run',
+      'bench-ready',
+      '--image=busybox',
+      '--image-pull-policy=Never',
+      '--restart=Never',
+      '--command',
+      '--',
+      'sleep',
+      '3600',
+    ]);
     const wait = await kubectl(side, ['wait', '--for=condition=Ready', 'pod/bench-ready', '--timeout=30s']);
     await kubectl(side, ['delete', 'pod', 'bench-ready', '--grace-period=0', '--force']);
     return { value: run.seconds + wait.seconds };

@@ -8,7 +8,10 @@ const UPDATES = 200;
 const END = 'end';
 const PATH = '/api/v1/namespaces/default/configmaps';
 
-/** From before an update is sent until each watcher, on a connection of its own, has it. The first round finds the code of either side cold, and that of the client. */
+/**
+ * From before an update is sent until each watcher, on a connection of its own, has it. The first round finds the code
+ * of either side cold, and that of the client.
+ */
 export const row = kubeRow({
   name: 'watch', what: `watch, ${WATCHERS} watchers: delivery p99`, unit: 'ms', budget: ratio(0.5), recorded: 13, rounds: 3,
   async measure(side) {
@@ -18,11 +21,13 @@ export const row = kubeRow({
     const sent = new Map<string, number>();
     const delays: number[] = [];
     let watching = 0;
-    const watches = Array.from({ length: WATCHERS }, () => follow(side, `${PATH}?watch=1&fieldSelector=metadata.name%3Dbench-watch`, /"turn":"(\w+)"/g, (turn) => {
-      if (turn === 'none') watching++;
-      if (sent.has(turn)) delays.push(performance.now() - sent.get(turn)!);
-      return turn === END;
-    }));
+    const watches = Array.from({ length: WATCHERS }, () =>
+      follow(side, `${PATH}?watch=1&fieldSelector=metadata.name%3Dbench-watch`, /"turn":"(\w+)"/g, (turn) => {
+        if (turn === 'none') watching++;
+        if (sent.has(turn)) delays.push(performance.now() - sent.get(turn)!);
+        return turn === END;
+      }),
+    );
     const over = Promise.all(watches);
     while (watching < WATCHERS) await Promise.race([over, new Promise((resolve) => { setTimeout(resolve, 20); })]);
     for (let turn = 0; turn < UPDATES; turn++) {

@@ -30,7 +30,10 @@ export interface FieldFacts {
 }
 
 export interface Discovery {
-  readonly groups: readonly { readonly group: string; readonly versions: readonly { readonly version: string; readonly resources: readonly ResourceFacts[] }[] }[];
+  readonly groups: readonly {
+    readonly group: string;
+    readonly versions: readonly { readonly version: string; readonly resources: readonly ResourceFacts[] }[];
+  }[];
 }
 
 export interface ResourceFacts {

@@ -8,13 +8,30 @@ import type { Answer, RecordedCase, Step } from '../../src/control-plane/api/rul
 
 const url = process.env.KUBE_URL ?? 'https://127.0.0.1:6443';
 const headers = { authorization: `Bearer ${process.env.KUBE_TOKEN ?? ''}` };
-const TYPES = { apply: 'application/apply-patch+yaml', merge: 'application/merge-patch+json', strategic: 'application/strategic-merge-patch+json', json: 'application/json-patch+json' };
+const TYPES = {
+  apply: 'application/apply-patch+yaml',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  json: 'application/json-patch+json',
+};
 const root = join(import.meta.dirname, '../../src/control-plane/api');
 
-async function ask(method: string, path: string, body?: unknown, type = 'application/json'): Promise<{ code: number; body: Record<string, unknown>; warnings: string[] }> {
-  const response = await fetch(url + path, { method, headers: { ...headers, 'content-type': type }, ...(body !== undefined && { body: JSON.stringify(body) }) });
-  const warnings = (response.headers.get('warning') ?? '').split(/, (?=299 )/).filter((w) => w !== '').map((w) => JSON.parse(w.replace(/^299 - /, '')) as string);
-  return { code: response.status, body: await response.json() as Record<string, unknown>, warnings };
+async function ask(
+  method: string,
+  path: string,
+  body?: unknown,
+  type = 'application/json',
+): Promise<{ code: number; body: Record<string, unknown>; warnings: string[] }> {
+  const response = await fetch(url + path, {
+    method,
+    headers: { ...headers, 'content-type': type },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const warnings = (response.headers.get('warning') ?? '')
+    .split(/, (?=299 )/)
+    .filter((w) => w !== '')
+    .map((w) => JSON.parse(w.replace(/^299 - /, '')) as string);
+  return { code: response.status, body: (await response.json()) as Record<string, unknown>, warnings };
 }
 
 function pathOf(step: Step, namespace: string): string {
@@ -27,7 +44,9 @@ function pathOf(step: Step, namespace: string): string {
 
 function normal(object: Record<string, unknown>, namespace: string): unknown {
   const text = JSON.stringify(object).replaceAll(namespace, 'ns');
-  return JSON.parse(text, (key, value: unknown) => (key === 'uid' || key === 'resourceVersion' || key === 'time' || key === 'creationTimestamp' ? undefined : value));
+  return JSON.parse(text, (key, value: unknown) =>
+    key === 'uid' || key === 'resourceVersion' || key === 'time' || key === 'creationTimestamp' ? undefined : value,
+  );
 }
 
 async function record(cases: readonly RecordedCase[]): Promise<Record<string, Answer[]>> {
@@ -38,12 +57,27 @@ async function record(cases: readonly RecordedCase[]): Promise<Record<string, An
     const made: string[] = [];
     answers[name] = [];
     for (const step of steps) {
-      const { code, body, warnings } = await ask(step.method, pathOf(step, namespace), step.body, step.type === undefined ? undefined : TYPES[step.type]);
-      if (code === 201 && step.dryRun !== true) made.push(step.method === 'POST' ? `${step.path}/${(body.metadata as { name: string }).name}` : step.path);
+      const { code, body, warnings } = await ask(
+        step.method,
+        pathOf(step, namespace),
+        step.body,
+        step.type === undefined ? undefined : TYPES[step.type],
+      );
+      if (code === 201 && step.dryRun !== true) {
+        made.push(step.method === 'POST' ? `${step.path}/${(body.metadata as { name: string }).name}` : step.path);
+      }
       const { message, details } = body as { message?: string; details?: { causes?: unknown[] } };
-      answers[name].push(code < 300
-        ? { code, object: normal(body, namespace) as Answer['object'], ...(warnings.length > 0 && { warnings }) }
-        : { code, message: (message ?? '').replaceAll(namespace, 'ns'), ...(details?.causes !== undefined && { causes: JSON.parse(JSON.stringify(details.causes).replaceAll(namespace, 'ns')) as Answer['causes'] }) });
+      answers[name].push(
+        code < 300
+          ? { code, object: normal(body, namespace) as Answer['object'], ...(warnings.length > 0 && { warnings }) }
+          : {
+              code,
+              message: (message ?? '').replaceAll(namespace, 'ns'),
+              ...(details?.causes !== undefined && {
+                causes: JSON.parse(JSON.stringify(details.causes).replaceAll(namespace, 'ns')) as Answer['causes'],
+              }),
+            },
+      );
     }
     // What is in the namespace goes too: without controllers nobody empties it, and an address would stay taken.
     for (const path of made) await ask('DELETE', path.replace('{ns}', namespace));

@@ -40,9 +40,25 @@ class FileWriter {
 
   text(): string {
     const meta = this.#file === 'meta-v1';
-    const body = this.#types.filter((t) => !(meta && place(t.name).type in BY_HAND)).map((t) => this.#interface(t)).join('\n');
-    const imports = [...this.#imports].sort(([a], [b]) => (a < b ? -1 : 1)).map(([from, names]) => `import type { ${[...names].sort().join(', ')} } from '${from}';\n`).join('');
-    const again = meta ? ['../meta.ts', '../status.ts'].map((from) => `export type { ${Object.keys(BY_HAND).filter((n) => BY_HAND[n] === from).sort().join(', ')} } from '${from}';\n`).join('') : '';
+    const body = this.#types
+      .filter((t) => !(meta && place(t.name).type in BY_HAND))
+      .map((t) => this.#interface(t))
+      .join('\n');
+    const imports = [...this.#imports]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([from, names]) => `import type { ${[...names].sort().join(', ')} } from '${from}';\n`)
+      .join('');
+    const again = meta
+      ? ['../meta.ts', '../status.ts']
+          .map(
+            (from) =>
+              `export type { ${Object.keys(BY_HAND)
+                .filter((n) => BY_HAND[n] === from)
+                .sort()
+                .join(', ')} } from '${from}';\n`,
+          )
+          .join('')
+      : '';
     return `${imports}${again}\n${body}`;
   }
 
@@ -50,8 +66,12 @@ class FileWriter {
     const { type: name } = place(type.name);
     const kind = this.#kinds.has(type.name);
     if (kind) this.#import('../meta.ts', 'KubeObject');
-    const lines = this.#flat(type).filter((f) => !(kind && ['metadata', 'kind', 'apiVersion'].includes(f.name)))
-      .map((f) => `  readonly ${/^\w+$/.test(f.name) ? f.name : `'${f.name}'`}${f.omitEmpty === true || f.pointer === true ? '?' : ''}: ${this.#type(f.type)};\n`);
+    const lines = this.#flat(type)
+      .filter((f) => !(kind && ['metadata', 'kind', 'apiVersion'].includes(f.name)))
+      .map(
+        (f) =>
+          `  readonly ${/^\w+$/.test(f.name) ? f.name : `'${f.name}'`}${f.omitEmpty === true || f.pointer === true ? '?' : ''}: ${this.#type(f.type)};\n`,
+      );
     return `export interface ${name}${kind ? ' extends KubeObject' : ''} {\n${lines.join('')}}\n`;
   }
 

@@ -5,7 +5,9 @@ const list = (items: readonly string[]): string => `[${items.map(quote).join(', 
 
 /** Constants that name resources: each in its group's preferred version. */
 export function writeRefs(discovery: Discovery): string {
-  const rows = discovery.groups.flatMap((g) => g.versions.slice(0, 1).flatMap((v) => v.resources.map((r) => ({ group: g.group, version: v.version, r, kind: r.kind.split('/')[2]! }))));
+  const rows = discovery.groups.flatMap((g) =>
+    g.versions.slice(0, 1).flatMap((v) => v.resources.map((r) => ({ group: g.group, version: v.version, r, kind: r.kind.split('/')[2]! }))),
+  );
   const taken = new Set<string>();
   const lines = rows.map(({ group, version, r, kind }) => {
     let name = camelPlural(kind, r.resource);
@@ -45,12 +47,20 @@ export function writeResources(discovery: Discovery, facts: Facts): string {
   const groups = discovery.groups.map((g) => `  { group: ${quote(g.group)}, versions: ${list(g.versions.map((v) => v.version))} },\n`);
   const rows = discovery.groups.flatMap((g) => g.versions.flatMap((v) => v.resources.map((r) => row(g.group, v.version, r, verbs, schema))));
   const constants = [...verbSets].map(([text, name]) => `const ${name} = ${text};\n`).join('');
-  return `import type { ResourceInfo } from '../resource-info.ts';\n\n${constants}const NONE: readonly never[] = [];\n\n`
-    + `/** API groups in order of preference; the first version is the preferred one. '' is the core group. */\nexport const GROUPS: readonly { readonly group: string; readonly versions: readonly string[] }[] = [\n${groups.join('')}];\n\n`
-    + `export const RESOURCES: readonly ResourceInfo[] = [\n${rows.join('')}];\n`;
+  return (
+    `import type { ResourceInfo } from '../resource-info.ts';\n\n${constants}const NONE: readonly never[] = [];\n\n` +
+    `/** API groups in order of preference; the first version is the preferred one. '' is the core group. */\nexport const GROUPS: readonly { readonly group: string; readonly versions: readonly string[] }[] = [\n${groups.join('')}];\n\n` +
+    `export const RESOURCES: readonly ResourceInfo[] = [\n${rows.join('')}];\n`
+  );
 }
 
-function row(group: string, version: string, r: ResourceFacts, verbs: (set: readonly string[]) => string, schema: (group: string, version: string, kind: string) => string): string {
+function row(
+  group: string,
+  version: string,
+  r: ResourceFacts,
+  verbs: (set: readonly string[]) => string,
+  schema: (group: string, version: string, kind: string) => string,
+): string {
   const own = r.kind.split('/');
   const [g, v, kind] = [own[0] || group, own[1] || version, own[2]!];
   const some = (items: readonly string[] | undefined): string => (items === undefined || items.length === 0 ? 'NONE' : list(items));
@@ -59,7 +69,9 @@ function row(group: string, version: string, r: ResourceFacts, verbs: (set: read
     const elsewhere = sv !== '' && (sg !== group || sv !== version) ? `, group: ${quote(sg)}, version: ${quote(sv)}` : '';
     return `{ name: ${quote(s.name)}, verbs: ${verbs(s.verbs)}, kind: ${quote(sk)}${elsewhere} }`;
   });
-  return `  { group: ${quote(group)}, version: ${quote(version)}, resource: ${quote(r.resource)}, singular: ${quote(r.singular)}, kind: ${quote(kind)}, namespaced: ${r.scope === 'Namespaced'}, `
-    + `verbs: ${verbs(r.verbs)}, shortNames: ${some(r.shortNames)}, categories: ${some(r.categories)}, schema: ${quote(schema(g, v, kind))},\n    `
-    + `subresources: ${subresources.length === 0 ? 'NONE' : `[${subresources.join(', ')}]`} },\n`;
+  return (
+    `  { group: ${quote(group)}, version: ${quote(version)}, resource: ${quote(r.resource)}, singular: ${quote(r.singular)}, kind: ${quote(kind)}, namespaced: ${r.scope === 'Namespaced'}, ` +
+    `verbs: ${verbs(r.verbs)}, shortNames: ${some(r.shortNames)}, categories: ${some(r.categories)}, schema: ${quote(schema(g, v, kind))},\n    ` +
+    `subresources: ${subresources.length === 0 ? 'NONE' : `[${subresources.join(', ')}]`} },\n`
+  );
 }

@@ -41,7 +41,10 @@ async function build(name: string, recipe: Recipe): Promise<void> {
     const lines = (await staged(folder, recipe)).map((module) => `replace ${module} => ${module} ${recipe.staging}\n`);
     await writeFile(join(folder, 'go.mod'), `module peers\n\ngo 1.26.0\n\nrequire ${recipe.module} ${recipe.version}\n\n${lines.join('')}`);
   }
-  await writeFile(join(folder, isMain ? 'main.go' : 'uses.go'), recipe.main ?? `package peers\n\nimport (\n${recipe.uses.map((path) => `\t_ "${path}"\n`).join('')})\n`);
+  await writeFile(
+    join(folder, isMain ? 'main.go' : 'uses.go'),
+    recipe.main ?? `package peers\n\nimport (\n${recipe.uses.map((path) => `\t_ "${path}"\n`).join('')})\n`,
+  );
   // -e: packages for other systems, and tests of dependencies, need not resolve.
   await go(folder, ['mod', 'tidy', '-e']);
   await go(folder, ['get', `${recipe.module}@${recipe.version}`]);

@@ -36,9 +36,19 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     programs: { dockerd: 'github.com/moby/moby/v2/cmd/dockerd', 'docker-proxy': 'github.com/moby/moby/v2/cmd/docker-proxy' },
   },
   containerd: {
-    module: 'github.com/containerd/containerd/v2', version: 'v2.4.2', tags: 'no_btrfs',
-    uses: ['cmd/containerd/command', 'cmd/containerd/builtins', 'cmd/containerd-shim-runc-v2/manager', 'cmd/containerd-shim-runc-v2/task/plugin'].map((path) => `github.com/containerd/containerd/v2/${path}`),
-    programs: { containerd: 'github.com/containerd/containerd/v2/cmd/containerd', 'containerd-shim-runc-v2': 'github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2' },
+    module: 'github.com/containerd/containerd/v2',
+    version: 'v2.4.2',
+    tags: 'no_btrfs',
+    uses: [
+      'cmd/containerd/command',
+      'cmd/containerd/builtins',
+      'cmd/containerd-shim-runc-v2/manager',
+      'cmd/containerd-shim-runc-v2/task/plugin',
+    ].map((path) => `github.com/containerd/containerd/v2/${path}`),
+    programs: {
+      containerd: 'github.com/containerd/containerd/v2/cmd/containerd',
+      'containerd-shim-runc-v2': 'github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2',
+    },
   },
   runc: {
     module: 'github.com/opencontainers/runc', version: 'v1.5.2', tags: 'seccomp',

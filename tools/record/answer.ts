@@ -65,7 +65,15 @@ export function parseAnswer(text: AnswerText): Answer {
 
 function parseBody(text: string): AnswerBody {
   if (text === '') return { form: 'none' };
-  if (/^\|( |$)/m.test(text.split('\n', 1)[0]!)) return { form: 'text', text: text.split('\n').map((line) => line.replace(/^\| ?/, '')).join('\n') };
+  if (/^\|( |$)/m.test(text.split('\n', 1)[0]!)) {
+    return {
+      form: 'text',
+      text: text
+        .split('\n')
+        .map((line) => line.replace(/^\| ?/, ''))
+        .join('\n'),
+    };
+  }
   if (text.startsWith('---')) {
     const documents = parseAllDocuments(text);
     return { form: 'stream', values: [...documents].map((document) => document.toJS() as unknown) };

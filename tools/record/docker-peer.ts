@@ -30,14 +30,49 @@ export async function startDockerPeer(programs: string): Promise<DockerPeer> {
   try {
     // Not the machine's own settings.
     await writeFile(join(folder, 'daemon.json'), '{}');
-    const args = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'pid'), '--config-file', join(folder, 'daemon.json'), '--host', `unix://${socketPath}`, '--userland-proxy-path', join(programs, 'docker-proxy')];
+    const args = [
+      '--data-root',
+      join(folder, 'data'),
+      '--exec-root',
+      join(folder, 'exec'),
+      '--pidfile',
+      join(folder, 'pid'),
+      '--config-file',
+      join(folder, 'daemon.json'),
+      '--host',
+      `unix://${socketPath}`,
+      '--userland-proxy-path',
+      join(programs, 'docker-proxy'),
+    ];
     // The last program of the shell is dockerd itself, so that a signal reaches it.
-    await processes.start('dockerd', 'unshare', ['--net', '--mount', 'sh', '-c', 'ip link set lo up && echo 1 >/proc/sys/net/ipv4/ip_forward && exec dockerd "$@"', 'dockerd', ...args], { PATH: `${programs}:${process.env['PATH'] ?? ''}` });
+    await processes.start(
+      'dockerd',
+      'unshare',
+      [
+        '--net',
+        '--mount',
+        'sh',
+        '-c',
+        'ip link set lo up && echo 1 >/proc/sys/net/ipv4/ip_forward && exec dockerd "$@"',
+        'dockerd',
+        ...args,
+      ],
+      { PATH: `${programs}:${process.env['PATH'] ?? ''}` },
+    );
     const endpoint: UnixEndpoint = { kind: 'unix', socketPath };
     const ask = async (target: string) => await exchange(endpoint, { method: 'GET', target, headers: { Host: 'docker' }, body: undefined, timeoutMs: 5000 });
     await eventually(processes, 'dockerd', async () => (await ask('/_ping')).status === 200);
-    const { Components } = JSON.parse((await ask('/version')).body.toString()) as { Components: { Name: string; Version: string; Details: Record<string, string> }[] };
-    return { endpoint, folder, version: Components.map(({ Name, Version, Details }) => (Name === 'Engine' ? `dockerd ${Details['ModuleVersion']}` : `${Name} ${Version.replace('+unknown', '')}`)).join(', '), [Symbol.asyncDispose]: stop };
+    const { Components } = JSON.parse((await ask('/version')).body.toString()) as {
+      Components: { Name: string; Version: string; Details: Record<string, string> }[];
+    };
+    return {
+      endpoint,
+      folder,
+      version: Components.map(({ Name, Version, Details }) =>
+        Name === 'Engine' ? `dockerd ${Details['ModuleVersion']}` : `${Name} ${Version.replace('+unknown', '')}`,
+      ).join(', '),
+      [Symbol.asyncDispose]: stop,
+    };
   } catch (error) {
     await processes[Symbol.asyncDispose]();
     throw error;

@@ -8,7 +8,17 @@ import { DockerNormaliser } from './normalise-docker.ts';
 import type { Player } from './play.ts';
 import { formatScenario } from './scenario.ts';
 
-const HEADERS = ['content-type', 'docker-experimental', 'builder-version', 'swarm', 'ostype', 'location', 'cache-control', 'pragma', 'x-docker-container-path-stat'];
+const HEADERS = [
+  'content-type',
+  'docker-experimental',
+  'builder-version',
+  'swarm',
+  'ostype',
+  'location',
+  'cache-control',
+  'pragma',
+  'x-docker-container-path-stat',
+];
 /** What every answer carries: kept where a scenario asks for it by `headers: all`. */
 const EVERYWHERE = new Set(['docker-experimental', 'ostype']);
 const APPLETS = ['sh', 'ls', 'cat', 'echo', 'sleep', 'true', 'false', 'id', 'env', 'pwd', 'hostname', 'touch', 'kill'];
@@ -32,9 +42,15 @@ export function dockerPlayer(endpoint: UnixEndpoint, folder: string): Player {
 export async function importBusybox(endpoint: UnixEndpoint): Promise<void> {
   const changes = encodeURIComponent('CMD ["sh"]');
   const answer = await exchange(endpoint, {
-    method: 'POST', target: `/v1.50/images/create?fromSrc=-&repo=busybox&tag=1.0&changes=${changes}`, headers: { Host: 'docker', 'Content-Type': 'application/x-tar' }, body: await busyboxTar(), timeoutMs: 30_000,
+    method: 'POST',
+    target: `/v1.50/images/create?fromSrc=-&repo=busybox&tag=1.0&changes=${changes}`,
+    headers: { Host: 'docker', 'Content-Type': 'application/x-tar' },
+    body: await busyboxTar(),
+    timeoutMs: 30_000,
   });
-  if (answer.status !== 200 || answer.body.includes('"error"')) throw new Error(`importing busybox answered ${answer.status}: ${answer.body.toString()}`);
+  if (answer.status !== 200 || answer.body.includes('"error"')) {
+    throw new Error(`importing busybox answered ${answer.status}: ${answer.body.toString()}`);
+  }
 }
 
 /** A root file system of busybox alone, the same bytes in every run. */
@@ -44,7 +60,11 @@ async function busyboxTar(): Promise<Buffer> {
     for (const name of ['bin', 'tmp', 'etc', 'root']) await mkdir(join(folder, name));
     await copyFile('/bin/busybox', join(folder, 'bin/busybox'));
     for (const applet of APPLETS) await symlink('busybox', join(folder, 'bin', applet));
-    const { stdout } = await run('tar', ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '-C', folder, '-c', '.'], { encoding: 'buffer', maxBuffer: 1 << 26 });
+    const { stdout } = await run(
+      'tar',
+      ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '-C', folder, '-c', '.'],
+      { encoding: 'buffer', maxBuffer: 1 << 26 },
+    );
     return stdout;
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -8,6 +8,8 @@ export function parseExactJson(text: string): unknown {
 }
 
 function keepInteger(this: unknown, _key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  if (typeof value !== 'number' || Number.isSafeInteger(value) || context?.source === undefined || !/^-?\d+$/.test(context.source)) return value;
+  if (typeof value !== 'number' || Number.isSafeInteger(value) || context?.source === undefined || !/^-?\d+$/.test(context.source)) {
+    return value;
+  }
   return `<integer ${context.source}>`;
 }

@@ -42,22 +42,85 @@ export async function startKubePeer(programs: string, company: KubeCompany | und
     await writeFile(join(folder, 'tokens.csv'), [...USERS].map(([token, { name, uid, groups }]) => `${token},${name},${uid},"${groups.join(',')}"\n`).join(''));
     const etcd = `http://127.0.0.1:${etcdPort}`;
     const peering = `http://127.0.0.1:${etcdPeerPort}`;
-    await processes.start('etcd', join(programs, 'etcd'), ['--data-dir', 'etcd', '--unsafe-no-fsync', '--listen-client-urls', etcd, '--advertise-client-urls', etcd, '--listen-peer-urls', peering, '--initial-advertise-peer-urls', peering, '--initial-cluster', `default=${peering}`]);
+    await processes.start('etcd', join(programs, 'etcd'), [
+      '--data-dir',
+      'etcd',
+      '--unsafe-no-fsync',
+      '--listen-client-urls',
+      etcd,
+      '--advertise-client-urls',
+      etcd,
+      '--listen-peer-urls',
+      peering,
+      '--initial-advertise-peer-urls',
+      peering,
+      '--initial-cluster',
+      `default=${peering}`,
+    ]);
     await processes.start('kube-apiserver', join(programs, 'kube-apiserver'), [
-      '--etcd-servers', etcd, '--secure-port', String(port), '--bind-address', '127.0.0.1', '--advertise-address', '192.0.2.10', '--tls-cert-file', 'serving.crt', '--tls-private-key-file', 'serving.key',
-      '--service-account-key-file', 'sa.key', '--service-account-signing-key-file', 'sa.key', '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local',
-      '--authorization-mode', 'Node,RBAC', '--token-auth-file', 'tokens.csv', '--service-cluster-ip-range', SERVICE_CIDR, '--enable-bootstrap-token-auth', ...flags,
+      '--etcd-servers',
+      etcd,
+      '--secure-port',
+      String(port),
+      '--bind-address',
+      '127.0.0.1',
+      '--advertise-address',
+      '192.0.2.10',
+      '--tls-cert-file',
+      'serving.crt',
+      '--tls-private-key-file',
+      'serving.key',
+      '--service-account-key-file',
+      'sa.key',
+      '--service-account-signing-key-file',
+      'sa.key',
+      '--service-account-issuer',
+      'https://kubernetes.default.svc.cluster.local',
+      '--authorization-mode',
+      'Node,RBAC',
+      '--token-auth-file',
+      'tokens.csv',
+      '--service-cluster-ip-range',
+      SERVICE_CIDR,
+      '--enable-bootstrap-token-auth',
+      ...flags,
     ]);
     const endpoint = tlsEndpoint('127.0.0.1', port!, await readFile(join(folder, 'serving.crt'), 'utf8'));
-    const ask = async (target: string) => await exchange(endpoint, { method: 'GET', target, headers: { Authorization: 'Bearer admin' }, body: undefined, timeoutMs: 5000 });
+    const ask = async (target: string) =>
+      await exchange(endpoint, { method: 'GET', target, headers: { Authorization: 'Bearer admin' }, body: undefined, timeoutMs: 5000 });
     await eventually(processes, 'kube-apiserver', async () => (await ask('/readyz')).status === 200);
     await writeFile(join(folder, 'kubeconfig'), kubeconfig(port!));
     if (company === 'scheduler') {
-      await processes.start('kube-scheduler', join(programs, 'kube-scheduler'), ['--kubeconfig', 'kubeconfig', '--leader-elect=false', '--bind-address', '127.0.0.1', '--secure-port', '0']);
+      await processes.start('kube-scheduler', join(programs, 'kube-scheduler'), [
+        '--kubeconfig',
+        'kubeconfig',
+        '--leader-elect=false',
+        '--bind-address',
+        '127.0.0.1',
+        '--secure-port',
+        '0',
+      ]);
     }
     if (company === 'controllers') {
-      await processes.start('kube-controller-manager', join(programs, 'kube-controller-manager'), ['--kubeconfig', 'kubeconfig', '--service-account-private-key-file', 'sa.key', '--root-ca-file', 'serving.crt', '--use-service-account-credentials=false', '--leader-elect=false', '--bind-address', '127.0.0.1', '--secure-port', '0']);
-      await eventually(processes, 'kube-controller-manager', async () => (await ask('/api/v1/namespaces/default/serviceaccounts/default')).status === 200);
+      await processes.start('kube-controller-manager', join(programs, 'kube-controller-manager'), [
+        '--kubeconfig',
+        'kubeconfig',
+        '--service-account-private-key-file',
+        'sa.key',
+        '--root-ca-file',
+        'serving.crt',
+        '--use-service-account-credentials=false',
+        '--leader-elect=false',
+        '--bind-address',
+        '127.0.0.1',
+        '--secure-port',
+        '0',
+      ]);
+      await eventually(
+        processes,
+        'kube-controller-manager',
+        async () => (await ask('/api/v1/namespaces/default/serviceaccounts/default')).status === 200,
+      );
     }
     const { gitVersion } = JSON.parse((await ask('/version')).body.toString()) as { gitVersion: string };
     return {
@@ -85,7 +148,23 @@ async function compact(etcd: string): Promise<void> {
 
 /** A certificate for localhost that signs itself. */
 async function makeServingCertificate(folder: string): Promise<void> {
-  await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', join(folder, 'serving.key'), '-out', join(folder, 'serving.crt')]);
+  await run('openssl', [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=localhost',
+    '-addext',
+    'subjectAltName=DNS:localhost,IP:127.0.0.1',
+    '-keyout',
+    join(folder, 'serving.key'),
+    '-out',
+    join(folder, 'serving.crt'),
+  ]);
 }
 
 function kubeconfig(port: number): string {

@@ -23,11 +23,21 @@ export function kubePlayer(endpoint: TlsEndpoint, compact: () => Promise<void>):
   return {
     endpoint, compact,
     headers: () => HEADERS,
-    headersOf: (user) => ({ 'User-Agent': 'golden', Accept: 'application/json', ...(user === 'nobody' ? {} : { Authorization: `Bearer ${user}` }) }),
-    normaliser: (scenario) => new KubeNormaliser({
-      written: formatScenario({ ...scenario, steps: scenario.steps.map((step) => ({ ...step, answer: undefined })) }),
-      places, hostname: hostname(), port: endpoint.port, alone: scenario.settings.get('with') === undefined, managedFields: scenario.settings.get('managedFields') === 'shown', now: Date.now,
+    headersOf: (user) => ({
+      'User-Agent': 'golden',
+      Accept: 'application/json',
+      ...(user === 'nobody' ? {} : { Authorization: `Bearer ${user}` }),
     }),
+    normaliser: (scenario) =>
+      new KubeNormaliser({
+        written: formatScenario({ ...scenario, steps: scenario.steps.map((step) => ({ ...step, answer: undefined })) }),
+        places,
+        hostname: hostname(),
+        port: endpoint.port,
+        alone: scenario.settings.get('with') === undefined,
+        managedFields: scenario.settings.get('managedFields') === 'shown',
+        now: Date.now,
+      }),
   };
 }
 
@@ -35,6 +45,11 @@ export function kubePlayer(endpoint: TlsEndpoint, compact: () => Promise<void>):
 export function* preparations(namespaces: readonly string[], controllers: boolean): Generator<{ readonly target: string; readonly body: unknown }> {
   for (const namespace of namespaces) {
     yield { target: '/api/v1/namespaces', body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } } };
-    if (!controllers) yield { target: `/api/v1/namespaces/${namespace}/serviceaccounts`, body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } } };
+    if (!controllers) {
+      yield {
+        target: `/api/v1/namespaces/${namespace}/serviceaccounts`,
+        body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } },
+      };
+    }
   }
 }

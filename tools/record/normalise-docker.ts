@@ -17,8 +17,28 @@ const PRIVATE = /\b(?:10\.\d+|172\.(?:1[6-9]|2\d|3[01])|192\.168)\.\d+\.\d+\b/g;
 const MAC = /\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b/g;
 
 /** Numbers that are another one in each run, by the key that holds them. */
-const NUMBERS: Readonly<Record<string, string>> = { Pid: '<pid>', Size: '<size>', SizeRootFs: '<size>', SizeRw: '<size>', VirtualSize: '<size>', SharedSize: '<size>', LayersSize: '<size>', SpaceReclaimed: '<size>', PublicPort: '<port>' };
-const STRINGS: Readonly<Record<string, string>> = { HostPort: '<port>', SandboxKey: '<path>', SandboxID: '<id>', EndpointID: '<id>', ResolvConfPath: '<path>', HostnamePath: '<path>', HostsPath: '<path>', LogPath: '<path>', Mountpoint: '<path>' };
+const NUMBERS: Readonly<Record<string, string>> = {
+  Pid: '<pid>',
+  Size: '<size>',
+  SizeRootFs: '<size>',
+  SizeRw: '<size>',
+  VirtualSize: '<size>',
+  SharedSize: '<size>',
+  LayersSize: '<size>',
+  SpaceReclaimed: '<size>',
+  PublicPort: '<port>',
+};
+const STRINGS: Readonly<Record<string, string>> = {
+  HostPort: '<port>',
+  SandboxKey: '<path>',
+  SandboxID: '<id>',
+  EndpointID: '<id>',
+  ResolvConfPath: '<path>',
+  HostnamePath: '<path>',
+  HostsPath: '<path>',
+  LogPath: '<path>',
+  Mountpoint: '<path>',
+};
 /** What depends on the machine: its kernel, its control groups, its modules. */
 const MACHINE = new Set(['CgroupnsMode', 'OomKillDisable', 'MemorySwappiness', 'AppArmorProfile', 'MountLabel', 'ProcessLabel']);
 const FIRST_EPHEMERAL_PORT = 30_000;
@@ -58,7 +78,9 @@ export class DockerNormaliser implements Normaliser {
       for (const [network, { NetworkID }] of Object.entries((value as { Networks?: Readonly<Record<string, { NetworkID?: unknown }>> }).Networks ?? {})) {
         if (typeof NetworkID === 'string' && NetworkID !== '' && !this.#ids.has(NetworkID)) this.#name(NetworkID, network);
       }
-      if (typeof Id === 'string' && /^[0-9a-f]{64}$/.test(Id) && typeof Name === 'string' && !this.#ids.has(Id)) this.#name(Id, Name.replace(/^\//, ''));
+      if (typeof Id === 'string' && /^[0-9a-f]{64}$/.test(Id) && typeof Name === 'string' && !this.#ids.has(Id)) {
+        this.#name(Id, Name.replace(/^\//, ''));
+      }
     }
     for (const inner of Object.values(value)) this.#learn(inner);
   }
@@ -87,7 +109,11 @@ export class DockerNormaliser implements Normaliser {
     if (typeof value === 'number') return this.#number(value, key);
     // Mounts come in the order of a Go map.
     if (key === 'Mounts' && Array.isArray(value)) return value.toSorted(byDestination).map((inner) => this.#write(inner, ''));
-    if (Array.isArray(value)) return value.filter((inner) => typeof inner !== 'string' || !inner.startsWith('/sys/devices/system/cpu/')).map((inner) => this.#write(inner, key));
+    if (Array.isArray(value)) {
+      return value
+        .filter((inner) => typeof inner !== 'string' || !inner.startsWith('/sys/devices/system/cpu/'))
+        .map((inner) => this.#write(inner, key));
+    }
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([inner, held]) => [this.#string(inner), this.#write(held, inner)]));
   }
@@ -104,8 +130,12 @@ export class DockerNormaliser implements Normaliser {
     let out = text;
     for (const [from, to] of this.#facts.places) out = out.replaceAll(from, to);
     out = out.replace('<root>/data/volumes/', '<root>/volumes/');
-    out = out.replace(TIME, (time) => (Math.abs(Date.parse(time) / 1000 - this.#facts.now()) > DAY_SECONDS || this.#facts.written.includes(time) ? time : '<time>'));
-    out = out.replaceAll(/\bsha256:[0-9a-f]{64}\b/g, (digest) => (this.#facts.written.includes(digest) ? digest : `<digest ${this.#markOf(digest)}>`));
+    out = out.replace(TIME, (time) =>
+      Math.abs(Date.parse(time) / 1000 - this.#facts.now()) > DAY_SECONDS || this.#facts.written.includes(time) ? time : '<time>',
+    );
+    out = out.replaceAll(/\bsha256:[0-9a-f]{64}\b/g, (digest) =>
+      this.#facts.written.includes(digest) ? digest : `<digest ${this.#markOf(digest)}>`,
+    );
     out = out.replaceAll(ID, (id) => (this.#facts.written.includes(id) ? id : `<id ${this.#markOf(id)}>`));
     out = out.replaceAll(SHORT_ID, (short) => {
       const whole = [...this.#ids.keys()].find((id) => id.replace('sha256:', '').startsWith(short));

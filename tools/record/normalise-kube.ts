@@ -149,7 +149,9 @@ export class KubeNormaliser implements Normaliser {
 
   #number(value: number, key: string): unknown {
     if (key === 'targetPort' && value === this.#facts.port) return '<port>';
-    if ((key === 'nodePort' || key === 'healthCheckNodePort') && value >= 30_000 && !this.#facts.written.includes(String(value))) return '<node-port>';
+    if ((key === 'nodePort' || key === 'healthCheckNodePort') && value >= 30_000 && !this.#facts.written.includes(String(value))) {
+      return '<node-port>';
+    }
     return value;
   }
 
@@ -160,10 +162,22 @@ export class KubeNormaliser implements Normaliser {
     }
     out = out.replaceAll(new RegExp(`[\\w.-]+:${this.#facts.port}\\b`, 'g'), '<server>');
     out = out.replace(TOKEN, '<token>').replace(UID, (uid) => (this.#facts.written.includes(uid) ? uid : '<uid>'));
-    out = out.replace(TIME, (time) => (Math.abs(Date.parse(time) - this.#facts.now()) > DAY_MS || this.#facts.written.includes(time) ? time : time.includes('.') ? '<micro-time>' : '<time>'));
-    for (const prefix of this.#prefixes) out = out.replaceAll(new RegExp(`(?<![\\w.-])${prefix}[a-z0-9]{5}(?![\\w<.-])`, 'g'), `${prefix}<suffix>`);
+    out = out.replace(TIME, (time) =>
+      Math.abs(Date.parse(time) - this.#facts.now()) > DAY_MS || this.#facts.written.includes(time)
+        ? time
+        : time.includes('.')
+          ? '<micro-time>'
+          : '<time>',
+    );
+    for (const prefix of this.#prefixes) {
+      out = out.replaceAll(new RegExp(`(?<![\\w.-])${prefix}[a-z0-9]{5}(?![\\w<.-])`, 'g'), `${prefix}<suffix>`);
+    }
     out = out.replace(/\.[0-9a-f]{16}\b/g, '.<event>').replace(/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<suffix>');
-    out = out.replace(/(ResourceVersion in (?:precondition|object meta): )\d+/g, '$1<rv>').replace(/(too old resource version: \d+ \()\d+/g, '$1<rv>').replace(/(, current: )\d+/g, '$1<rv>').replace(/(ResourceVersion in record \(|\\?"resourceVersion\\?":\\?"|resourceVersion: ")\d+/g, '$1<rv>');
+    out = out
+      .replace(/(ResourceVersion in (?:precondition|object meta): )\d+/g, '$1<rv>')
+      .replace(/(too old resource version: \d+ \()\d+/g, '$1<rv>')
+      .replace(/(, current: )\d+/g, '$1<rv>')
+      .replace(/(ResourceVersion in record \(|\\?"resourceVersion\\?":\\?"|resourceVersion: ")\d+/g, '$1<rv>');
     return out;
   }
 }

@@ -49,7 +49,9 @@ export async function* play(scenario: Scenario, player: Player): AsyncGenerator<
     const headers: Record<string, string> = {};
     for (const header of player.headers(scenario)) {
       const values = raw.headers[header];
-      if (values !== undefined && !(header === 'content-type' && values[0] === 'application/json')) headers[header] = values.map((value) => normaliser.text(value)).join('\n');
+      if (values !== undefined && !(header === 'content-type' && values[0] === 'application/json')) {
+        headers[header] = values.map((value) => normaliser.text(value)).join('\n');
+      }
     }
     yield { step, answer: { status: raw.status, headers, body: normalised(body, step, normaliser) } };
   }
@@ -92,7 +94,14 @@ function decode(raw: RawAnswer, step: Step): AnswerBody {
   const type = raw.headers['content-type']?.[0] ?? '';
   if (raw.body.length === 0) return { form: 'none' };
   if (step.directives.has('frames')) return { form: 'json', value: frames(raw.body) };
-  if (step.directives.has('events') && raw.status === 200) return { form: 'stream', values: lines(text).slice(0, Number(step.directives.get('events'))).map(parseExactJson) };
+  if (step.directives.has('events') && raw.status === 200) {
+    return {
+      form: 'stream',
+      values: lines(text)
+        .slice(0, Number(step.directives.get('events')))
+        .map(parseExactJson),
+    };
+  }
   if (!/json/.test(type) && !step.directives.has('view')) return { form: 'text', text };
   const all = lines(text);
   if (all.length > 1 && all.every((line) => line.startsWith('{'))) return { form: 'stream', values: all.map(parseExactJson) };

@@ -29,7 +29,9 @@ export class Processes implements AsyncDisposable {
   /** The first that has ended, if one has. */
   ended(): string | undefined {
     const found = this.#running.find(({ child }) => child.exitCode !== null || child.signalCode !== null);
-    return found === undefined ? undefined : `${found.name} has ended with ${found.child.exitCode ?? found.child.signalCode}; see ${join(this.#folder, `${found.name}.log`)}`;
+    return found === undefined
+      ? undefined
+      : `${found.name} has ended with ${found.child.exitCode ?? found.child.signalCode}; see ${join(this.#folder, `${found.name}.log`)}`;
   }
 
   /** Ends all, the last one first. */

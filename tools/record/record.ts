@@ -30,8 +30,17 @@ async function recordKube(scenarios: readonly Scenario[], company: KubeCompany |
   await using peer = await startKubePeer(peerPrograms(), company, flags);
   const player = kubePlayer(peer.endpoint, async () => await peer.compact());
   for (const scenario of scenarios) {
-    for (const { target, body } of preparations((scenario.settings.get('namespace') ?? '').split(' ').filter((name) => name !== ''), company === 'controllers')) {
-      const answer = await exchange(peer.endpoint, { method: 'POST', target, headers: { Authorization: 'Bearer admin', 'Content-Type': 'application/json' }, body: Buffer.from(JSON.stringify(body)), timeoutMs: 5000 });
+    for (const { target, body } of preparations(
+      (scenario.settings.get('namespace') ?? '').split(' ').filter((name) => name !== ''),
+      company === 'controllers',
+    )) {
+      const answer = await exchange(peer.endpoint, {
+        method: 'POST',
+        target,
+        headers: { Authorization: 'Bearer admin', 'Content-Type': 'application/json' },
+        body: Buffer.from(JSON.stringify(body)),
+        timeoutMs: 5000,
+      });
       if (answer.status !== 201) throw new Error(`${scenario.name}: POST ${target} answered ${answer.status}: ${answer.body.toString()}`);
     }
     await record(scenario, player, peer.version);

@@ -15,7 +15,9 @@ export function substitute(text: string, saved: Saved): string {
     const [name, ...path] = reference.split('.');
     if (!saved.has(name!)) throw new Error(`no step has saved ${JSON.stringify(name)}, which \${${reference}} asks for`);
     const value = at(saved.get(name!), path);
-    if (typeof value !== 'string' && typeof value !== 'number') throw new Error(`\${${reference}} leads to ${JSON.stringify(value)}, not to a string or number`);
+    if (typeof value !== 'string' && typeof value !== 'number') {
+      throw new Error(`\${${reference}} leads to ${JSON.stringify(value)}, not to a string or number`);
+    }
     return String(value);
   });
 }

@@ -51,8 +51,25 @@ test('a step that is not of the form is told with its line', () => {
 test('answers of all forms survive being written and read', () => {
   const answers: Answer[] = [
     { status: 204, headers: {}, body: { form: 'none' } },
-    { status: 200, headers: { warning: 'a\nb', 'content-type': 'x/y' }, body: { form: 'json', value: { a: [{ b: 1 }, '', null, 'x\ny'], time: '2020-01-01', no: 'no', '<uid a>': '1', long: 'z'.repeat(200) } } },
-    { status: 200, headers: {}, body: { form: 'stream', values: [{ type: 'ADDED', object: {} }, { type: 'x', text: '---' }] } },
+    {
+      status: 200,
+      headers: { warning: 'a\nb', 'content-type': 'x/y' },
+      body: {
+        form: 'json',
+        value: { a: [{ b: 1 }, '', null, 'x\ny'], time: '2020-01-01', no: 'no', '<uid a>': '1', long: 'z'.repeat(200) },
+      },
+    },
+    {
+      status: 200,
+      headers: {},
+      body: {
+        form: 'stream',
+        values: [
+          { type: 'ADDED', object: {} },
+          { type: 'x', text: '---' },
+        ],
+      },
+    },
     { status: 404, headers: {}, body: { form: 'text', text: '404 page not found\n\n| piped' } },
     { status: 200, headers: {}, body: { form: 'json', value: 'just a string' } },
     { status: 200, headers: {}, body: { form: 'json', value: [] } },

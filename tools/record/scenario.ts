@@ -89,7 +89,9 @@ export function parseScenario(name: string, text: string): Scenario {
     if (titles.has(title)) fail(at, `two steps are called ${JSON.stringify(title)}`);
     titles.add(title);
     const [method, target, ...rest] = (lines[++at] ?? '').split(' ');
-    if (!/^[A-Z]+$/.test(method ?? '') || target === undefined || !target.startsWith('/') || rest.length > 0) fail(at, 'expected a method and a path');
+    if (!/^[A-Z]+$/.test(method ?? '') || target === undefined || !target.startsWith('/') || rest.length > 0) {
+      fail(at, 'expected a method and a path');
+    }
     const headers: [string, string][] = [];
     const directives = new Map<string, string>();
     for (at++; at < lines.length && lines[at] !== '' && !boundary(lines[at]!); at++) {
@@ -107,7 +109,9 @@ export function parseScenario(name: string, text: string): Scenario {
       const status = Number(lines[at]!.slice(3));
       if (!Number.isInteger(status)) fail(at, 'expected a status');
       const answered: [string, string][] = [];
-      for (at++; at < lines.length && lines[at] !== '' && !lines[at]!.startsWith('== '); at++) answered.push(header(lines[at]!) ?? fail(at, 'expected a header of the answer'));
+      for (at++; at < lines.length && lines[at] !== '' && !lines[at]!.startsWith('== '); at++) {
+        answered.push(header(lines[at]!) ?? fail(at, 'expected a header of the answer'));
+      }
       const [answerBody, afterAnswer] = block(lines, at, (line) => line.startsWith('== '));
       at = afterAnswer;
       answer = { status, headers: answered, body: answerBody };

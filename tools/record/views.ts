@@ -40,7 +40,9 @@ export function view(directive: string | undefined, value: unknown): unknown {
 const isStatus = (value: unknown): boolean => typeof value === 'object' && value !== null && (value as Json)['kind'] === 'Status';
 
 function sorted(value: unknown, path: readonly string[]): unknown {
-  if (Array.isArray(value)) return path.length === 0 ? value.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) as unknown : value;
+  if (Array.isArray(value)) {
+    return path.length === 0 ? (value.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) as unknown) : value;
+  }
   if (typeof value !== 'object' || value === null || path.length === 0) return value;
   const out: Record<string, unknown> = { ...value, [path[0]!]: sorted((value as Json)[path[0]!], path.slice(1)) };
   if (typeof out['message'] === 'string' && out['kind'] === 'Status') out['message'] = out['message'].replace(/: \[.*$/s, ': […]');
@@ -82,16 +84,36 @@ interface Operation {
 }
 
 function paths(document: OpenApi, text: string): unknown {
-  const found = Object.entries(document.paths ?? {}).filter(([path]) => path.endsWith(text)).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(found.map(([path, item]) => [path, Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)).map(([verb, operation]) => [verb, operationOf(verb, operation)]))]));
+  const found = Object.entries(document.paths ?? {})
+    .filter(([path]) => path.endsWith(text))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(
+    found.map(([path, item]) => [
+      path,
+      Object.fromEntries(
+        Object.entries(item)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([verb, operation]) => [verb, operationOf(verb, operation)]),
+      ),
+    ]),
+  );
 }
 
 function operationOf(verb: string, value: unknown): unknown {
   if (verb === 'parameters') return (value as Operation['parameters'])?.map((parameter) => parameter.name);
   const { parameters, requestBody, responses, ...rest } = value as Operation & Json;
   return {
-    ...withoutProse(rest) as Json,
-    ...(parameters === undefined ? {} : { parameters: Object.fromEntries(parameters.filter(({ name }) => name !== undefined).map(({ name, in: place, required }) => [name, `${place}${required === true ? ', required' : ''}`]).sort(([a], [b]) => (a! < b! ? -1 : 1))) }),
+    ...(withoutProse(rest) as Json),
+    ...(parameters === undefined
+      ? {}
+      : {
+          parameters: Object.fromEntries(
+            parameters
+              .filter(({ name }) => name !== undefined)
+              .map(({ name, in: place, required }) => [name, `${place}${required === true ? ', required' : ''}`])
+              .sort(([a], [b]) => (a! < b! ? -1 : 1)),
+          ),
+        }),
     ...(requestBody === undefined ? {} : { requestBody: Object.keys(requestBody.content ?? {}).sort() }),
     responses: Object.fromEntries(Object.entries(responses ?? {}).map(([status, response]) => [status, Object.keys(response.content ?? {}).sort()])),
   };

@@ -114,14 +114,63 @@ export interface RegistryWatchSink {
  * checks it against the schema.
  */
 export interface Registry {
-  get(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, options?: ReadOptions & { readonly subresource?: string }): StoredObject | Promise<StoredObject>;
-  list(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, options: ListParameters): ListPage | Promise<ListPage>;
-  create(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, body: unknown, options: WriteParameters & { readonly name?: string }): Promise<WriteOutcome>;
-  update(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, body: unknown, options: WriteParameters): Promise<WriteOutcome>;
-  patch(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, patch: PatchBody, options: WriteParameters): Promise<WriteOutcome>;
-  delete(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, options: DeleteParameters): Promise<DeleteOutcome>;
-  deleteCollection(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, list: ListParameters, options: DeleteParameters): Promise<readonly StoredObject[]>;
-  watch(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, options: WatchParameters, sink: RegistryWatchSink): () => void;
+  get(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    name: string,
+    options?: ReadOptions & { readonly subresource?: string },
+  ): StoredObject | Promise<StoredObject>;
+  list(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    options: ListParameters,
+  ): ListPage | Promise<ListPage>;
+  create(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    body: unknown,
+    options: WriteParameters & { readonly name?: string },
+  ): Promise<WriteOutcome>;
+  update(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    name: string,
+    body: unknown,
+    options: WriteParameters,
+  ): Promise<WriteOutcome>;
+  patch(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    name: string,
+    patch: PatchBody,
+    options: WriteParameters,
+  ): Promise<WriteOutcome>;
+  delete(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    name: string,
+    options: DeleteParameters,
+  ): Promise<DeleteOutcome>;
+  deleteCollection(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    list: ListParameters,
+    options: DeleteParameters,
+  ): Promise<readonly StoredObject[]>;
+  watch(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    options: WatchParameters,
+    sink: RegistryWatchSink,
+  ): () => void;
   readonly revision: number;
   /** Reads of one resource without options, for the server's own look-ups; a registry without it is read by the verbs above. */
   peek?(resource: ResourceInfo): RegistryPeek;
@@ -173,7 +222,17 @@ export interface Rules {
 }
 
 export interface FieldError {
-  readonly type: 'FieldValueRequired' | 'FieldValueInvalid' | 'FieldValueNotSupported' | 'FieldValueForbidden' | 'FieldValueDuplicate' | 'FieldValueTooLong' | 'FieldValueTooMany' | 'FieldValueNotFound' | 'FieldValueTypeInvalid' | 'InternalError';
+  readonly type:
+    | 'FieldValueRequired'
+    | 'FieldValueInvalid'
+    | 'FieldValueNotSupported'
+    | 'FieldValueForbidden'
+    | 'FieldValueDuplicate'
+    | 'FieldValueTooLong'
+    | 'FieldValueTooMany'
+    | 'FieldValueNotFound'
+    | 'FieldValueTypeInvalid'
+    | 'InternalError';
   readonly field: string;
   /** As the API server words it: `Required value: …`. */
   readonly message: string;

@@ -58,7 +58,14 @@ export function invalid(kind: { readonly group: string; readonly kind: string },
   const told = causes.map((cause) => `${cause.field ?? ''}: ${cause.message ?? ''}`);
   const list = told.length === 1 ? told[0]! : `[${told.join(', ')}]`;
   const qualifiedKind = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-  return new StatusError(failure(422, 'Invalid', `${qualifiedKind} "${name}" is invalid: ${list}`, { ...(name && { name }), ...(kind.group && { group: kind.group }), ...(kind.kind && { kind: kind.kind }), causes }));
+  return new StatusError(
+    failure(422, 'Invalid', `${qualifiedKind} "${name}" is invalid: ${list}`, {
+      ...(name && { name }),
+      ...(kind.group && { group: kind.group }),
+      ...(kind.kind && { kind: kind.kind }),
+      causes,
+    }),
+  );
 }
 
 export function tooManyRequests(message: string, retryAfterSeconds: number): StatusError {
@@ -71,11 +78,25 @@ export function unavailable(message: string): StatusError {
 
 /** HTTP status and reason for each code of ours. */
 const HTTP_OF_CODE: Record<ErrorCode, readonly [number, string]> = {
-  invalid: [400, 'BadRequest'], 'not-found': [404, 'NotFound'], 'already-exists': [409, 'AlreadyExists'], conflict: [409, 'Conflict'],
-  unauthorized: [401, 'Unauthorized'], forbidden: [403, 'Forbidden'], gone: [410, 'Expired'], 'too-large': [413, 'RequestEntityTooLarge'],
-  'unsupported-media-type': [415, 'UnsupportedMediaType'], 'not-acceptable': [406, 'NotAcceptable'], 'method-not-allowed': [405, 'MethodNotAllowed'],
-  'precondition-failed': [412, 'PreconditionFailed'], 'too-many-requests': [429, 'TooManyRequests'], canceled: [499, 'ClientClosedRequest'],
-  'not-implemented': [501, 'NotImplemented'], timeout: [504, 'Timeout'], unavailable: [503, 'ServiceUnavailable'], exhausted: [507, 'InsufficientStorage'], internal: [500, 'InternalError'],
+  invalid: [400, 'BadRequest'],
+  'not-found': [404, 'NotFound'],
+  'already-exists': [409, 'AlreadyExists'],
+  conflict: [409, 'Conflict'],
+  unauthorized: [401, 'Unauthorized'],
+  forbidden: [403, 'Forbidden'],
+  gone: [410, 'Expired'],
+  'too-large': [413, 'RequestEntityTooLarge'],
+  'unsupported-media-type': [415, 'UnsupportedMediaType'],
+  'not-acceptable': [406, 'NotAcceptable'],
+  'method-not-allowed': [405, 'MethodNotAllowed'],
+  'precondition-failed': [412, 'PreconditionFailed'],
+  'too-many-requests': [429, 'TooManyRequests'],
+  canceled: [499, 'ClientClosedRequest'],
+  'not-implemented': [501, 'NotImplemented'],
+  timeout: [504, 'Timeout'],
+  unavailable: [503, 'ServiceUnavailable'],
+  exhausted: [507, 'InsufficientStorage'],
+  internal: [500, 'InternalError'],
 };
 
 /** The one place where a thrown value becomes an answer of the API. What we did not throw on purpose tells the client nothing of our inside. */

@@ -10,7 +10,13 @@ export interface Virtual {
   readonly resource: string;
   readonly subresource?: string;
   /** @returns the whole answer */
-  create(context: RequestContext, namespace: string | undefined, name: string | undefined, body: unknown, options: WriteParameters): KubeObject | Promise<KubeObject>;
+  create(
+    context: RequestContext,
+    namespace: string | undefined,
+    name: string | undefined,
+    body: unknown,
+    options: WriteParameters,
+  ): KubeObject | Promise<KubeObject>;
 }
 
 /** An object that lives for one answer. */
@@ -31,8 +37,15 @@ export function withVirtuals(registry: Registry, virtuals: readonly Virtual[], a
     }
     return table.get(keyOf(resource, subresource));
   };
-  const compute = async (virtual: Virtual, context: RequestContext, namespace: string | undefined, body: unknown, options: WriteParameters & { readonly name?: string }): Promise<WriteOutcome> => ({
-    stored: ephemeral(await virtual.create(context, namespace, options.name, body, options)), created: true,
+  const compute = async (
+    virtual: Virtual,
+    context: RequestContext,
+    namespace: string | undefined,
+    body: unknown,
+    options: WriteParameters & { readonly name?: string },
+  ): Promise<WriteOutcome> => ({
+    stored: ephemeral(await virtual.create(context, namespace, options.name, body, options)),
+    created: true,
   });
   return {
     get: (...args) => registry.get(...args),

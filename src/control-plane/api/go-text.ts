@@ -18,7 +18,12 @@ export function plainText(value: unknown): string {
 export function literalText(value: unknown): string {
   if (value === null || value === undefined) return 'interface {}(nil)';
   if (Array.isArray(value)) return `[]interface {}{${value.map(literalText).join(', ')}}`;
-  if (isMap(value)) return `map[string]interface {}{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${literalText(value[key])}`).join(', ')}}`;
+  if (isMap(value)) {
+    return `map[string]interface {}{${Object.keys(value)
+      .sort()
+      .map((key) => `${JSON.stringify(key)}:${literalText(value[key])}`)
+      .join(', ')}}`;
+  }
   return typeof value === 'string' ? JSON.stringify(value) : scalarText(value);
 }
 

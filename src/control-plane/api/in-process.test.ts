@@ -33,12 +33,25 @@ test('every verb, without HTTP in between', async () => {
 });
 
 test('authorisation and admission hold', async () => {
-  await assert.rejects(nobody.list(pods, 'default'), (error: Error) => isReason(error, 'Forbidden') && error.message === 'pods is forbidden: User "nobody" cannot list resource "pods" in API group "" in the namespace "default"');
+  await assert.rejects(
+    nobody.list(pods, 'default'),
+    (error: Error) =>
+      isReason(error, 'Forbidden') &&
+      error.message === 'pods is forbidden: User "nobody" cannot list resource "pods" in API group "" in the namespace "default"',
+  );
   await assert.rejects(nobody.get(secrets, 'default', 'x'), (error) => isReason(error, 'Forbidden'));
   await assert.rejects(nobody.createSubresource(serviceAccounts, 'default', 'x', 'token', {}), (error) => isReason(error, 'Forbidden'));
   await assert.rejects(admin.delete(namespaces, undefined, 'default'), (error) => isReason(error, 'Forbidden'));
-  await assert.rejects(admin.create<Pod>(pods, 'default', { metadata: { name: 'p' }, spec: { serviceAccountName: 'ghost', containers: [{ name: 'c', image: 'i' }] } }), /serviceaccount "ghost" not found/);
-  await assert.rejects(admin.create(configMaps, 'default', { kind: 'Secret', metadata: { name: 'a' } }), (error) => isReason(error, 'BadRequest'));
+  await assert.rejects(
+    admin.create<Pod>(pods, 'default', {
+      metadata: { name: 'p' },
+      spec: { serviceAccountName: 'ghost', containers: [{ name: 'c', image: 'i' }] },
+    }),
+    /serviceaccount "ghost" not found/,
+  );
+  await assert.rejects(admin.create(configMaps, 'default', { kind: 'Secret', metadata: { name: 'a' } }), (error) =>
+    isReason(error, 'BadRequest'),
+  );
 });
 
 test('a watch delivers, stops when told, and tells of a refusal by its end', async () => {

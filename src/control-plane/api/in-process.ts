@@ -81,7 +81,13 @@ export class InProcessDoor {
   readonly #user: UserInfo;
   readonly #after: After;
 
-  constructor(parts: { readonly registry: Registry; readonly resources: ResourceTable; readonly access: Access; readonly user: UserInfo; readonly after: After }) {
+  constructor(parts: {
+    readonly registry: Registry;
+    readonly resources: ResourceTable;
+    readonly access: Access;
+    readonly user: UserInfo;
+    readonly after: After;
+  }) {
     this.#registry = parts.registry;
     this.#resources = parts.resources;
     this.#access = parts.access;
@@ -112,9 +118,24 @@ export class InProcessDoor {
     return bare((await this.#registry.create(this.#context('create', options.signal), resource, namespace, body, this.#write(options))).stored);
   }
 
-  async createSubresource<T extends KubeObject>(ref: Ref, namespace: string | undefined, name: string, subresource: string, body: KubeObject, options: Write = {}): Promise<T> {
+  async createSubresource<T extends KubeObject>(
+    ref: Ref,
+    namespace: string | undefined,
+    name: string,
+    subresource: string,
+    body: KubeObject,
+    options: Write = {},
+  ): Promise<T> {
     const resource = this.#enter(ref, 'create', subresource, namespace, name, options.signal);
-    return bare((await this.#registry.create(this.#context('create', options.signal), resource, namespace, body, { ...this.#write(options), name, subresource })).stored);
+    return bare(
+      (
+        await this.#registry.create(this.#context('create', options.signal), resource, namespace, body, {
+          ...this.#write(options),
+          name,
+          subresource,
+        })
+      ).stored,
+    );
   }
 
   async update<T extends KubeObject>(ref: Ref, namespace: string | undefined, name: string, body: T, options: Write = {}): Promise<T> {
@@ -122,7 +143,14 @@ export class InProcessDoor {
     return bare((await this.#registry.update(this.#context('update', options.signal), resource, namespace, name, body, this.#write(options))).stored);
   }
 
-  async patch<T extends KubeObject>(ref: Ref, namespace: string | undefined, name: string, type: 'json' | 'merge' | 'strategic' | 'apply', body: unknown, options: Write = {}): Promise<T> {
+  async patch<T extends KubeObject>(
+    ref: Ref,
+    namespace: string | undefined,
+    name: string,
+    type: 'json' | 'merge' | 'strategic' | 'apply',
+    body: unknown,
+    options: Write = {},
+  ): Promise<T> {
     const resource = this.#enter(ref, 'patch', options.subresource, namespace, name, options.signal);
     const patch: PatchBody = type === 'apply' ? { type, body: body as KubeObject } : { type, body };
     return bare((await this.#registry.patch(this.#context('patch', options.signal), resource, namespace, name, patch, this.#write(options))).stored);
@@ -159,8 +187,11 @@ export class InProcessDoor {
         ended: finish,
       });
       stop = halt;
-      if (over) halt();
-      else if (options.timeoutSeconds !== undefined && options.timeoutSeconds > 0) cancelTimer = this.#after(options.timeoutSeconds * 1000, () => finish(undefined));
+      if (over) {
+        halt();
+      } else if (options.timeoutSeconds !== undefined && options.timeoutSeconds > 0) {
+        cancelTimer = this.#after(options.timeoutSeconds * 1000, () => finish(undefined));
+      }
     } catch (error) {
       queueMicrotask(() => finish(error as Error));
     }
@@ -171,10 +202,26 @@ export class InProcessDoor {
     };
   }
 
-  #enter(ref: Ref, verb: string, subresource: string | undefined, namespace: string | undefined, name: string | undefined, signal: AbortSignal | undefined, fieldSelector?: string): ResourceInfo {
+  #enter(
+    ref: Ref,
+    verb: string,
+    subresource: string | undefined,
+    namespace: string | undefined,
+    name: string | undefined,
+    signal: AbortSignal | undefined,
+    fieldSelector?: string,
+  ): ResourceInfo {
     signal?.throwIfAborted();
     const resource = this.#resources.require(ref);
-    this.#access.check(this.#user, verb, resource, subresource, namespace ?? (resource.group === '' && resource.resource === 'namespaces' ? name : undefined), name, fieldSelector);
+    this.#access.check(
+      this.#user,
+      verb,
+      resource,
+      subresource,
+      namespace ?? (resource.group === '' && resource.resource === 'namespaces' ? name : undefined),
+      name,
+      fieldSelector,
+    );
     const verbs = subresource === undefined ? resource.verbs : resource.subresources.find((sub) => sub.name === subresource)?.verbs;
     if (verbs === undefined || !verbs.includes(verb)) throw methodNotSupported(resource, verb);
     return resource;

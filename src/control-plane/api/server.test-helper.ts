@@ -59,33 +59,74 @@ export async function serve(options: Partial<ApiServerOptions> & { readonly cloc
   const store = await openMemoryStore();
   const clock = options.clock ?? systemClock;
   const api = await openApiServer({
-    openRegistry: ({ admission }) => openRegistry({ store, rules: kubernetesRules, admission, clock, random: systemRandom, logger: silentLogger, applyPatch, trackUpdate, freeze: true }),
-    resources: RESOURCES, address: '127.0.0.1', port: 0, pkiFolder: folder, serviceCidr: '10.96.0.0/16', staticTokens: TOKENS, random: systemRandom, logger: silentLogger, ...options, clock,
+    openRegistry: ({ admission }) =>
+      openRegistry({
+        store,
+        rules: kubernetesRules,
+        admission,
+        clock,
+        random: systemRandom,
+        logger: silentLogger,
+        applyPatch,
+        trackUpdate,
+        freeze: true,
+      }),
+    resources: RESOURCES,
+    address: '127.0.0.1',
+    port: 0,
+    pkiFolder: folder,
+    serviceCidr: '10.96.0.0/16',
+    staticTokens: TOKENS,
+    random: systemRandom,
+    logger: silentLogger,
+    ...options,
+    clock,
   });
   const agent = new Agent({ keepAlive: true, ca: api.authority.certificate });
-  const call = (method: string, path: string, { token = 'admin-token', body, type, headers = {}, headOnly, cert, key }: Call = {}): Promise<Answer> => new Promise((resolve, reject) => {
-    const bytes = body === undefined ? undefined : Buffer.isBuffer(body) || typeof body === 'string' ? Buffer.from(body) : Buffer.from(JSON.stringify(body));
-    const request = httpsRequest({
-      host: '127.0.0.1', port: api.port, method, path, ...(cert === undefined ? { agent } : { agent: false, cert, key, ca: api.authority.certificate }),
-      headers: { ...(token !== '' && { authorization: `Bearer ${token}` }), ...(bytes && { 'content-type': type ?? 'application/json', 'content-length': bytes.length }), ...headers },
-    }, (response) => {
-      if (headOnly === true && response.statusCode === 200) {
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text: '', json: () => assert.fail('no body was read') });
-        response.on('error', () => {}); // We hang up ourselves.
-        response.destroy();
-        return;
-      }
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: <T>() => JSON.parse(text) as T });
-      });
+  const call = (
+    method: string,
+    path: string,
+    { token = 'admin-token', body, type, headers = {}, headOnly, cert, key }: Call = {},
+  ): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const bytes =
+        body === undefined
+          ? undefined
+          : Buffer.isBuffer(body) || typeof body === 'string'
+            ? Buffer.from(body)
+            : Buffer.from(JSON.stringify(body));
+      const request = httpsRequest(
+        {
+          host: '127.0.0.1',
+          port: api.port,
+          method,
+          path,
+          ...(cert === undefined ? { agent } : { agent: false, cert, key, ca: api.authority.certificate }),
+          headers: {
+            ...(token !== '' && { authorization: `Bearer ${token}` }),
+            ...(bytes && { 'content-type': type ?? 'application/json', 'content-length': bytes.length }),
+            ...headers,
+          },
+        },
+        (response) => {
+          if (headOnly === true && response.statusCode === 200) {
+            resolve({ status: response.statusCode ?? 0, headers: response.headers, text: '', json: () => assert.fail('no body was read') });
+            response.on('error', () => {}); // We hang up ourselves.
+            response.destroy();
+            return;
+          }
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', reject);
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString('utf8');
+            resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: <T,>() => JSON.parse(text) as T });
+          });
+        },
+      );
+      request.on('error', reject);
+      request.end(bytes);
     });
-    request.on('error', reject);
-    request.end(bytes);
-  });
   return {
     api, call, agent,
     async make(path, object) {

@@ -25,7 +25,11 @@ describe('the life of an object over HTTPS', () => {
     assert.deepEqual(got.json(), object);
     const list = (await call('GET', `${CONFIG_MAPS}?labelSelector=a%3Db`)).json<{ kind: string; items: Loose[] }>();
     assert.equal(list.kind, 'ConfigMapList');
-    assert.deepEqual(list.items.map((item) => [item.kind, item.apiVersion, item.metadata?.name]), [[undefined, undefined, 'life']], 'items of a list have no kind of their own');
+    assert.deepEqual(
+      list.items.map((item) => [item.kind, item.apiVersion, item.metadata?.name]),
+      [[undefined, undefined, 'life']],
+      'items of a list have no kind of their own',
+    );
     const stale = await call('PUT', `${CONFIG_MAPS}/life`, { body: { ...object, metadata: { ...object.metadata, resourceVersion: '1' } } });
     assert.equal(stale.status, 409);
     assert.equal(stale.json<Status>().reason, 'Conflict');
@@ -33,15 +37,28 @@ describe('the life of an object over HTTPS', () => {
     assert.deepEqual([merged.status, merged.json<{ data: unknown }>().data], [200, { y: '2' }]);
     const pointed = await call('PATCH', `${CONFIG_MAPS}/life`, { type: 'application/json-patch+json', body: [{ op: 'add', path: '/data/z', value: '3' }] });
     assert.deepEqual(pointed.json<{ data: unknown }>().data, { y: '2', z: '3' });
-    const applied = await call('PATCH', `${CONFIG_MAPS}/life?fieldManager=me&force=true`, { type: 'application/apply-patch+yaml', body: 'apiVersion: v1\nkind: ConfigMap\ndata:\n  w: "4"\n' });
+    const applied = await call('PATCH', `${CONFIG_MAPS}/life?fieldManager=me&force=true`, {
+      type: 'application/apply-patch+yaml',
+      body: 'apiVersion: v1\nkind: ConfigMap\ndata:\n  w: "4"\n',
+    });
     assert.equal(applied.status, 200, applied.text);
     const gone = await call('DELETE', `${CONFIG_MAPS}/life`);
-    assert.deepEqual(gone.json(), { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details: { name: 'life', kind: 'configmaps', uid: object.metadata?.uid } });
+    assert.deepEqual(gone.json(), {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Success',
+      details: { name: 'life', kind: 'configmaps', uid: object.metadata?.uid },
+    });
     assert.equal((await call('GET', `${CONFIG_MAPS}/life`)).status, 404);
   });
 
   test('YAML bodies and answers', async () => {
-    const made = await served.call('POST', CONFIG_MAPS, { type: 'application/yaml', body: 'metadata:\n  name: from-yaml\ndata: {k: v}\n', headers: { accept: 'application/yaml' } });
+    const made = await served.call('POST', CONFIG_MAPS, {
+      type: 'application/yaml',
+      body: 'metadata:\n  name: from-yaml\ndata: {k: v}\n',
+      headers: { accept: 'application/yaml' },
+    });
     assert.equal(made.status, 201);
     assert.match(made.text, /^apiVersion: v1\ndata:\n  k: v\nkind: ConfigMap\nmetadata:\n  creationTimestamp: "/);
     assert.doesNotMatch(made.text, / [&*]a1/);
@@ -50,18 +67,38 @@ describe('the life of an object over HTTPS', () => {
   test('Tables and bare metadata for those who ask', async () => {
     await served.make(CONFIG_MAPS, { metadata: { name: 'rows' }, data: { a: '', b: '' } });
     const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
-    const table = (await served.call('GET', `${CONFIG_MAPS}?fieldSelector=metadata.name%3Drows`, { headers: { accept } })).json<{ kind: string; columnDefinitions: { name: string }[]; rows: { cells: unknown[]; object: KubeObject }[] }>();
+    const table = (await served.call('GET', `${CONFIG_MAPS}?fieldSelector=metadata.name%3Drows`, { headers: { accept } })).json<{
+      kind: string;
+      columnDefinitions: { name: string }[];
+      rows: { cells: unknown[]; object: KubeObject }[];
+    }>();
     assert.equal(table.kind, 'Table');
     assert.deepEqual(table.columnDefinitions.map((column) => column.name), ['Name', 'Data', 'Age']);
     assert.deepEqual(table.rows[0]!.cells.slice(0, 2), ['rows', 2]);
     assert.equal(table.rows[0]!.object.kind, 'PartialObjectMetadata');
     await served.make('/apis/apps/v1/namespaces/default/deployments', {
-      metadata: { name: 'scaled' }, spec: { replicas: 3, selector: { matchLabels: { app: 'scaled' } }, template: { metadata: { labels: { app: 'scaled' } }, spec: { containers: [{ name: 'c', image: 'i' }] } } },
+      metadata: { name: 'scaled' },
+      spec: {
+        replicas: 3,
+        selector: { matchLabels: { app: 'scaled' } },
+        template: { metadata: { labels: { app: 'scaled' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+      },
     });
-    const scale = (await served.call('GET', '/apis/apps/v1/namespaces/default/deployments/scaled/scale', { headers: { accept } })).json<{ columnDefinitions: { name: string }[]; rows: { cells: unknown[] }[] }>();
-    assert.deepEqual(scale.columnDefinitions.map((column) => column.name), ['Name', 'Desired', 'Available', 'Age'], 'those of a Scale, not of the Deployment');
+    const scale = (await served.call('GET', '/apis/apps/v1/namespaces/default/deployments/scaled/scale', { headers: { accept } })).json<{
+      columnDefinitions: { name: string }[];
+      rows: { cells: unknown[] }[];
+    }>();
+    assert.deepEqual(
+      scale.columnDefinitions.map((column) => column.name),
+      ['Name', 'Desired', 'Available', 'Age'],
+      'those of a Scale, not of the Deployment',
+    );
     assert.deepEqual(scale.rows[0]!.cells.slice(0, 3), ['scaled', 3, 0]);
-    const partial = (await served.call('GET', `${CONFIG_MAPS}/rows`, { headers: { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' } })).json<Loose>();
+    const partial = (
+      await served.call('GET', `${CONFIG_MAPS}/rows`, {
+        headers: { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' },
+      })
+    ).json<Loose>();
     assert.deepEqual([partial.kind, partial.metadata?.name, 'data' in partial], ['PartialObjectMetadata', 'rows', false]);
   });
 
@@ -89,16 +126,44 @@ describe('answers to what is wrong', () => {
     ['unknown group', 'GET', '/apis/none.example/v1/foos', {}, 404, /^404 page not found/],
     ['method that is not served', 'PUT', '/api/v1/namespaces/default/pods', { body: {} }, 405, /does not allow this method/],
     ['method of a path', 'POST', '/version', { body: {} }, 405, /does not allow this method/],
-    ['malformed JSON', 'POST', CONFIG_MAPS, { body: '{"a":' }, 400, /the object provided is unrecognized \(must be of type ConfigMap\): couldn't get version\/kind; json parse error: unexpected end of JSON input \(\{\\"a\\":\)/],
+    [
+      'malformed JSON',
+      'POST',
+      CONFIG_MAPS,
+      { body: '{"a":' },
+      400,
+      /the object provided is unrecognized \(must be of type ConfigMap\): couldn't get version\/kind; json parse error: unexpected end of JSON input \(\{\\"a\\":\)/,
+    ],
     ['malformed YAML', 'POST', CONFIG_MAPS, { type: 'application/yaml', body: 'a: [' }, 400, /BadRequest/],
     ['two YAML documents', 'POST', CONFIG_MAPS, { type: 'application/yaml', body: 'a: 1\n---\nb: 2\n' }, 400, /more than one/],
-    ['CBOR body', 'POST', CONFIG_MAPS, { type: 'application/cbor', body: '{}' }, 415, /accepted media types include: application\/json, application\/yaml, application\/vnd.kubernetes.protobuf/],
+    [
+      'CBOR body',
+      'POST',
+      CONFIG_MAPS,
+      { type: 'application/cbor', body: '{}' },
+      415,
+      /accepted media types include: application\/json, application\/yaml, application\/vnd.kubernetes.protobuf/,
+    ],
     ['patch of an unknown type', 'PATCH', `${CONFIG_MAPS}/x`, { type: 'text/plain', body: '{}' }, 415, /415: Unsupported Media Type/],
     ['CBOR answer', 'GET', CONFIG_MAPS, { headers: { accept: 'application/cbor' } }, 406, /406: Not Acceptable[^]*application\/json;stream=watch/],
     ['bad limit', 'GET', `${CONFIG_MAPS}?limit=abc`, {}, 400, /parsing \\"abc\\": invalid syntax/],
     ['bad dryRun', 'POST', `${CONFIG_MAPS}?dryRun=yes`, { body: {} }, 422, /supported values: \\"All\\"/],
-    ['apply without a manager', 'PATCH', `${CONFIG_MAPS}/x`, { type: 'application/apply-patch+yaml', body: '{}' }, 422, /fieldManager: Required value/],
-    ['force without apply', 'PATCH', `${CONFIG_MAPS}/x?force=1`, { type: 'application/merge-patch+json', body: '{}' }, 422, /may not be specified for non-apply patch/],
+    [
+      'apply without a manager',
+      'PATCH',
+      `${CONFIG_MAPS}/x`,
+      { type: 'application/apply-patch+yaml', body: '{}' },
+      422,
+      /fieldManager: Required value/,
+    ],
+    [
+      'force without apply',
+      'PATCH',
+      `${CONFIG_MAPS}/x?force=1`,
+      { type: 'application/merge-patch+json', body: '{}' },
+      422,
+      /may not be specified for non-apply patch/,
+    ],
     ['bad escape', 'GET', '/api/v1/namespaces/%zz/pods', {}, 400, /invalid URL escape in the path/],
     ['body over the limit', 'POST', CONFIG_MAPS, { body: Buffer.alloc(3 * 1024 * 1024 + 1, 0x20) }, 413, /Request entity too large: limit is 3145728/],
   ];
@@ -111,7 +176,15 @@ describe('answers to what is wrong', () => {
     });
   }
 
-  for (const path of ['/api/v1/namespaces/../pods', '/api/v1/namespaces/%2e%2e/pods', '/api/v1/namespaces/default/configmaps/%2e%2e%2fsecrets', '/api/v1/namespaces/default%2fconfigmaps/x', '/api/v1//pods', '/api/v1/namespaces/default/configmaps/a%00b', '/api/v1/namespaces/default/configmaps/x%5c..']) {
+  for (const path of [
+    '/api/v1/namespaces/../pods',
+    '/api/v1/namespaces/%2e%2e/pods',
+    '/api/v1/namespaces/default/configmaps/%2e%2e%2fsecrets',
+    '/api/v1/namespaces/default%2fconfigmaps/x',
+    '/api/v1//pods',
+    '/api/v1/namespaces/default/configmaps/a%00b',
+    '/api/v1/namespaces/default/configmaps/x%5c..',
+  ]) {
     test(`no way out by ${path}`, async () => {
       assert.equal((await served.call('GET', path)).status, 404);
     });
@@ -121,7 +194,10 @@ describe('answers to what is wrong', () => {
     const bodies: readonly [string, string][] = [
       ['application/json', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
       ['application/json', `{"metadata":{"name":"n"},"data":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}`],
-      ['application/yaml', `a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from({ length: 9 }, (_, n) => `${'bcdefghij'[n]}: &${'bcdefghij'[n]} [${Array.from({ length: 9 }, () => `*${'abcdefghi'[n]}`).join(',')}]`).join('\n')}\n`],
+      [
+        'application/yaml',
+        `a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from({ length: 9 }, (_, n) => `${'bcdefghij'[n]}: &${'bcdefghij'[n]} [${Array.from({ length: 9 }, () => `*${'abcdefghi'[n]}`).join(',')}]`).join('\n')}\n`,
+      ],
       ['application/json', '{"metadata":{"name":"n","generation":1e309}}'],
     ];
     for (const [type, body] of bodies) {
@@ -130,10 +206,15 @@ describe('answers to what is wrong', () => {
       assert.ok(answer.status >= 400 && answer.status < 500, `${answer.status} for ${body.slice(0, 40)}`);
       assert.ok(performance.now() - started < 1000);
     }
-    const polluted = await served.call('POST', CONFIG_MAPS, { body: '{"metadata":{"name":"proto","labels":{"__proto__":"x"}},"data":{"__proto__":"y","constructor":"z"}}' });
+    const polluted = await served.call('POST', CONFIG_MAPS, {
+      body: '{"metadata":{"name":"proto","labels":{"__proto__":"x"}},"data":{"__proto__":"y","constructor":"z"}}',
+    });
     assert.ok([201, 422].includes(polluted.status), polluted.text);
     for (const type of ['application/merge-patch+json', 'application/strategic-merge-patch+json']) {
-      await served.call('PATCH', `${CONFIG_MAPS}/proto`, { type, body: '{"__proto__":{"polluted":true},"data":{"__proto__":"q"},"constructor":{"prototype":{"polluted":true}}}' });
+      await served.call('PATCH', `${CONFIG_MAPS}/proto`, {
+        type,
+        body: '{"__proto__":{"polluted":true},"data":{"__proto__":"q"},"constructor":{"prototype":{"polluted":true}}}',
+      });
     }
     assert.equal(({} as { polluted?: boolean }).polluted, undefined);
     assert.equal((await served.call('GET', '/readyz')).status, 200);
@@ -183,8 +264,15 @@ describe('what is no resource', () => {
     const address = index.paths['apis/apps/v1']!.serverRelativeURL;
     const document = await served.call('GET', address);
     assert.match(String(document.headers['cache-control']), /immutable/);
-    const { paths, components } = document.json<{ paths: Record<string, { patch: { parameters: { name: string }[] } }>; components: { schemas: Record<string, { properties: Record<string, Record<string, unknown>> }> } }>();
-    assert.ok(paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}']!.patch.parameters.some((parameter) => parameter.name === 'fieldValidation'));
+    const { paths, components } = document.json<{
+      paths: Record<string, { patch: { parameters: { name: string }[] } }>;
+      components: { schemas: Record<string, { properties: Record<string, Record<string, unknown>> }> };
+    }>();
+    assert.ok(
+      paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}']!.patch.parameters.some(
+        (parameter) => parameter.name === 'fieldValidation',
+      ),
+    );
     assert.equal(components.schemas['io.k8s.api.core.v1.PodSpec']!.properties.containers!['x-kubernetes-patch-merge-key'], 'name');
     assert.equal((await served.call('GET', '/openapi/v3/apis/apps/v1?hash=OLD')).status, 301);
     const json = await served.call('GET', '/openapi/v2');

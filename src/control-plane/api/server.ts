@@ -121,20 +121,42 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   ]);
 
   const issuer = options.issuer ?? 'https://kubernetes.default.svc.cluster.local';
-  const tokens = new ServiceAccountTokens({ issuer, audiences: [issuer], keys: [{ id: keyIdOf(signing.publicKey), ...signing }], lookup, clock, random });
-  const authenticator = new Authenticator({ staticTokens: options.staticTokens ?? new Map(), serviceAccounts: tokens, bootstrap: new BootstrapTokens(lookup, clock), anonymous: true });
+  const tokens = new ServiceAccountTokens({
+    issuer,
+    audiences: [issuer],
+    keys: [{ id: keyIdOf(signing.publicKey), ...signing }],
+    lookup,
+    clock,
+    random,
+  });
+  const authenticator = new Authenticator({
+    staticTokens: options.staticTokens ?? new Map(),
+    serviceAccounts: tokens,
+    bootstrap: new BootstrapTokens(lookup, clock),
+    anonymous: true,
+  });
   const rbac = new RbacAuthorizer();
-  const nodeRules = (defaultPolicy().find(({ resource, object }) => resource === 'clusterroles' && object.metadata?.name === 'system:node')!.object as RoleObject).rules;
+  const nodeRules = (
+    defaultPolicy().find(({ resource, object }) => resource === 'clusterroles' && object.metadata?.name === 'system:node')!
+      .object as RoleObject
+  ).rules;
   const access = new Access(new AuthorizerChain([new NodeAuthorizer(lookup, nodeRules), rbac]));
 
   const inner = await options.openRegistry({ admission: admissionChain({ lookup, access, rbac, clock, random }) });
   lookup.bind(inner);
   const stopFeed = feedRbac(rbac, inner, resources, clock, logger);
   const decode = (group: string, resource: string, body: unknown) => {
-    const kind = resource === 'tokenrequests' ? { group, version: 'v1', kind: 'TokenRequest', schema: 'io.k8s.api.authentication.v1.TokenRequest' } : resources.require({ group, version: 'v1', resource });
+    const kind =
+      resource === 'tokenrequests'
+        ? { group, version: 'v1', kind: 'TokenRequest', schema: 'io.k8s.api.authentication.v1.TokenRequest' }
+        : resources.require({ group, version: 'v1', resource });
     return decodeKind(kind, body, []);
   };
-  const registry = withVirtuals(inner, [...accessReviews(access, rbac, decode), ...authenticationReviews({ authenticator, tokens, lookup, clock, decode })], new AccountWait({ lookup, registry: inner, resources, clock }));
+  const registry = withVirtuals(
+    inner,
+    [...accessReviews(access, rbac, decode), ...authenticationReviews({ authenticator, tokens, lookup, clock, decode })],
+    new AccountWait({ lookup, registry: inner, resources, clock }),
+  );
 
   const stopping = new AbortController();
   const health = new Health();
@@ -154,11 +176,35 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   health.addPaths(paths);
   addServerPaths(paths, { metrics, tokens, address: outside });
   const handler = new RequestHandler({
-    door: { registry, access, negotiator: new Negotiator(), representation: new Representation(new Tables(clock), codec, new ListCache((ms, fn) => clock.after(ms, fn))), protobuf: codec.decode, yaml, clock, random, stopping: stopping.signal },
-    resources, authenticator, paths, gate, logger, observe: observer(metrics, gate),
+    door: {
+      registry,
+      access,
+      negotiator: new Negotiator(),
+      representation: new Representation(new Tables(clock), codec, new ListCache((ms, fn) => clock.after(ms, fn))),
+      protobuf: codec.decode,
+      yaml,
+      clock,
+      random,
+      stopping: stopping.signal,
+    },
+    resources,
+    authenticator,
+    paths,
+    gate,
+    logger,
+    observe: observer(metrics, gate),
     connector: new StreamConnector({ lookup, nodes, clock, random }),
   });
-  listener = await listen({ address: options.address, port: options.port, key: serving.key, certificate: serving.certificate, clientAuthority: authority.certificate, handle: handler.handle, clock, logger });
+  listener = await listen({
+    address: options.address,
+    port: options.port,
+    key: serving.key,
+    certificate: serving.certificate,
+    clientAuthority: authority.certificate,
+    handle: handler.handle,
+    clock,
+    logger,
+  });
   // Whoever reads our kubeconfig is on this machine: no address in particular means loopback.
   const reachable = options.address === '0.0.0.0' || options.address === '::' ? '127.0.0.1' : options.address;
   metrics.gauge('apiserver_connections', 'TLS connections that are open now.', {}, () => listener?.connections ?? 0);
@@ -192,9 +238,19 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
 }
 
 function serverNames(options: ApiServerOptions, serviceAddress: string): readonly string[] {
-  const names = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', '127.0.0.1', serviceAddress];
-  const more = [options.address, options.advertiseAddress, ...(options.alternativeNames ?? [])].filter((name) => name !== undefined && name !== '0.0.0.0' && name !== '::');
-  return [...new Set([...names, ...more as string[]])];
+  const names = [
+    'localhost',
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+    '127.0.0.1',
+    serviceAddress,
+  ];
+  const more = [options.address, options.advertiseAddress, ...(options.alternativeNames ?? [])].filter(
+    (name) => name !== undefined && name !== '0.0.0.0' && name !== '::',
+  );
+  return [...new Set([...names, ...(more as string[])])];
 }
 
 /** Where the folder of keys keeps the admin's kubeconfig. */

@@ -8,14 +8,31 @@ import type { Exchange } from './answers.ts';
 export async function serveBlob(content: ContentStore, exchange: Exchange, digest: string): Promise<void> {
   const { method, request, response } = exchange;
   if (!isDigest(digest)) throw new RegistryError('DIGEST_INVALID', `invalid digest ${JSON.stringify(digest)}`);
-  if (method !== 'GET' && method !== 'HEAD') throw new RegistryError('UNSUPPORTED', 'a blob is deleted by garbage collection, when no manifest refers to it');
+  if (method !== 'GET' && method !== 'HEAD') {
+    throw new RegistryError('UNSUPPORTED', 'a blob is deleted by garbage collection, when no manifest refers to it');
+  }
   const size = await content.size(digest);
   if (size === undefined) throw new RegistryError('BLOB_UNKNOWN', `blob unknown to registry: ${digest}`);
-  const headers = { 'Content-Type': 'application/octet-stream', 'Docker-Content-Digest': digest, ETag: `"${digest}"`, 'Accept-Ranges': 'bytes', 'Cache-Control': 'max-age=31536000' };
+  const headers = {
+    'Content-Type': 'application/octet-stream',
+    'Docker-Content-Digest': digest,
+    ETag: `"${digest}"`,
+    'Accept-Ranges': 'bytes',
+    'Cache-Control': 'max-age=31536000',
+  };
   const range = rangeOf(request.headers.range, size);
-  if (range === 'invalid') throw new RegistryError('RANGE_INVALID', 'the range lies outside of the blob', { 'Content-Range': `bytes */${size}` });
-  if (range) response.writeHead(206, { ...headers, 'Content-Length': range.end - range.start + 1, 'Content-Range': `bytes ${range.start}-${range.end}/${size}` });
-  else response.writeHead(200, { ...headers, 'Content-Length': size });
+  if (range === 'invalid') {
+    throw new RegistryError('RANGE_INVALID', 'the range lies outside of the blob', { 'Content-Range': `bytes */${size}` });
+  }
+  if (range) {
+    response.writeHead(206, {
+      ...headers,
+      'Content-Length': range.end - range.start + 1,
+      'Content-Range': `bytes ${range.start}-${range.end}/${size}`,
+    });
+  } else {
+    response.writeHead(200, { ...headers, 'Content-Length': size });
+  }
   if (method === 'HEAD' || size === 0) {
     response.end();
     return;

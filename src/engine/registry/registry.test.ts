@@ -23,7 +23,14 @@ const mounts = {} as Mounts;
 
 async function store(t: TestContext): Promise<ImageStore> {
   const folder = mkdtempSync(join(tmpdir(), 'registry-'));
-  const images = await openImages({ folder, host: { mounts }, clock: systemClock, logger: silentLogger, random: systemRandom, platform: { os: 'linux', architecture: 'amd64' } });
+  const images = await openImages({
+    folder,
+    host: { mounts },
+    clock: systemClock,
+    logger: silentLogger,
+    random: systemRandom,
+    platform: { os: 'linux', architecture: 'amd64' },
+  });
   t.after(async () => {
     await images.close();
     rmSync(folder, { recursive: true, force: true });
@@ -41,7 +48,11 @@ async function serve(t: TestContext): Promise<{ images: ImageStore; host: string
 
 async function rootfs(content: string): Promise<Readable> {
   const pieces: Buffer[] = [];
-  for await (const piece of packTar([{ header: { name: 'file', type: 'file', mode: 0o644, uid: 0, gid: 0, size: content.length, mtime: 0 }, body: Buffer.from(content) }])) pieces.push(piece);
+  for await (const piece of packTar([
+    { header: { name: 'file', type: 'file', mode: 0o644, uid: 0, gid: 0, size: content.length, mtime: 0 }, body: Buffer.from(content) },
+  ])) {
+    pieces.push(piece);
+  }
   return Readable.from(pieces, { objectMode: false });
 }
 
@@ -130,7 +141,8 @@ test('manifests: verified, listed, referred to, deleted', async (t) => {
   const config = await images.content.write(Buffer.from('{}'));
   const descriptor = { mediaType: OCI_CONFIG, ...config };
   const manifest = JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config: descriptor, layers: [] });
-  const put = (tag: string, body: string, type = OCI_MANIFEST): Promise<Response> => fetch(`${url}/a/manifests/${tag}`, { method: 'PUT', body, headers: { 'Content-Type': type } });
+  const put = (tag: string, body: string, type = OCI_MANIFEST): Promise<Response> =>
+    fetch(`${url}/a/manifests/${tag}`, { method: 'PUT', body, headers: { 'Content-Type': type } });
   const first = await put('v1', manifest);
   assert.deepEqual([first.status, first.headers.get('docker-content-digest')], [201, digestOf(manifest)]);
   assert.equal((await put('v2', manifest)).status, 201);
@@ -145,10 +157,22 @@ test('manifests: verified, listed, referred to, deleted', async (t) => {
   assert.equal((await fetch(`${url}/b/manifests/${digestOf(manifest)}`)).status, 404, 'another repository');
   assert.deepEqual(await (await fetch(`${url}/a/tags/list?n=1`)).json(), { name: 'a', tags: ['v1'] });
   assert.equal((await fetch(`${url}/a/tags/list?n=1`)).headers.get('link'), '</v2/a/tags/list?n=1&last=v1>; rel="next"');
-  const signature = JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, artifactType: 'application/x.signature', config: descriptor, layers: [], subject: { mediaType: OCI_MANIFEST, digest: digestOf(manifest), size: manifest.length } });
+  const signature = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    artifactType: 'application/x.signature',
+    config: descriptor,
+    layers: [],
+    subject: { mediaType: OCI_MANIFEST, digest: digestOf(manifest), size: manifest.length },
+  });
   assert.equal((await put(digestOf(signature), signature)).headers.get('oci-subject'), digestOf(manifest));
-  const referrers = (await (await fetch(`${url}/a/referrers/${digestOf(manifest)}?artifactType=application/x.signature`)).json()) as { manifests: { digest: string }[] };
-  assert.deepEqual(referrers.manifests.map((entry) => entry.digest), [digestOf(signature)]);
+  const referrers = (await (await fetch(`${url}/a/referrers/${digestOf(manifest)}?artifactType=application/x.signature`)).json()) as {
+    manifests: { digest: string }[];
+  };
+  assert.deepEqual(
+    referrers.manifests.map((entry) => entry.digest),
+    [digestOf(signature)],
+  );
   await images.collect();
   assert.equal(await images.content.has(digestOf(signature)), true, 'what the registry holds is kept');
   assert.equal((await fetch(`${url}/a/manifests/v2`, { method: 'DELETE' })).status, 202);

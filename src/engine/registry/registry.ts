@@ -71,7 +71,15 @@ class DistributionServer implements Registry {
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => {
-        reject(isErrno(error, 'EADDRINUSE') ? new LongshoreError('unavailable', `the registry's port ${port} is in use`, { object: `port ${port}`, remedy: 'Choose another port for the registry, or stop what listens there.', cause: error }) : error);
+        reject(
+          isErrno(error, 'EADDRINUSE')
+            ? new LongshoreError('unavailable', `the registry's port ${port} is in use`, {
+                object: `port ${port}`,
+                remedy: 'Choose another port for the registry, or stop what listens there.',
+                cause: error,
+              })
+            : error,
+        );
       });
       server.listen({ host, port }, resolve);
     });
@@ -98,7 +106,14 @@ class DistributionServer implements Registry {
     const { content, registry } = this.#options.images;
     const method = request.method ?? 'GET';
     const path = url.pathname;
-    const exchange = (repository: string): Exchange => ({ request, response, method, repository, query: url.searchParams, host: request.headers.host ?? 'localhost' });
+    const exchange = (repository: string): Exchange => ({
+      request,
+      response,
+      method,
+      repository,
+      query: url.searchParams,
+      host: request.headers.host ?? 'localhost',
+    });
     if (path === '/v2/' || path === '/v2') {
       sendEmpty(response, 200, { 'Content-Type': 'application/json' });
       return;
@@ -128,8 +143,20 @@ class DistributionServer implements Registry {
       response.destroy();
       return;
     }
-    const known = error instanceof RegistryError ? error : new RegistryError(errorCode(error) === 'not-found' ? 'BLOB_UNKNOWN' : 'UNKNOWN', error instanceof LongshoreError ? error.message : 'internal error');
-    if (!(error instanceof LongshoreError) && known.code === 'UNKNOWN') this.#options.logger.error('the registry failed at a request', { method: request.method, path: request.url, error: messageOf(error) });
+    const known =
+      error instanceof RegistryError
+        ? error
+        : new RegistryError(
+            errorCode(error) === 'not-found' ? 'BLOB_UNKNOWN' : 'UNKNOWN',
+            error instanceof LongshoreError ? error.message : 'internal error',
+          );
+    if (!(error instanceof LongshoreError) && known.code === 'UNKNOWN') {
+      this.#options.logger.error('the registry failed at a request', {
+        method: request.method,
+        path: request.url,
+        error: messageOf(error),
+      });
+    }
     // What the client still sends is not read: it would be taken for the next request.
     if (!request.complete) response.setHeader('Connection', 'close');
     sendError(response, known);
@@ -139,8 +166,12 @@ class DistributionServer implements Registry {
 
 function refusalOf(request: IncomingMessage, address: string, readOnly: boolean): RegistryError | undefined {
   const name = request.headers.host ?? 'localhost';
-  if (!isLoopbackDomain(name) && name.replace(/:\d+$/, '') !== address) return new RegistryError('DENIED', `the registry does not answer to the name ${name}`);
-  if (readOnly && !['GET', 'HEAD'].includes(request.method ?? 'GET')) return new RegistryError('DENIED', `at ${name} the registry can be read, not written: push from the machine that it runs on`);
+  if (!isLoopbackDomain(name) && name.replace(/:\d+$/, '') !== address) {
+    return new RegistryError('DENIED', `the registry does not answer to the name ${name}`);
+  }
+  if (readOnly && !['GET', 'HEAD'].includes(request.method ?? 'GET')) {
+    return new RegistryError('DENIED', `at ${name} the registry can be read, not written: push from the machine that it runs on`);
+  }
   return undefined;
 }
 

@@ -60,7 +60,9 @@ export class Uploads {
   async go(exchange: Exchange, id: string): Promise<void> {
     const { method, repository, response } = exchange;
     const session = this.#sessions.get(id);
-    if (!session || session.repository !== repository) throw new RegistryError('BLOB_UPLOAD_UNKNOWN', 'there is no such upload (any more): begin it anew');
+    if (!session || session.repository !== repository) {
+      throw new RegistryError('BLOB_UPLOAD_UNKNOWN', 'there is no such upload (any more): begin it anew');
+    }
     if (session.busy) throw new RegistryError('BLOB_UPLOAD_INVALID', 'another request writes to this upload');
     switch (method) {
       case 'GET':
@@ -89,7 +91,9 @@ export class Uploads {
   async #append(session: Session, { request }: Exchange): Promise<void> {
     const range = request.headers['content-range'];
     const start = /^(?:bytes )?(\d+)-\d+/.exec(range ?? '')?.[1];
-    if (range !== undefined && (start === undefined || Number(start) !== session.writer.size)) throw new RegistryError('RANGE_INVALID', `the upload stands at byte ${session.writer.size}`, this.#headers(session));
+    if (range !== undefined && (start === undefined || Number(start) !== session.writer.size)) {
+      throw new RegistryError('RANGE_INVALID', `the upload stands at byte ${session.writer.size}`, this.#headers(session));
+    }
     session.busy = true;
     session.cancelTimer();
     try {
@@ -122,7 +126,11 @@ export class Uploads {
   }
 
   #headers(session: Session): Record<string, string> {
-    return { Location: `/v2/${session.repository}/blobs/uploads/${session.id}`, 'Docker-Upload-UUID': session.id, Range: `0-${Math.max(session.writer.size - 1, 0)}` };
+    return {
+      Location: `/v2/${session.repository}/blobs/uploads/${session.id}`,
+      'Docker-Upload-UUID': session.id,
+      Range: `0-${Math.max(session.writer.size - 1, 0)}`,
+    };
   }
 
   #rest(session: Session): void {

@@ -83,7 +83,11 @@ export class SupervisedContainer implements RuntimeContainer {
 
   async kill(signal: number, all = false): Promise<void> {
     const pid = this.#pid;
-    if (pid === undefined) throw new LongshoreError('conflict', `container ${this.id.slice(0, 12)} is not running`, { object: `container ${this.id.slice(0, 12)}` });
+    if (pid === undefined) {
+      throw new LongshoreError('conflict', `container ${this.id.slice(0, 12)} is not running`, {
+        object: `container ${this.id.slice(0, 12)}`,
+      });
+    }
     const pids = all && this.#cgroup !== undefined ? await this.#parts.host.cgroups.processes(this.#cgroup) : [pid];
     for (const each of pids) {
       try {
@@ -114,7 +118,10 @@ export class SupervisedContainer implements RuntimeContainer {
       try {
         return new Attachment(this.#parts.bundle, { stdin: true });
       } catch (error) {
-        throw new LongshoreError('conflict', `container ${this.id.slice(0, 12)} can't be attached to: its supervisor has ended`, { object: `container ${this.id.slice(0, 12)}`, cause: error });
+        throw new LongshoreError('conflict', `container ${this.id.slice(0, 12)} can't be attached to: its supervisor has ended`, {
+          object: `container ${this.id.slice(0, 12)}`,
+          cause: error,
+        });
       }
     });
   }
@@ -128,16 +135,25 @@ export class SupervisedContainer implements RuntimeContainer {
   }
 
   async exec(options: ExecOptions): Promise<ExecSession> {
-    if (this.#pid === undefined) throw new LongshoreError('conflict', `container ${this.id.slice(0, 12)} is not running`, { object: `container ${this.id.slice(0, 12)}` });
-    return this.#parts.gate.through(() => startExec({
-      id: this.id,
-      supervisor: this.#parts.supervisorPath,
-      runtime: this.#parts.runtimePath,
-      runtimeArgs: [`--root=${this.#parts.runtimeRoot}`],
-      folder: this.#parts.execFolder,
-      base: this.#parts.spec['process'] as Readonly<Record<string, unknown>>,
-      clock: this.#parts.clock,
-    }, options));
+    if (this.#pid === undefined) {
+      throw new LongshoreError('conflict', `container ${this.id.slice(0, 12)} is not running`, {
+        object: `container ${this.id.slice(0, 12)}`,
+      });
+    }
+    return this.#parts.gate.through(() =>
+      startExec(
+        {
+          id: this.id,
+          supervisor: this.#parts.supervisorPath,
+          runtime: this.#parts.runtimePath,
+          runtimeArgs: [`--root=${this.#parts.runtimeRoot}`],
+          folder: this.#parts.execFolder,
+          base: this.#parts.spec['process'] as Readonly<Record<string, unknown>>,
+          clock: this.#parts.clock,
+        },
+        options,
+      ),
+    );
   }
 
   async remove(): Promise<void> {
@@ -148,7 +164,11 @@ export class SupervisedContainer implements RuntimeContainer {
       const late = new AbortController();
       await Promise.race([this.exit, this.#parts.clock.sleep(KILL_WAIT_MS, late.signal).catch(() => undefined)]);
       late.abort(new Error('it ended'));
-      if (!this.#ended) throw new LongshoreError('timeout', `container ${this.id.slice(0, 12)} did not end within ${KILL_WAIT_MS / 1000} s of SIGKILL`, { object: `container ${this.id.slice(0, 12)}` });
+      if (!this.#ended) {
+        throw new LongshoreError('timeout', `container ${this.id.slice(0, 12)} did not end within ${KILL_WAIT_MS / 1000} s of SIGKILL`, {
+          object: `container ${this.id.slice(0, 12)}`,
+        });
+      }
     }
     // What `runc delete` does for a container that has ended: its cgroups and its state folder.
     if (this.#cgroup !== undefined) await this.#parts.host.cgroups.remove(this.#cgroup);
@@ -163,7 +183,11 @@ export class SupervisedContainer implements RuntimeContainer {
       const oomKilled = code !== 0 && (await this.#wasOomKilled());
       return { code, oomKilled, finishedMs: Math.round(info.mtimeMs) };
     } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw new LongshoreError('internal', `the exit code of ${this.id.slice(0, 12)} can't be read: ${messageOf(error)}`, { cause: error });
+      if (!isErrno(error, 'ENOENT')) {
+        throw new LongshoreError('internal', `the exit code of ${this.id.slice(0, 12)} can't be read: ${messageOf(error)}`, {
+          cause: error,
+        });
+      }
     }
     // The supervisor itself was killed. Nobody holds the streams of what it ran: end it as well.
     if (this.#cgroup !== undefined) {

@@ -9,9 +9,13 @@ const MAGIC_LINKS = /^\/proc\/(self|thread-self|\d+)(\/task\/\d+)?\/(fd|cwd|root
  * @throws `invalid`
  */
 export function refuseWorkingDirectory(cwd: string): void {
-  if (!cwd.startsWith('/')) throw new LongshoreError('invalid', `the working directory '${cwd}' is invalid, it needs to be an absolute path`);
+  if (!cwd.startsWith('/')) {
+    throw new LongshoreError('invalid', `the working directory '${cwd}' is invalid, it needs to be an absolute path`);
+  }
   // As it stands, too: `fd/8/..` goes through the link before it turns back.
   if (MAGIC_LINKS.test(posix.normalize(cwd)) || MAGIC_LINKS.test(cwd.replace(/\/(\.?\/)+/g, '/'))) {
-    throw new LongshoreError('invalid', `the working directory '${cwd}' leads through /proc to files that the host has open`, { remedy: 'Use a folder of the container.' });
+    throw new LongshoreError('invalid', `the working directory '${cwd}' leads through /proc to files that the host has open`, {
+      remedy: 'Use a folder of the container.',
+    });
   }
 }

@@ -66,7 +66,12 @@ class PipedExec implements ExecSession {
   #held = 0;
   #lastPieceMs = 0;
 
-  constructor(pid: number, streams: { readonly stdin: Socket | undefined; readonly stdout: Socket; readonly stderr: Socket }, context: ExecContext, options: ExecOptions) {
+  constructor(
+    pid: number,
+    streams: { readonly stdin: Socket | undefined; readonly stdout: Socket; readonly stderr: Socket },
+    context: ExecContext,
+    options: ExecOptions,
+  ) {
     const { clock } = context;
     this.pid = pid;
     this.stdin = streams.stdin;

@@ -22,7 +22,9 @@ before(async () => {
   rootfs = join(home, 'rootfs');
   for (const folder of ['bin', 'proc', 'dev', 'sys', 'tmp']) await mkdir(join(rootfs, folder), { recursive: true });
   await copyFile('/bin/busybox', join(rootfs, 'bin/busybox'));
-  for (const applet of ['sh', 'sleep', 'cat', 'echo', 'true', 'stty', 'tty', 'head', 'yes']) await symlink('busybox', join(rootfs, 'bin', applet));
+  for (const applet of ['sh', 'sleep', 'cat', 'echo', 'true', 'stty', 'tty', 'head', 'yes']) {
+    await symlink('busybox', join(rootfs, 'bin', applet));
+  }
   await mkdir(join(home, 'run'));
 });
 
@@ -70,7 +72,10 @@ const runtimeOf = (): RuncRuntime => new RuncRuntime({ host, clock: systemClock,
 
 let serial = 0;
 
-async function make(args: readonly string[], more: Partial<CreateOptions> & { readonly cwd?: string } = {}): Promise<{ container: RuntimeContainer; bundle: string; logPath: string; id: string }> {
+async function make(
+  args: readonly string[],
+  more: Partial<CreateOptions> & { readonly cwd?: string } = {},
+): Promise<{ container: RuntimeContainer; bundle: string; logPath: string; id: string }> {
   const id = `c${process.pid}x${++serial}`;
   const bundle = join(home, id);
   await mkdir(bundle);
@@ -85,7 +90,14 @@ async function make(args: readonly string[], more: Partial<CreateOptions> & { re
     logPath,
     spec: {
       ociVersion: '1.0.2',
-      process: { terminal: more.terminal ?? false, user: { uid: 0, gid: 0 }, args, env: ['PATH=/bin', 'TERM=xterm'], cwd: more.cwd ?? '/', capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities } },
+      process: {
+        terminal: more.terminal ?? false,
+        user: { uid: 0, gid: 0 },
+        args,
+        env: ['PATH=/bin', 'TERM=xterm'],
+        cwd: more.cwd ?? '/',
+        capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      },
       root: { path: rootfs },
       mounts: [
         { destination: '/proc', type: 'proc', source: 'proc' },
@@ -100,7 +112,10 @@ async function make(args: readonly string[], more: Partial<CreateOptions> & { re
 }
 
 /** All output of what runs, once it is closed. */
-function collect(streams: { onOutput: RuntimeContainer extends never ? never : (listener: (stream: 'stdout' | 'stderr', data: Buffer) => void) => unknown; closed: Promise<void> }): Promise<{ stdout: string; stderr: string }> {
+function collect(streams: {
+  onOutput: RuntimeContainer extends never ? never : (listener: (stream: 'stdout' | 'stderr', data: Buffer) => void) => unknown;
+  closed: Promise<void>;
+}): Promise<{ stdout: string; stderr: string }> {
   const out = { stdout: '', stderr: '' };
   streams.onOutput((stream, data) => {
     out[stream] += data.toString();
@@ -178,7 +193,13 @@ test('exec: streams, exit code, terminal with its size, and a program that is mi
   echo.stdin!.end('through');
   assert.equal((await echoed).stdout, 'through');
 
-  const tty = await container.exec({ ...base, args: ['sh', '-c', 'tty; stty size; until [ "$(stty size)" = "40 120" ]; do sleep 0.01; done; read x; echo $x'], terminal: true, stdin: true, consoleSize: { columns: 100, rows: 33 } });
+  const tty = await container.exec({
+    ...base,
+    args: ['sh', '-c', 'tty; stty size; until [ "$(stty size)" = "40 120" ]; do sleep 0.01; done; read x; echo $x'],
+    terminal: true,
+    stdin: true,
+    consoleSize: { columns: 100, rows: 33 },
+  });
   const seen = collect(tty);
   await tty.resize(120, 40);
   tty.stdin!.write('typed\n');
@@ -189,7 +210,10 @@ test('exec: streams, exit code, terminal with its size, and a program that is mi
   assert.equal(stdout.split('typed\r\n').length, 3);
 
   await assert.rejects(container.exec({ ...base, args: ['nothing-here'] }), (error: LongshoreError) => {
-    assert.match(error.message, /OCI runtime exec failed: exec failed: unable to start container process: exec: "nothing-here": executable file not found in \$PATH: unknown/);
+    assert.match(
+      error.message,
+      /OCI runtime exec failed: exec failed: unable to start container process: exec: "nothing-here": executable file not found in \$PATH: unknown/,
+    );
     return error.code === 'invalid';
   });
 
@@ -221,7 +245,10 @@ test('exec: streams, exit code, terminal with its size, and a program that is mi
 
 test('a program that is missing is told as users of Docker know it', async () => {
   await assert.rejects(make(['nothing-here']), (error: LongshoreError) => {
-    assert.match(error.message, /^failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "nothing-here": executable file not found in \$PATH: unknown$/);
+    assert.match(
+      error.message,
+      /^failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "nothing-here": executable file not found in \$PATH: unknown$/,
+    );
     return error.code === 'invalid';
   });
 });
@@ -259,10 +286,28 @@ test('a supervisor that is killed takes its container along, and the exit is tol
 });
 
 test('a missing runtime or supervisor names the package to install', async () => {
-  const lacking = new RuncRuntime({ host, clock: systemClock, logger: silentLogger, folder: join(home, 'run'), runtimes: { runc: '/nonexistent/runc' } });
-  await assert.rejects(lacking.probe(), (error: LongshoreError) => error.code === 'unavailable' && /apt-get install runc/.test(error.remedy ?? ''));
-  const unsupervised = new RuncRuntime({ host, clock: systemClock, logger: silentLogger, folder: join(home, 'run'), supervisor: '/nonexistent/conmon' });
-  await assert.rejects(unsupervised.create({ id: 'x', bundle: home, spec: {}, terminal: false, openStdin: false, stdinOnce: false }), (error: LongshoreError) => /apt-get install conmon/.test(error.remedy ?? ''));
+  const lacking = new RuncRuntime({
+    host,
+    clock: systemClock,
+    logger: silentLogger,
+    folder: join(home, 'run'),
+    runtimes: { runc: '/nonexistent/runc' },
+  });
+  await assert.rejects(
+    lacking.probe(),
+    (error: LongshoreError) => error.code === 'unavailable' && /apt-get install runc/.test(error.remedy ?? ''),
+  );
+  const unsupervised = new RuncRuntime({
+    host,
+    clock: systemClock,
+    logger: silentLogger,
+    folder: join(home, 'run'),
+    supervisor: '/nonexistent/conmon',
+  });
+  await assert.rejects(
+    unsupervised.create({ id: 'x', bundle: home, spec: {}, terminal: false, openStdin: false, stdinOnce: false }),
+    (error: LongshoreError) => /apt-get install conmon/.test(error.remedy ?? ''),
+  );
   const found = await runtimeOf().probe();
   assert.match(found.version, /^\d+\.\d+/);
 });

@@ -63,7 +63,9 @@ export class RuncRuntime implements Runtime {
     const commit = /^commit: (\S+)/m.exec(text)?.[1] ?? '';
     const warnings: string[] = [];
     if (name === 'runc' && lacksFixes(version)) {
-      warnings.push(`runc ${version} lacks the fixes of CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881: don't run images that you don't trust, or name a newer runtime`);
+      warnings.push(
+        `runc ${version} lacks the fixes of CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881: don't run images that you don't trust, or name a newer runtime`,
+      );
     }
     const result = { name, path, version, commit, warnings };
     this.#probed = { mtimeMs, result };
@@ -79,8 +81,15 @@ export class RuncRuntime implements Runtime {
     const runtimePath = await this.#runtimePath(options.runtime ?? this.#options.defaultRuntime ?? 'runc');
     const supervisorPath = await this.#supervisorPath();
     // What an earlier run of this container left: its exit code would be taken for the new one's.
-    const [left] = await Promise.all([readdir(options.bundle), writeFile(`${options.bundle}/config.json`, JSON.stringify(options.spec), { mode: 0o600 })]);
-    await Promise.all(['attach', 'ctl', 'winsz', 'pid', 'conmon.pid', 'oom', options.id].filter((name) => left.includes(name)).map((name) => rm(`${options.bundle}/${name}`, { force: true })));
+    const [left] = await Promise.all([
+      readdir(options.bundle),
+      writeFile(`${options.bundle}/config.json`, JSON.stringify(options.spec), { mode: 0o600 }),
+    ]);
+    await Promise.all(
+      ['attach', 'ctl', 'winsz', 'pid', 'conmon.pid', 'oom', options.id]
+        .filter((name) => left.includes(name))
+        .map((name) => rm(`${options.bundle}/${name}`, { force: true })),
+    );
     const supervisor = await Supervisor.start({
       supervisor: supervisorPath,
       runtime: runtimePath,
@@ -132,7 +141,15 @@ export class RuncRuntime implements Runtime {
     return `${this.#options.folder}/state`;
   }
 
-  #container(id: string, bundle: string, spec: OciSpec, pid: number | undefined, supervisorEnded: Promise<void>, runtimePath: string, supervisorPath: string): RuntimeContainer {
+  #container(
+    id: string,
+    bundle: string,
+    spec: OciSpec,
+    pid: number | undefined,
+    supervisorEnded: Promise<void>,
+    runtimePath: string,
+    supervisorPath: string,
+  ): RuntimeContainer {
     return new SupervisedContainer({
       id,
       bundle,
@@ -159,7 +176,12 @@ export class RuncRuntime implements Runtime {
   #runtimePath(name: string): Promise<string> {
     const configured = this.#runtimes[name];
     if (configured === undefined) {
-      return Promise.reject(new LongshoreError('invalid', `unknown or invalid runtime name: ${name}`, { object: `runtime ${name}`, remedy: `Use one of: ${this.names.join(', ')}.` }));
+      return Promise.reject(
+        new LongshoreError('invalid', `unknown or invalid runtime name: ${name}`, {
+          object: `runtime ${name}`,
+          remedy: `Use one of: ${this.names.join(', ')}.`,
+        }),
+      );
     }
     return this.#locate(configured, name);
   }
@@ -172,7 +194,12 @@ export class RuncRuntime implements Runtime {
   async #locate(program: string, packageName: string): Promise<string> {
     const known = this.#found.get(program);
     if (known !== undefined) return known;
-    const search = program.includes('/') ? [program] : `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin`.split(':').filter((folder) => folder !== '').map((folder) => `${folder}/${program}`);
+    const search = program.includes('/')
+      ? [program]
+      : `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin`
+          .split(':')
+          .filter((folder) => folder !== '')
+          .map((folder) => `${folder}/${program}`);
     for (const path of search) {
       try {
         await access(path, 1);
@@ -182,7 +209,10 @@ export class RuncRuntime implements Runtime {
         if (!isErrno(error, 'ENOENT') && !isErrno(error, 'EACCES') && !isErrno(error, 'ENOTDIR')) throw error;
       }
     }
-    throw new LongshoreError('unavailable', `${program} is not installed: containers can't be started`, { object: packageName, remedy: `Install it: apt-get install ${packageName}` });
+    throw new LongshoreError('unavailable', `${program} is not installed: containers can't be started`, {
+      object: packageName,
+      remedy: `Install it: apt-get install ${packageName}`,
+    });
   }
 }
 

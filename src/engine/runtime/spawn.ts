@@ -66,7 +66,17 @@ interface SpawnLibrary {
   attrSetFlags(attr: Buffer, flags: number): number;
   attrSetSigDefault(attr: Buffer, set: Buffer): number;
   attrSetSigMask(attr: Buffer, set: Buffer): number;
-  spawn: { async(pid: Int32Array, file: string, actions: Buffer, attr: Buffer, argv: readonly (string | null)[], envp: readonly (string | null)[], done: (error: Error | null, errno: number) => void): void };
+  spawn: {
+    async(
+      pid: Int32Array,
+      file: string,
+      actions: Buffer,
+      attr: Buffer,
+      argv: readonly (string | null)[],
+      envp: readonly (string | null)[],
+      done: (error: Error | null, errno: number) => void,
+    ): void;
+  };
 }
 
 let library: SpawnLibrary | undefined;
@@ -214,7 +224,17 @@ export async function reapOrphans(isOurs: (pid: number) => Promise<boolean>): Pr
   }
 }
 
-const CODES: Readonly<Record<number, string>> = { 2: 'ENOENT', 11: 'EAGAIN', 12: 'ENOMEM', 13: 'EACCES', 20: 'ENOTDIR', 23: 'ENFILE', 24: 'EMFILE', 8: 'ENOEXEC', 7: 'E2BIG' };
+const CODES: Readonly<Record<number, string>> = {
+  2: 'ENOENT',
+  11: 'EAGAIN',
+  12: 'ENOMEM',
+  13: 'EACCES',
+  20: 'ENOTDIR',
+  23: 'ENFILE',
+  24: 'EMFILE',
+  8: 'ENOEXEC',
+  7: 'E2BIG',
+};
 
 function systemError(call: string, errno: number, subject: string): NodeJS.ErrnoException {
   const code = CODES[errno] ?? `errno ${errno}`;

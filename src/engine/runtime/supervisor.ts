@@ -144,7 +144,11 @@ const LARGEST_COMPLAINT = 64 * 1024;
 
 function startFailure(file: string, error: unknown): LongshoreError {
   if (isErrno(error, 'ENOENT')) {
-    return new LongshoreError('unavailable', `the container supervisor ${file} can't be found`, { object: 'conmon', remedy: 'Install it: apt-get install conmon', cause: error });
+    return new LongshoreError('unavailable', `the container supervisor ${file} can't be found`, {
+      object: 'conmon',
+      remedy: 'Install it: apt-get install conmon',
+      cause: error,
+    });
   }
   return new LongshoreError('internal', `the container supervisor ${file} did not start: ${messageOf(error)}`, { object: 'conmon', cause: error });
 }

@@ -20,13 +20,34 @@ export function readOpaque(container: Container): CriRecord {
   return container.spec.opaque as CriRecord;
 }
 
-/** CRI's container as the engine's. Pure. `given`: the container that holds the pod's PID namespace, where it has one, and a seccomp profile that was read. @throws `invalid` when nothing says what to run */
-export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, sandboxConfig: PodSandboxConfig, image: Image, given: { readonly holder: string | undefined; readonly profile: string | undefined }): ContainerSpec {
+/**
+ * CRI's container as the engine's. Pure. `given`: the container that holds the pod's PID namespace, where it has one,
+ * and a seccomp profile that was read.
+ * @throws `invalid` when nothing says what to run
+ */
+export function containerSpec(
+  sandbox: SandboxRecord,
+  config: ContainerConfig,
+  sandboxConfig: PodSandboxConfig,
+  image: Image,
+  given: { readonly holder: string | undefined; readonly profile: string | undefined },
+): ContainerSpec {
   const { securityContext, resources } = config.linux;
   const { name, namespace, uid } = sandboxConfig.metadata;
   const args = commandOf(config, image);
-  if (args.length === 0) throw new LongshoreError('invalid', `no command specified: the image ${config.image.image} names none, nor does the container`, { object: `container ${config.metadata.name} of pod ${namespace}/${name}`, remedy: 'Set command in the container, or ENTRYPOINT or CMD in the image.' });
-  const record: CriRecord = { podSandboxId: sandbox.id, metadata: config.metadata, annotations: config.annotations, mounts: config.mounts, userSpecifiedImage: config.image.userSpecifiedImage ?? config.image.image };
+  if (args.length === 0) {
+    throw new LongshoreError('invalid', `no command specified: the image ${config.image.image} names none, nor does the container`, {
+      object: `container ${config.metadata.name} of pod ${namespace}/${name}`,
+      remedy: 'Set command in the container, or ENTRYPOINT or CMD in the image.',
+    });
+  }
+  const record: CriRecord = {
+    podSandboxId: sandbox.id,
+    metadata: config.metadata,
+    annotations: config.annotations,
+    mounts: config.mounts,
+    userSpecifiedImage: config.image.userSpecifiedImage ?? config.image.image,
+  };
   return {
     owner: 'cri',
     name: `k8s_${config.metadata.name}_${name}_${namespace}_${uid}_${config.metadata.attempt}`,
@@ -58,7 +79,9 @@ export function containerSpec(sandbox: SandboxRecord, config: ContainerConfig, s
       capAdd: securityContext.capabilities?.addCapabilities ?? [],
       capDrop: securityContext.capabilities?.dropCapabilities ?? [],
       noNewPrivileges: securityContext.noNewPrivs,
-      seccomp: securityContext.privileged ? 'unconfined' : given.profile ?? (securityContext.seccomp?.profileType === 'RuntimeDefault' ? 'default' : 'unconfined'),
+      seccomp: securityContext.privileged
+        ? 'unconfined'
+        : (given.profile ?? (securityContext.seccomp?.profileType === 'RuntimeDefault' ? 'default' : 'unconfined')),
       ...(securityContext.maskedPaths && { maskedPaths: securityContext.maskedPaths }),
       ...(securityContext.readonlyPaths && { readonlyPaths: securityContext.readonlyPaths }),
     },
@@ -113,7 +136,11 @@ function networkOf(sandbox: SandboxRecord): ContainerSpec['network'] {
   return sandbox.netns === undefined ? { mode: 'host' } : { mode: 'namespace', path: sandbox.netns, resolvConfPath: sandbox.resolvConf };
 }
 
-function namespacesOf({ netns, shared }: SandboxRecord, { pid, ipc, targetId }: NamespaceOption, holder: string | undefined): NonNullable<ContainerSpec['namespaces']> {
+function namespacesOf(
+  { netns, shared }: SandboxRecord,
+  { pid, ipc, targetId }: NamespaceOption,
+  holder: string | undefined,
+): NonNullable<ContainerSpec['namespaces']> {
   const uts = netns === undefined ? 'host' : shared?.uts;
   const kept = ipc === 'NODE' ? 'host' : shared?.ipc;
   return {
@@ -125,10 +152,20 @@ function namespacesOf({ netns, shared }: SandboxRecord, { pid, ipc, targetId }: 
   };
 }
 
-/** What is the same for all containers of the pod, where a container has not put something else there: shared memory, and on the host's network the resolver's file, which would be the host's. */
+/**
+ * What is the same for all containers of the pod, where a container has not put something else there: shared memory,
+ * and on the host's network the resolver's file, which would be the host's.
+ */
 function sharedMounts({ shared, netns, resolvConf }: SandboxRecord, { mounts }: ContainerConfig): MountSpec[] {
-  const places = [{ target: '/dev/shm', source: shared?.shm }, { target: '/etc/resolv.conf', source: netns === undefined ? resolvConf : undefined }];
-  return places.flatMap(({ target, source }): MountSpec[] => (source === undefined || mounts.some(({ containerPath }) => containerPath.replace(/\/+$/, '') === target) ? [] : [{ type: 'bind', source, target, readOnly: false, propagation: 'rprivate' }]));
+  const places = [
+    { target: '/dev/shm', source: shared?.shm },
+    { target: '/etc/resolv.conf', source: netns === undefined ? resolvConf : undefined },
+  ];
+  return places.flatMap(({ target, source }): MountSpec[] =>
+    source === undefined || mounts.some(({ containerPath }) => containerPath.replace(/\/+$/, '') === target)
+      ? []
+      : [{ type: 'bind', source, target, readOnly: false, propagation: 'rprivate' }],
+  );
 }
 
 /** `command` replaces the image's ENTRYPOINT (and with it CMD); `args` replaces CMD. */
@@ -155,11 +192,25 @@ function mount({ containerPath, hostPath, readonly, propagation }: CriMount): Mo
   return { type: 'bind', source: hostPath, target: containerPath, readOnly: readonly, propagation: kinds[propagation] };
 }
 
-const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGUSR1: 10, SIGUSR2: 12, SIGTERM: 15, SIGWINCH: 28, SIGPWR: 30 };
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGTERM: 15,
+  SIGWINCH: 28,
+  SIGPWR: 30,
+};
 
 function stopSignalOf(image: Image): number | undefined {
   const name = image.document.config.StopSignal;
   if (!name) return undefined;
   const upper = name.toUpperCase();
-  return SIGNALS[upper] ?? SIGNALS[`SIG${upper}`] ?? (/^\d+$/.test(name) ? Number(name) : upper.startsWith('SIGRTMIN+') ? 34 + Number(upper.slice(9)) : undefined);
+  return (
+    SIGNALS[upper] ??
+    SIGNALS[`SIG${upper}`] ??
+    (/^\d+$/.test(name) ? Number(name) : upper.startsWith('SIGRTMIN+') ? 34 + Number(upper.slice(9)) : undefined)
+  );
 }

@@ -13,7 +13,18 @@ function nanos(ms: number | undefined): bigint {
 
 export function containerSummary(container: Container): CriContainer {
   const { podSandboxId, metadata, annotations } = readOpaque(container);
-  return { id: container.id, podSandboxId, metadata, image: container.spec.image.name, imageRef: container.spec.image.id, imageId: container.spec.image.id, state: STATES[container.status], createdAt: nanos(container.createdMs), labels: container.spec.labels, annotations };
+  return {
+    id: container.id,
+    podSandboxId,
+    metadata,
+    image: container.spec.image.name,
+    imageRef: container.spec.image.id,
+    imageId: container.spec.image.id,
+    state: STATES[container.status],
+    createdAt: nanos(container.createdMs),
+    labels: container.spec.labels,
+    annotations,
+  };
 }
 
 /** `user`: that of the process, where it is known. */

@@ -31,9 +31,22 @@ export interface Cri {
   containerStatus(containerId: string): Promise<CriContainerStatus>;
   updateContainerResources(containerId: string, linux: LinuxContainerResources): Promise<void>;
   reopenContainerLog(containerId: string): Promise<void>;
-  execSync(containerId: string, cmd: readonly string[], timeoutSeconds: number, signal?: AbortSignal): Promise<{ readonly stdout: Buffer; readonly stderr: Buffer; readonly exitCode: number }>;
+  execSync(
+    containerId: string,
+    cmd: readonly string[],
+    timeoutSeconds: number,
+    signal?: AbortSignal,
+  ): Promise<{ readonly stdout: Buffer; readonly stderr: Buffer; readonly exitCode: number }>;
   /** In-process instead of by a streaming URL; the gRPC pair bridges it. */
-  exec(containerId: string, options: { readonly cmd: readonly string[]; readonly tty: boolean; readonly stdin: boolean; readonly consoleSize?: { readonly columns: number; readonly rows: number } }): Promise<CriStream>;
+  exec(
+    containerId: string,
+    options: {
+      readonly cmd: readonly string[];
+      readonly tty: boolean;
+      readonly stdin: boolean;
+      readonly consoleSize?: { readonly columns: number; readonly rows: number };
+    },
+  ): Promise<CriStream>;
   attach(containerId: string, options: { readonly tty: boolean; readonly stdin: boolean }): Promise<CriStream>;
   /** A connection to a port inside of the sandbox's network namespace. */
   portForward(podSandboxId: string, port: number): Promise<Duplex>;
@@ -64,19 +77,49 @@ export interface PodSandboxConfig {
   /** Folder in which the logs of the pod's containers lie. */
   readonly logDirectory: string;
   readonly dnsConfig?: { readonly servers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly string[] };
-  readonly portMappings: readonly { readonly protocol: 'TCP' | 'UDP' | 'SCTP'; readonly containerPort: number; readonly hostPort: number; readonly hostIp: string }[];
+  readonly portMappings: readonly {
+    readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+    readonly containerPort: number;
+    readonly hostPort: number;
+    readonly hostIp: string;
+  }[];
   readonly labels: Labels;
   readonly annotations: Labels;
-  readonly linux: { readonly cgroupParent: string; readonly sysctls: Labels; readonly securityContext: { readonly namespaceOptions: NamespaceOption; readonly privileged: boolean; readonly supplementalGroups: readonly number[]; readonly fsGroup?: number } };
+  readonly linux: {
+    readonly cgroupParent: string;
+    readonly sysctls: Labels;
+    readonly securityContext: {
+      readonly namespaceOptions: NamespaceOption;
+      readonly privileged: boolean;
+      readonly supplementalGroups: readonly number[];
+      readonly fsGroup?: number;
+    };
+  };
 }
 
 export type PodSandboxState = 'SANDBOX_READY' | 'SANDBOX_NOTREADY';
-export interface PodSandbox { readonly id: string; readonly metadata: PodSandboxMetadata; readonly state: PodSandboxState; readonly createdAt: bigint; readonly labels: Labels; readonly annotations: Labels }
-export interface PodSandboxStatus extends PodSandbox { readonly network: { readonly ip: string; readonly additionalIps: readonly string[] }; readonly namespaces: NamespaceOption }
+export interface PodSandbox {
+  readonly id: string;
+  readonly metadata: PodSandboxMetadata;
+  readonly state: PodSandboxState;
+  readonly createdAt: bigint;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+}
+export interface PodSandboxStatus extends PodSandbox {
+  readonly network: { readonly ip: string; readonly additionalIps: readonly string[] };
+  readonly namespaces: NamespaceOption;
+}
 
 export interface ContainerMetadata { readonly name: string; readonly attempt: number }
 
-export interface CriMount { readonly containerPath: string; readonly hostPath: string; readonly readonly: boolean; readonly selinuxRelabel?: boolean; readonly propagation: 'PRIVATE' | 'HOST_TO_CONTAINER' | 'BIDIRECTIONAL' }
+export interface CriMount {
+  readonly containerPath: string;
+  readonly hostPath: string;
+  readonly readonly: boolean;
+  readonly selinuxRelabel?: boolean;
+  readonly propagation: 'PRIVATE' | 'HOST_TO_CONTAINER' | 'BIDIRECTIONAL';
+}
 
 export interface LinuxContainerResources {
   readonly cpuPeriod: number;
@@ -123,7 +166,18 @@ export interface ContainerConfig {
 }
 
 export type CriContainerState = 'CONTAINER_CREATED' | 'CONTAINER_RUNNING' | 'CONTAINER_EXITED' | 'CONTAINER_UNKNOWN';
-export interface CriContainer { readonly id: string; readonly podSandboxId: string; readonly metadata: ContainerMetadata; readonly image: string; readonly imageRef: string; readonly imageId: string; readonly state: CriContainerState; readonly createdAt: bigint; readonly labels: Labels; readonly annotations: Labels }
+export interface CriContainer {
+  readonly id: string;
+  readonly podSandboxId: string;
+  readonly metadata: ContainerMetadata;
+  readonly image: string;
+  readonly imageRef: string;
+  readonly imageId: string;
+  readonly state: CriContainerState;
+  readonly createdAt: bigint;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+}
 export interface CriContainerStatus extends Omit<CriContainer, 'podSandboxId'> {
   readonly startedAt: bigint;
   readonly finishedAt: bigint;
@@ -137,14 +191,44 @@ export interface CriContainerStatus extends Omit<CriContainer, 'podSandboxId'> {
   readonly user?: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
 }
 
-export interface ContainerStats { readonly id: string; readonly metadata: ContainerMetadata; readonly labels: Labels; readonly timestamp: bigint; readonly cpuUsageCoreNanoSeconds: bigint; readonly memoryWorkingSetBytes: bigint; readonly memoryUsageBytes: bigint; readonly writableLayerUsedBytes: bigint }
+export interface ContainerStats {
+  readonly id: string;
+  readonly metadata: ContainerMetadata;
+  readonly labels: Labels;
+  readonly timestamp: bigint;
+  readonly cpuUsageCoreNanoSeconds: bigint;
+  readonly memoryWorkingSetBytes: bigint;
+  readonly memoryUsageBytes: bigint;
+  readonly writableLayerUsedBytes: bigint;
+}
 
-export type ContainerEventType = 'CONTAINER_CREATED_EVENT' | 'CONTAINER_STARTED_EVENT' | 'CONTAINER_STOPPED_EVENT' | 'CONTAINER_DELETED_EVENT';
-export interface ContainerEventResponse { readonly containerId: string; readonly podSandboxId: string; readonly containerEventType: ContainerEventType; readonly createdAt: bigint }
+export type ContainerEventType =
+  'CONTAINER_CREATED_EVENT' | 'CONTAINER_STARTED_EVENT' | 'CONTAINER_STOPPED_EVENT' | 'CONTAINER_DELETED_EVENT';
+export interface ContainerEventResponse {
+  readonly containerId: string;
+  readonly podSandboxId: string;
+  readonly containerEventType: ContainerEventType;
+  readonly createdAt: bigint;
+}
 
-export interface CriImage { readonly id: string; readonly repoTags: readonly string[]; readonly repoDigests: readonly string[]; readonly size: bigint; readonly uid?: number; readonly username: string; readonly pinned: boolean }
+export interface CriImage {
+  readonly id: string;
+  readonly repoTags: readonly string[];
+  readonly repoDigests: readonly string[];
+  readonly size: bigint;
+  readonly uid?: number;
+  readonly username: string;
+  readonly pinned: boolean;
+}
 
-export interface AuthConfig { readonly username: string; readonly password: string; readonly auth: string; readonly serverAddress: string; readonly identityToken: string; readonly registryToken: string }
+export interface AuthConfig {
+  readonly username: string;
+  readonly password: string;
+  readonly auth: string;
+  readonly serverAddress: string;
+  readonly identityToken: string;
+  readonly registryToken: string;
+}
 
 export interface CriStream {
   readonly stdin: NodeJS.WritableStream | undefined;

@@ -36,18 +36,40 @@ export function streamOf(streams: Streams, exit: Promise<number>, resize: CriStr
  * The streams of a container's own process.
  * @throws LongshoreError `conflict` when it does not run: the engine would keep the streams for its next run, and a pod's container has none
  */
-export async function attachStream(containers: Pick<Containers, 'attach' | 'get' | 'resize'>, { id, status }: Pick<Container, 'id' | 'status'>, stdin: boolean): Promise<CriStream> {
-  if (status !== 'running' && status !== 'paused') throw new LongshoreError('conflict', 'the container has ended', { object: `container ${id}` });
+export async function attachStream(
+  containers: Pick<Containers, 'attach' | 'get' | 'resize'>,
+  { id, status }: Pick<Container, 'id' | 'status'>,
+  stdin: boolean,
+): Promise<CriStream> {
+  if (status !== 'running' && status !== 'paused') {
+    throw new LongshoreError('conflict', 'the container has ended', { object: `container ${id}` });
+  }
   const streams = await containers.attach(id);
   const exit = streams.closed.then(() => containers.get(id).exit?.code ?? 0);
-  return streamOf({ stdin: stdin ? streams.stdin : undefined, onOutput: (listener) => streams.onOutput(listener), detach: () => streams.detach() }, exit, (columns, rows) => containers.resize(id, columns, rows));
+  return streamOf(
+    { stdin: stdin ? streams.stdin : undefined, onOutput: (listener) => streams.onOutput(listener), detach: () => streams.detach() },
+    exit,
+    (columns, rows) => containers.resize(id, columns, rows),
+  );
 }
 
 /** Runs a command to its end. @throws `timeout` after `timeoutSeconds` (0: none); the command is killed then */
-export async function collectExec(containers: Pick<Containers, 'exec'>, id: string, cmd: readonly string[], timeoutSeconds: number, clock: Clock, signal?: AbortSignal): Promise<{ stdout: Buffer; stderr: Buffer; exitCode: number }> {
+export async function collectExec(
+  containers: Pick<Containers, 'exec'>,
+  id: string,
+  cmd: readonly string[],
+  timeoutSeconds: number,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<{ stdout: Buffer; stderr: Buffer; exitCode: number }> {
   const limit = new AbortController();
   const cancel = timeoutSeconds > 0 ? clock.after(timeoutSeconds * 1000, () => limit.abort()) : () => {};
-  const session = await containers.exec(id, { args: cmd, terminal: false, stdin: false, signal: signal ? AbortSignal.any([signal, limit.signal]) : limit.signal });
+  const session = await containers.exec(id, {
+    args: cmd,
+    terminal: false,
+    stdin: false,
+    signal: signal ? AbortSignal.any([signal, limit.signal]) : limit.signal,
+  });
   const kept = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   const sizes = { stdout: 0, stderr: 0 };
   const undo = session.onOutput((stream, data) => {
@@ -59,7 +81,9 @@ export async function collectExec(containers: Pick<Containers, 'exec'>, id: stri
   });
   try {
     const { code } = await session.exit;
-    if (limit.signal.aborted) throw new LongshoreError('timeout', `command timed out after ${timeoutSeconds} s: ${cmd.join(' ')}`, { object: `container ${id}` });
+    if (limit.signal.aborted) {
+      throw new LongshoreError('timeout', `command timed out after ${timeoutSeconds} s: ${cmd.join(' ')}`, { object: `container ${id}` });
+    }
     await session.closed;
     return { stdout: Buffer.concat(kept.stdout), stderr: Buffer.concat(kept.stderr), exitCode: code };
   } finally {

@@ -102,7 +102,13 @@ export class Sandboxes {
     }
     if (this.#networkId === undefined) {
       // Traffic between pods of the cluster keeps its addresses; a pod may reach itself through its Service.
-      const network = await networks.create({ name: POD_NETWORK, driver: 'bridge', subnet: podCidr, labels: { 'longshore.io/purpose': 'pods' }, options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed', 'io.longshore.hairpin': 'true' } });
+      const network = await networks.create({
+        name: POD_NETWORK,
+        driver: 'bridge',
+        subnet: podCidr,
+        labels: { 'longshore.io/purpose': 'pods' },
+        options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed', 'io.longshore.hairpin': 'true' },
+      });
       this.#networkId = network.id;
     }
     this.#podCidr = podCidr;
@@ -125,7 +131,12 @@ export class Sandboxes {
     const own = join(folder, id);
     const host = config.linux.securityContext.namespaceOptions.network === 'NODE';
     const networkId = this.#networkId;
-    if (!host && networkId === undefined) throw new LongshoreError('unavailable', 'this node has no pod range yet', { object: `pod ${config.metadata.namespace}/${config.metadata.name}`, remedy: 'Wait until the node is Ready.' });
+    if (!host && networkId === undefined) {
+      throw new LongshoreError('unavailable', 'this node has no pod range yet', {
+        object: `pod ${config.metadata.namespace}/${config.metadata.name}`,
+        remedy: 'Wait until the node is Ready.',
+      });
+    }
     const undo = new UndoStack();
     try {
       await mkdir(own, { mode: 0o700 });
@@ -143,7 +154,16 @@ export class Sandboxes {
         ({ address } = await networks.connect(networkId!, { containerId: id, netns, linkName: 'eth0', ports: hostPorts(config) }));
       }
       await written;
-      await this.#save({ id, config, createdMs: clock.now(), state: 'SANDBOX_READY', netns, address, resolvConf: config.dnsConfig ? resolvConf : '/etc/resolv.conf', shared });
+      await this.#save({
+        id,
+        config,
+        createdMs: clock.now(),
+        state: 'SANDBOX_READY',
+        netns,
+        address,
+        resolvConf: config.dnsConfig ? resolvConf : '/etc/resolv.conf',
+        shared,
+      });
       undo.release();
       return id;
     } catch (error) {
@@ -193,7 +213,11 @@ export class Sandboxes {
 
   list(filter: { readonly id?: string; readonly labelSelector?: Readonly<Record<string, string>> }): PodSandbox[] {
     return [...this.#sandboxes.values()]
-      .filter(({ id, config }) => (filter.id === undefined || filter.id === id) && Object.entries(filter.labelSelector ?? {}).every(([key, value]) => config.labels[key] === value))
+      .filter(
+        ({ id, config }) =>
+          (filter.id === undefined || filter.id === id) &&
+          Object.entries(filter.labelSelector ?? {}).every(([key, value]) => config.labels[key] === value),
+      )
       .map(summary);
   }
 
@@ -206,9 +230,18 @@ export class Sandboxes {
   async #share(own: string, config: PodSandboxConfig, undo: UndoStack): Promise<SharedPlaces> {
     const { namespaces, mounts } = this.#options.host;
     const { ipc, network } = config.linux.securityContext.namespaceOptions;
-    const places: SharedPlaces = { ipc: ipc === 'NODE' ? undefined : join(own, 'ipc'), uts: network === 'NODE' ? undefined : join(own, 'uts'), shm: ipc === 'NODE' ? undefined : join(own, 'shm') };
+    const places: SharedPlaces = {
+      ipc: ipc === 'NODE' ? undefined : join(own, 'ipc'),
+      uts: network === 'NODE' ? undefined : join(own, 'uts'),
+      shm: ipc === 'NODE' ? undefined : join(own, 'shm'),
+    };
     if (places.ipc !== undefined || places.uts !== undefined) {
-      undo.push(await namespaces.create({ ...(places.ipc !== undefined && { ipc: places.ipc }), ...(places.uts !== undefined && { uts: places.uts }) }, config.hostname));
+      undo.push(
+        await namespaces.create(
+          { ...(places.ipc !== undefined && { ipc: places.ipc }), ...(places.uts !== undefined && { uts: places.uts }) },
+          config.hostname,
+        ),
+      );
     }
     if (places.shm !== undefined) {
       await mkdir(places.shm, { mode: 0o1777 });
@@ -224,7 +257,11 @@ export class Sandboxes {
   }
 
   async #isThere({ netns, shared }: SandboxRecord): Promise<boolean> {
-    for (const path of [netns, shared?.ipc, shared?.uts]) if (path !== undefined && !(await this.#options.host.namespaces.isKept(path))) return false;
+    for (const path of [netns, shared?.ipc, shared?.uts]) {
+      if (path !== undefined && !(await this.#options.host.namespaces.isKept(path))) {
+        return false;
+      }
+    }
     return true;
   }
 
@@ -236,7 +273,12 @@ export class Sandboxes {
       if (record?.id === name && record.config !== undefined) return record as SandboxRecord;
       throw new Error('it does not describe this sandbox');
     } catch (error) {
-      if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) this.#options.logger.error('the record of a pod sandbox is damaged; the pod gets a new sandbox, and its containers start again', { file: path, error: messageOf(error) });
+      if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) {
+        this.#options.logger.error('the record of a pod sandbox is damaged; the pod gets a new sandbox, and its containers start again', {
+          file: path,
+          error: messageOf(error),
+        });
+      }
       return undefined;
     }
   }
@@ -271,7 +313,11 @@ export class Sandboxes {
 /** With the remedy in the message: who meets it reads an event, which has no other place for it. */
 function inWords(error: unknown): unknown {
   if (!(error instanceof LongshoreError) || error.remedy === undefined) return error;
-  return new LongshoreError(error.code, `${error.message}. ${error.remedy}`, { ...(error.object !== undefined && { object: error.object }), remedy: error.remedy, cause: error });
+  return new LongshoreError(error.code, `${error.message}. ${error.remedy}`, {
+    ...(error.object !== undefined && { object: error.object }),
+    remedy: error.remedy,
+    cause: error,
+  });
 }
 
 function summary({ id, config, createdMs, state }: SandboxRecord): PodSandbox {
@@ -279,9 +325,22 @@ function summary({ id, config, createdMs, state }: SandboxRecord): PodSandbox {
 }
 
 function hostPorts(config: PodSandboxConfig): PortBinding[] {
-  return config.portMappings.filter(({ hostPort, protocol }) => hostPort > 0 && protocol !== 'SCTP').map(({ containerPort, hostPort, hostIp, protocol }) => ({ containerPort, hostPort, hostIp, protocol: protocol === 'UDP' ? 'udp' : 'tcp' }));
+  return config.portMappings
+    .filter(({ hostPort, protocol }) => hostPort > 0 && protocol !== 'SCTP')
+    .map(({ containerPort, hostPort, hostIp, protocol }) => ({
+      containerPort,
+      hostPort,
+      hostIp,
+      protocol: protocol === 'UDP' ? 'udp' : 'tcp',
+    }));
 }
 
 function resolvText({ servers, searches, options }: NonNullable<PodSandboxConfig['dnsConfig']>): string {
-  return [...servers.map((server) => `nameserver ${server}`), ...(searches.length > 0 ? [`search ${searches.join(' ')}`] : []), ...(options.length > 0 ? [`options ${options.join(' ')}`] : [])].join('\n') + '\n';
+  return (
+    [
+      ...servers.map((server) => `nameserver ${server}`),
+      ...(searches.length > 0 ? [`search ${searches.join(' ')}`] : []),
+      ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
+    ].join('\n') + '\n'
+  );
 }

@@ -50,11 +50,15 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
   const isHolder = (container: Container): boolean => readOpaque(container).holder === true;
   const sharesProcesses = (id: string): boolean => sandboxes.get(id).config.linux.securityContext.namespaceOptions.pid === 'POD';
   /** The running process that holds a sandbox's PID namespace. */
-  const holderOf = (id: string): string | undefined => (sharesProcesses(id) ? ofSandbox(id).find((container) => isHolder(container) && container.status === 'running')?.id : undefined);
-  const stateOf = (id: string, state: PodSandboxState): PodSandboxState => (state === 'SANDBOX_READY' && sharesProcesses(id) && holderOf(id) === undefined ? 'SANDBOX_NOTREADY' : state);
+  const holderOf = (id: string): string | undefined =>
+    sharesProcesses(id) ? ofSandbox(id).find((container) => isHolder(container) && container.status === 'running')?.id : undefined;
+  const stateOf = (id: string, state: PodSandboxState): PodSandboxState =>
+    state === 'SANDBOX_READY' && sharesProcesses(id) && holderOf(id) === undefined ? 'SANDBOX_NOTREADY' : state;
   const own = (id: string): Container => {
     const container = containers.get(id);
-    if (container.spec.owner !== 'cri') throw new LongshoreError('not-found', `container ${id} does not belong to a pod`, { object: `container ${id}` });
+    if (container.spec.owner !== 'cri') {
+      throw new LongshoreError('not-found', `container ${id} does not belong to a pod`, { object: `container ${id}` });
+    }
     return container;
   };
 
@@ -80,7 +84,12 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
       for (const { id } of strays) await containers.remove(id, { force: true, volumes: true });
     },
     version: () => Promise.resolve({ runtimeName: 'longshore', runtimeVersion: options.runtimeVersion, runtimeApiVersion: 'v1' }),
-    status: () => Promise.resolve({ runtimeReady: true, networkReady: sandboxes.networkReady, ...(sandboxes.networkReady ? {} : { message: 'this node has no pod range yet' }) }),
+    status: () =>
+      Promise.resolve({
+        runtimeReady: true,
+        networkReady: sandboxes.networkReady,
+        ...(sandboxes.networkReady ? {} : { message: 'this node has no pod range yet' }),
+      }),
     updateRuntimeConfig: (podCidr) => sandboxes.setPodCidr(podCidr),
 
     async runPodSandbox(config) {
@@ -109,9 +118,14 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
     listPodSandbox: (filter = {}) => Promise.resolve(sandboxes.list(filter).map((sandbox) => ({ ...sandbox, state: stateOf(sandbox.id, sandbox.state) }))),
 
     async createContainer(podSandboxId, config, sandboxConfig) {
-      if (stateOf(podSandboxId, sandboxes.get(podSandboxId).state) !== 'SANDBOX_READY') throw new LongshoreError('conflict', "the pod's sandbox is not running", { object: `sandbox ${podSandboxId}` });
+      if (stateOf(podSandboxId, sandboxes.get(podSandboxId).state) !== 'SANDBOX_READY') {
+        throw new LongshoreError('conflict', "the pod's sandbox is not running", { object: `sandbox ${podSandboxId}` });
+      }
       const image = await images.get(config.image.image);
-      const spec = containerSpec(sandboxes.get(podSandboxId), config, sandboxConfig, image, { holder: holderOf(podSandboxId), profile: await seccompProfile(config) });
+      const spec = containerSpec(sandboxes.get(podSandboxId), config, sandboxConfig, image, {
+        holder: holderOf(podSandboxId),
+        profile: await seccompProfile(config),
+      });
       await mkdir(dirname(spec.logPath!), { recursive: true, mode: 0o755 });
       return (await containers.create(spec)).id;
     },
@@ -124,9 +138,16 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
     },
     listContainers(filter = {}) {
       const wanted = containers.list({ owner: 'cri', ...(filter.labelSelector && { labels: filter.labelSelector }) });
-      return Promise.resolve(wanted
-        .filter((container) => !isHolder(container) && (filter.id === undefined || container.id === filter.id) && (filter.podSandboxId === undefined || readOpaque(container).podSandboxId === filter.podSandboxId))
-        .map(containerSummary));
+      return Promise.resolve(
+        wanted
+          .filter(
+            (container) =>
+              !isHolder(container) &&
+              (filter.id === undefined || container.id === filter.id) &&
+              (filter.podSandboxId === undefined || readOpaque(container).podSandboxId === filter.podSandboxId),
+          )
+          .map(containerSummary),
+      );
     },
     async containerStatus(id) {
       const container = own(id);
@@ -154,7 +175,9 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
     attach: (id, { stdin }) => attachStream(containers, own(id), stdin),
     portForward(id, port) {
       const sandbox = sandboxes.get(id);
-      if (sandbox.state !== 'SANDBOX_READY') throw new LongshoreError('conflict', `the pod's sandbox is not running`, { object: `sandbox ${id}` });
+      if (sandbox.state !== 'SANDBOX_READY') {
+        throw new LongshoreError('conflict', `the pod's sandbox is not running`, { object: `sandbox ${id}` });
+      }
       return options.connectInside(sandbox.netns ?? '/proc/self/ns/net', port);
     },
     async containerStats(id) {
@@ -163,11 +186,26 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
     async listContainerStats() {
       return Promise.all(containers.list({ owner: 'cri' }).filter((container) => container.status === 'running' && !isHolder(container)).map(statsOf));
     },
-    onContainerEvent: (listener) => containers.onEvent((event) => {
-      if (event.container.spec.owner !== 'cri' || isHolder(event.container)) return;
-      const type = ({ create: 'CONTAINER_CREATED_EVENT', start: 'CONTAINER_STARTED_EVENT', die: 'CONTAINER_STOPPED_EVENT', destroy: 'CONTAINER_DELETED_EVENT' } as const)[event.action as 'create'];
-      if (type) listener({ containerId: event.container.id, podSandboxId: readOpaque(event.container).podSandboxId, containerEventType: type, createdAt: BigInt(event.timeMs) * 1_000_000n });
-    }),
+    onContainerEvent: (listener) =>
+      containers.onEvent((event) => {
+        if (event.container.spec.owner !== 'cri' || isHolder(event.container)) return;
+        const type = (
+          {
+            create: 'CONTAINER_CREATED_EVENT',
+            start: 'CONTAINER_STARTED_EVENT',
+            die: 'CONTAINER_STOPPED_EVENT',
+            destroy: 'CONTAINER_DELETED_EVENT',
+          } as const
+        )[event.action as 'create'];
+        if (type) {
+          listener({
+            containerId: event.container.id,
+            podSandboxId: readOpaque(event.container).podSandboxId,
+            containerEventType: type,
+            createdAt: BigInt(event.timeMs) * 1_000_000n,
+          });
+        }
+      }),
 
     async listImages() {
       return (await images.list()).map((image) => imageStatus(image));
@@ -219,7 +257,11 @@ async function seccompProfile({ metadata, linux: { securityContext: { seccomp } 
     JSON.parse(text);
     return text;
   } catch (error) {
-    throw new LongshoreError('invalid', `cannot load seccomp profile "${path}": ${messageOf(error)}`, { object: `container ${metadata.name}`, remedy: `Put the profile on each node beneath ${dirname(path)}.`, cause: error });
+    throw new LongshoreError('invalid', `cannot load seccomp profile "${path}": ${messageOf(error)}`, {
+      object: `container ${metadata.name}`,
+      remedy: `Put the profile on each node beneath ${dirname(path)}.`,
+      cause: error,
+    });
   }
 }
 

@@ -72,5 +72,8 @@ export async function systemResolvers(path: string, except: readonly string[]): 
     if (isErrno(error, 'ENOENT')) return [];
     throw error;
   }
-  return [...text.matchAll(/^\s*nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$/gm)].map(([, address]) => address!).filter((address) => !except.includes(address)).slice(0, 3);
+  return [...text.matchAll(/^\s*nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$/gm)]
+    .map(([, address]) => address!)
+    .filter((address) => !except.includes(address))
+    .slice(0, 3);
 }

@@ -54,7 +54,14 @@ export function readQuery(packet: Buffer): Query | undefined {
   const asked = labels.join('.');
   const question = { name: asked.toLowerCase(), asked, type: packet.readUInt16BE(at), class: packet.readUInt16BE(at + 2) };
   const edns = readEdns(packet, at + 4);
-  return { id: packet.readUInt16BE(0), opcode: (flags >> 11) & 15, recursionDesired: (flags & 0x100) !== 0, question, udpSize: Math.min(4096, Math.max(512, edns ?? 512)), edns: edns !== undefined };
+  return {
+    id: packet.readUInt16BE(0),
+    opcode: (flags >> 11) & 15,
+    recursionDesired: (flags & 0x100) !== 0,
+    question,
+    udpSize: Math.min(4096, Math.max(512, edns ?? 512)),
+    edns: edns !== undefined,
+  };
 }
 
 /** The OPT record's UDP size where it stands first among the additional records, as resolvers send it. */
@@ -93,7 +100,16 @@ export function writeAnswer(query: Query, { rcode, authoritative, answers, autho
   if (truncated) parts.length = questionParts;
   if (query.edns) parts.push(Buffer.from([0, 0, TYPE.OPT, 0x10, 0, 0, 0, 0, 0, 0, 0]));
   header.writeUInt16BE(query.id, 0);
-  header.writeUInt16BE(0x8000 | (query.opcode << 11) | (authoritative ? 0x400 : 0) | (truncated ? 0x200 : 0) | (query.recursionDesired ? 0x100 : 0) | 0x80 | rcode, 2);
+  header.writeUInt16BE(
+    0x8000 |
+      (query.opcode << 11) |
+      (authoritative ? 0x400 : 0) |
+      (truncated ? 0x200 : 0) |
+      (query.recursionDesired ? 0x100 : 0) |
+      0x80 |
+      rcode,
+    2,
+  );
   header.writeUInt16BE(1, 4);
   header.writeUInt16BE(truncated ? 0 : answers.length, 6);
   header.writeUInt16BE(truncated ? 0 : authority.length, 8);
@@ -105,9 +121,16 @@ function writeData(record: ResourceRecord, names: Map<string, number>, at: numbe
   switch (record.type) {
     case 'A': return Buffer.from(record.address.split('.').map(Number));
     // SRV targets must not be compressed (RFC 2782).
-    case 'SRV': return Buffer.concat([u16(record.priority, record.weight, record.port), writeName(record.target, new Map(), 0)]);
-    case 'SOA': return Buffer.concat([writeName(record.primary, new Map(), 0), writeName(record.mailbox, new Map(), 0), u32(record.serial, 7200, 1800, 86400, record.minimum)]);
-    default: return writeName(record.target, names, at);
+    case 'SRV':
+      return Buffer.concat([u16(record.priority, record.weight, record.port), writeName(record.target, new Map(), 0)]);
+    case 'SOA':
+      return Buffer.concat([
+        writeName(record.primary, new Map(), 0),
+        writeName(record.mailbox, new Map(), 0),
+        u32(record.serial, 7200, 1800, 86400, record.minimum),
+      ]);
+    default:
+      return writeName(record.target, names, at);
   }
 }
 

@@ -38,8 +38,19 @@ export async function startDns({ zone, address, port = 53, upstreams, logger }: 
     if (query.opcode !== 0) return refuse(RCODE.NOTIMP);
     const own = query.question.class === 1 ? zone.answer(query.question) : undefined;
     if (own) {
-      const soa = { name: zone.domain, ttl: 5, type: 'SOA', primary: `ns.dns.${zone.domain}`, mailbox: `hostmaster.${zone.domain}`, serial: 1, minimum: 5 } as const;
-      const target = own.records.length === 1 && own.records[0]!.type === 'CNAME' && query.question.type !== TYPE.CNAME ? own.records[0]!.target : undefined;
+      const soa = {
+        name: zone.domain,
+        ttl: 5,
+        type: 'SOA',
+        primary: `ns.dns.${zone.domain}`,
+        mailbox: `hostmaster.${zone.domain}`,
+        serial: 1,
+        minimum: 5,
+      } as const;
+      const target =
+        own.records.length === 1 && own.records[0]!.type === 'CNAME' && query.question.type !== TYPE.CNAME
+          ? own.records[0]!.target
+          : undefined;
       const followed = target === undefined ? undefined : zone.answer({ ...query.question, name: target.toLowerCase() });
       return writeAnswer(query, {
         rcode: own.exists ? RCODE.NOERROR : RCODE.NXDOMAIN,
@@ -120,7 +131,15 @@ export async function startDns({ zone, address, port = 53, upstreams, logger }: 
 function bindUdp(address: string, port: number): Promise<Socket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
   return new Promise((resolve, reject) => {
-    socket.once('error', (error) => reject(new LongshoreError('conflict', `the cluster's name server can't listen at ${address}:${port}: ${error.message}`, { object: 'the name server', remedy: `See who has it: ss -lunp 'sport = :${port}'`, cause: error })));
+    socket.once('error', (error) =>
+      reject(
+        new LongshoreError('conflict', `the cluster's name server can't listen at ${address}:${port}: ${error.message}`, {
+          object: 'the name server',
+          remedy: `See who has it: ss -lunp 'sport = :${port}'`,
+          cause: error,
+        }),
+      ),
+    );
     socket.bind(port, address, () => {
       socket.removeAllListeners('error');
       resolve(socket);

@@ -50,21 +50,42 @@ test('a Service has its cluster IP, a headless one its ready endpoints', () => {
 });
 
 test('what is not there is NXDOMAIN; a name without records of a type is not', () => {
-  for (const name of ['gone.default.svc.cluster.local', 'db-2.db.default.svc.cluster.local', 'web.other.svc.cluster.local', 'nonsense.cluster.local']) assert.equal(ask(name)?.exists, false, name);
+  for (const name of [
+    'gone.default.svc.cluster.local',
+    'db-2.db.default.svc.cluster.local',
+    'web.other.svc.cluster.local',
+    'nonsense.cluster.local',
+  ]) {
+    assert.equal(ask(name)?.exists, false, name);
+  }
   const quad = ask('web.default.svc.cluster.local', TYPE.AAAA);
   assert.deepEqual(quad, { exists: true, records: [] });
   assert.equal(ask('example.com'), undefined, 'others answer for other names');
 });
 
 test('SRV names ports, and the pods behind a headless Service', () => {
-  assert.deepEqual(ask('_http._tcp.web.default.svc.cluster.local', TYPE.SRV)?.records.map((record) => record.type === 'SRV' && [record.port, record.target]), [[80, 'web.default.svc.cluster.local']]);
-  assert.deepEqual(ask('_sql._tcp.db.default.svc.cluster.local', TYPE.SRV)?.records.map((record) => record.type === 'SRV' && record.target), ['db-0.db.default.svc.cluster.local', '10-42-0-6.db.default.svc.cluster.local']);
+  assert.deepEqual(
+    ask('_http._tcp.web.default.svc.cluster.local', TYPE.SRV)?.records.map(
+      (record) => record.type === 'SRV' && [record.port, record.target],
+    ),
+    [[80, 'web.default.svc.cluster.local']],
+  );
+  assert.deepEqual(
+    ask('_sql._tcp.db.default.svc.cluster.local', TYPE.SRV)?.records.map((record) => record.type === 'SRV' && record.target),
+    ['db-0.db.default.svc.cluster.local', '10-42-0-6.db.default.svc.cluster.local'],
+  );
   assert.equal(ask('_sql._udp.db.default.svc.cluster.local', TYPE.SRV)?.exists, false);
 });
 
 test('addresses have names, and pods have theirs by address', () => {
-  assert.deepEqual(ask('20.0.43.10.in-addr.arpa', TYPE.PTR)?.records.map((record) => record.type === 'PTR' && record.target), ['web.default.svc.cluster.local']);
-  assert.deepEqual(ask('5.0.42.10.in-addr.arpa', TYPE.PTR)?.records.map((record) => record.type === 'PTR' && record.target), ['db-0.db.default.svc.cluster.local']);
+  assert.deepEqual(
+    ask('20.0.43.10.in-addr.arpa', TYPE.PTR)?.records.map((record) => record.type === 'PTR' && record.target),
+    ['web.default.svc.cluster.local'],
+  );
+  assert.deepEqual(
+    ask('5.0.42.10.in-addr.arpa', TYPE.PTR)?.records.map((record) => record.type === 'PTR' && record.target),
+    ['db-0.db.default.svc.cluster.local'],
+  );
   assert.deepEqual(addresses('10-42-0-9.default.pod.cluster.local'), ['10.42.0.9']);
   assert.equal(ask('10-42-0-9.nowhere.pod.cluster.local')?.exists, false);
   assert.equal(ask('300-1-1-1.default.pod.cluster.local')?.exists, false);

@@ -61,20 +61,33 @@ export class ClusterZone {
   #service(name: string, labels: string[], type: number): ZoneAnswer {
     const namespace = labels.pop();
     const serviceName = labels.pop();
-    if (serviceName === undefined) return { exists: namespace === undefined || [...this.#services.store.inNamespace(namespace)].length > 0, records: [] };
+    if (serviceName === undefined) {
+      return { exists: namespace === undefined || [...this.#services.store.inNamespace(namespace)].length > 0, records: [] };
+    }
     const key = `${namespace}/${serviceName}`;
     const service = this.#services.store.get(key);
     if (!service?.spec) return NOTHING;
     const base = `${serviceName}.${namespace}.svc.${this.#domain}`;
-    if (service.spec.type === 'ExternalName') return labels.length > 0 ? NOTHING : { exists: true, records: [{ name, ttl: TTL_SECONDS, type: 'CNAME', target: (service.spec.externalName ?? '').replace(/\.$/, '') }] };
+    if (service.spec.type === 'ExternalName') {
+      return labels.length > 0
+        ? NOTHING
+        : {
+            exists: true,
+            records: [{ name, ttl: TTL_SECONDS, type: 'CNAME', target: (service.spec.externalName ?? '').replace(/\.$/, '') }],
+          };
+    }
     const headless = service.spec.clusterIP === 'None';
     if (labels.length === 0) {
-      const addresses = headless ? this.#endpoints(key).flatMap(({ endpoint }) => endpoint.addresses ?? []) : service.spec.clusterIPs ?? [service.spec.clusterIP ?? ''];
+      const addresses = headless
+        ? this.#endpoints(key).flatMap(({ endpoint }) => endpoint.addresses ?? [])
+        : (service.spec.clusterIPs ?? [service.spec.clusterIP ?? '']);
       if (headless && addresses.length === 0) return NOTHING;
       return { exists: true, records: wants(type, TYPE.A) ? a(name, addresses) : [] };
     }
     if (labels.length === 2 && labels[0]!.startsWith('_') && labels[1]!.startsWith('_')) {
-      const records = headless ? this.#headlessServices(name, key, base, labels[0]!.slice(1), labels[1]!.slice(1)) : portServices(name, service, base, labels[0]!.slice(1), labels[1]!.slice(1));
+      const records = headless
+        ? this.#headlessServices(name, key, base, labels[0]!.slice(1), labels[1]!.slice(1))
+        : portServices(name, service, base, labels[0]!.slice(1), labels[1]!.slice(1));
       return { exists: records.length > 0, records: wants(type, TYPE.SRV) ? records : [] };
     }
     if (labels.length === 1 && headless) {
@@ -114,7 +127,9 @@ export class ClusterZone {
 
   #reverse(name: string, type: number): ZoneAnswer | undefined {
     const address = name.slice(0, -'.in-addr.arpa'.length).split('.').reverse().join('.');
-    const targets = [...this.#services.store.byIndex(SERVICES_BY_IP, address)].map((service) => `${service.metadata?.name}.${service.metadata?.namespace}.svc.${this.#domain}`);
+    const targets = [...this.#services.store.byIndex(SERVICES_BY_IP, address)].map(
+      (service) => `${service.metadata?.name}.${service.metadata?.namespace}.svc.${this.#domain}`,
+    );
     if (targets.length === 0) {
       for (const slice of this.#slices.store.values()) {
         const service = slice.metadata?.labels?.['kubernetes.io/service-name'];

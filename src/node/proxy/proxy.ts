@@ -74,7 +74,9 @@ export function startProxy({ informers, nft, clock, logger, table: name, nodeNam
       else views.delete(key);
     }
     const wanted = compile([...views.values()].flat(), clusterCidr);
-    const script = applied ? difference(table, applied, wanted) : skeleton(table, clusterCidr, serviceCidr) + affinitySets(table, EMPTY_RULESET, wanted) + difference(table, EMPTY_RULESET, wanted);
+    const script = applied
+      ? difference(table, applied, wanted)
+      : skeleton(table, clusterCidr, serviceCidr) + affinitySets(table, EMPTY_RULESET, wanted) + difference(table, EMPTY_RULESET, wanted);
     const sets = applied ? affinitySets(table, applied, wanted) : '';
     if (script === '') return;
     try {
@@ -90,8 +92,16 @@ export function startProxy({ informers, nft, clock, logger, table: name, nodeNam
   }
 
   const stops = [
-    serviceInformer.on({ add: (service) => touch(keyOf(service)), update: (_, service) => touch(keyOf(service)), delete: (service) => touch(keyOf(service)) }),
-    sliceInformer.on({ add: (slice) => touch(sliceService(slice)), update: (_, slice) => touch(sliceService(slice)), delete: (slice) => touch(sliceService(slice)) }),
+    serviceInformer.on({
+      add: (service) => touch(keyOf(service)),
+      update: (_, service) => touch(keyOf(service)),
+      delete: (service) => touch(keyOf(service)),
+    }),
+    sliceInformer.on({
+      add: (slice) => touch(sliceService(slice)),
+      update: (_, slice) => touch(sliceService(slice)),
+      delete: (slice) => touch(sliceService(slice)),
+    }),
   ];
   const synced = Promise.all([serviceInformer.synced, sliceInformer.synced]).then(async () => {
     if (closed) return;
@@ -121,7 +131,10 @@ export function startProxy({ informers, nft, clock, logger, table: name, nodeNam
 
 /** Sets of clients with a time-out, which session affinity makes and drops. */
 function affinitySets(table: string, before: Ruleset, after: Ruleset): string {
-  return clientSets(after).filter((set) => !before.elements.has(set)).map((set) => `add set ${table} ${set} { type ipv4_addr ; flags dynamic, timeout ; timeout 3h ; }\n`).join('');
+  return clientSets(after)
+    .filter((set) => !before.elements.has(set))
+    .map((set) => `add set ${table} ${set} { type ipv4_addr ; flags dynamic, timeout ; timeout 3h ; }\n`)
+    .join('');
 }
 
 function deadSets(table: string, before: Ruleset, after: Ruleset): string {

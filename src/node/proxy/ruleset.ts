@@ -36,7 +36,9 @@ export function difference(table: string, before: Ruleset, after: Ruleset): stri
   }
   for (const [name, now] of after.elements) {
     const old = before.elements.get(name);
-    const fresh = [...now].filter(([element, value]) => old?.get(element) !== value).map(([element, value]) => (value === '' ? element : `${element} : ${value}`));
+    const fresh = [...now]
+      .filter(([element, value]) => old?.get(element) !== value)
+      .map(([element, value]) => (value === '' ? element : `${element} : ${value}`));
     if (fresh.length > 0) lines.push(`add element ${table} ${name} { ${fresh.join(', ')} }`);
   }
   const dead = [...before.chains.keys()].filter((chain) => !after.chains.has(chain));

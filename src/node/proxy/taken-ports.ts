@@ -34,7 +34,16 @@ export function warnOfTakenPorts({ informers, ports, events, logger, nodeName }:
     }
     seen.set(uid, now);
     const fresh = [...now].filter((port) => !before?.has(port));
-    if (fresh.length > 0) queue = queue.then(() => ask(service, fresh)).catch((error: unknown) => logger.warn('could not see who listens at a node port', { service: `${service.metadata?.namespace}/${service.metadata?.name}`, error: messageOf(error) }));
+    if (fresh.length > 0) {
+      queue = queue
+        .then(() => ask(service, fresh))
+        .catch((error: unknown) =>
+          logger.warn('could not see who listens at a node port', {
+            service: `${service.metadata?.namespace}/${service.metadata?.name}`,
+            error: messageOf(error),
+          }),
+        );
+    }
   };
   const ask = async (service: Service, fresh: readonly string[]): Promise<void> => {
     for (const each of fresh) {
@@ -42,10 +51,17 @@ export function warnOfTakenPorts({ informers, ports, events, logger, nodeName }:
       if (stopped || protocol === 'SCTP') continue;
       const holder = await ports.holder(protocol === 'UDP' ? 'udp' : 'tcp', Number(port));
       if (holder === undefined) continue;
-      events.event({ apiVersion: 'v1', kind: 'Service', ...(service.metadata && { metadata: service.metadata }) }, 'Warning', 'NodePortInUse', `${holder} listens at port ${each} of node ${nodeName} and gets none of its traffic any more, since the Service has it as nodePort. Choose another nodePort, or stop that program.`);
+      events.event(
+        { apiVersion: 'v1', kind: 'Service', ...(service.metadata && { metadata: service.metadata }) },
+        'Warning',
+        'NodePortInUse',
+        `${holder} listens at port ${each} of node ${nodeName} and gets none of its traffic any more, since the Service has it as nodePort. Choose another nodePort, or stop that program.`,
+      );
     }
   };
-  const stop = informers.for<Service>(services).on({ add: look, update: (_, service) => look(service), delete: (service) => seen.delete(service.metadata?.uid ?? '') });
+  const stop = informers
+    .for<Service>(services)
+    .on({ add: look, update: (_, service) => look(service), delete: (service) => seen.delete(service.metadata?.uid ?? '') });
   return () => {
     stopped = true;
     stop();

@@ -11,7 +11,8 @@ async function folderFor(t: TestContext): Promise<string> {
   return folder;
 }
 
-const payload = (files: Record<string, string>): Map<string, { data: Buffer; mode: number }> => new Map(Object.entries(files).map(([path, text]) => [path, { data: Buffer.from(text), mode: 0o640 }]));
+const payload = (files: Record<string, string>): Map<string, { data: Buffer; mode: number }> =>
+  new Map(Object.entries(files).map(([path, text]) => [path, { data: Buffer.from(text), mode: 0o640 }]));
 
 test('files appear through one link, with mode and group', async (t) => {
   const folder = await folderFor(t);

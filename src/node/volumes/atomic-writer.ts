@@ -11,7 +11,11 @@ const DATA = '..data';
  * that link changes all files at once. Readers inside of a container never see half of an update.
  * @returns false when everything was as it should be
  */
-export async function writePayload(folder: string, payload: Payload, { stamp, gid }: { readonly stamp: string; readonly gid: number | undefined }): Promise<boolean> {
+export async function writePayload(
+  folder: string,
+  payload: Payload,
+  { stamp, gid }: { readonly stamp: string; readonly gid: number | undefined },
+): Promise<boolean> {
   const before = await current(folder);
   if (before !== undefined && (await holds(join(folder, before), payload))) return false;
   const fresh = `..${stamp}`;

@@ -50,16 +50,28 @@ export async function payloadOf(source: PayloadSource, pod: Pod, volume: Volume)
 }
 
 async function addProjection(source: PayloadSource, pod: Pod, payload: Payload, projection: VolumeProjection, mode: number): Promise<void> {
-  if (projection.configMap) await addConfigMap(source, pod, payload, { ...projection.configMap, name: projection.configMap.name ?? '' }, mode);
-  else if (projection.secret) await addSecret(source, pod, payload, { ...projection.secret, name: projection.secret.name ?? '' }, mode);
-  else if (projection.downwardAPI) addFields(source, pod, payload, projection.downwardAPI.items ?? [], mode);
-  else if (projection.serviceAccountToken) {
+  if (projection.configMap) {
+    await addConfigMap(source, pod, payload, { ...projection.configMap, name: projection.configMap.name ?? '' }, mode);
+  } else if (projection.secret) {
+    await addSecret(source, pod, payload, { ...projection.secret, name: projection.secret.name ?? '' }, mode);
+  } else if (projection.downwardAPI) {
+    addFields(source, pod, payload, projection.downwardAPI.items ?? [], mode);
+  } else if (projection.serviceAccountToken) {
     const { audience, expirationSeconds, path } = projection.serviceAccountToken;
     const token = await source.token(pod, audience, expirationSeconds ?? 3600, path);
     // Readable for the pod's own user alone, unless a group of the volume has to share it.
-    const shared = pod.spec?.securityContext?.fsGroup !== undefined || pod.spec?.securityContext?.runAsUser !== undefined || (pod.spec?.containers ?? []).some((container) => container.securityContext?.runAsUser !== undefined);
+    const shared =
+      pod.spec?.securityContext?.fsGroup !== undefined ||
+      pod.spec?.securityContext?.runAsUser !== undefined ||
+      (pod.spec?.containers ?? []).some((container) => container.securityContext?.runAsUser !== undefined);
     put(payload, path, Buffer.from(token), shared ? 0o644 : mode);
-  } else throw new LongshoreError('not-implemented', `a projected volume with ${Object.keys(projection).join(', ') || 'no source'} is not supported`, { object: podName(pod), remedy: 'Use configMap, secret, downwardAPI or serviceAccountToken.' });
+  } else {
+    throw new LongshoreError(
+      'not-implemented',
+      `a projected volume with ${Object.keys(projection).join(', ') || 'no source'} is not supported`,
+      { object: podName(pod), remedy: 'Use configMap, secret, downwardAPI or serviceAccountToken.' },
+    );
+  }
 }
 
 interface KeysFrom { readonly name: string; readonly items?: readonly KeyToPath[] | undefined; readonly optional?: boolean | undefined }
@@ -76,10 +88,22 @@ async function addConfigMap(source: PayloadSource, pod: Pod, payload: Payload, f
 async function addSecret(source: PayloadSource, pod: Pod, payload: Payload, from: KeysFrom, mode: number): Promise<void> {
   const found = await fetchOptional<Secret>(source.transport, secrets, pod, from);
   if (!found) return;
-  addKeys(pod, payload, `secret "${from.name}"`, new Map(Object.entries(found.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')])), from, mode);
+  addKeys(
+    pod,
+    payload,
+    `secret "${from.name}"`,
+    new Map(Object.entries(found.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')])),
+    from,
+    mode,
+  );
 }
 
-async function fetchOptional<T extends KubeObject>(transport: Transport, resource: typeof configMaps, pod: Pod, { name, optional }: KeysFrom): Promise<T | undefined> {
+async function fetchOptional<T extends KubeObject>(
+  transport: Transport,
+  resource: typeof configMaps,
+  pod: Pod,
+  { name, optional }: KeysFrom,
+): Promise<T | undefined> {
   try {
     return await transport.get<T>(resource, pod.metadata?.namespace, name);
   } catch (error) {
@@ -95,21 +119,44 @@ function addKeys(pod: Pod, payload: Payload, what: string, data: ReadonlyMap<str
   }
   for (const item of items) {
     const value = data.get(item.key);
-    if (value) put(payload, item.path, value, item.mode ?? mode);
-    else if (!optional) throw new LongshoreError('not-found', `${what} has no key "${item.key}"`, { object: podName(pod), remedy: 'Add the key, or mark the source as optional.' });
+    if (value) {
+      put(payload, item.path, value, item.mode ?? mode);
+    } else if (!optional) {
+      throw new LongshoreError('not-found', `${what} has no key "${item.key}"`, {
+        object: podName(pod),
+        remedy: 'Add the key, or mark the source as optional.',
+      });
+    }
   }
 }
 
-function addFields(source: PayloadSource, pod: Pod, payload: Payload, items: readonly { readonly path: string; readonly fieldRef?: { readonly fieldPath: string }; readonly resourceFieldRef?: { readonly containerName?: string; readonly resource: string; readonly divisor?: string }; readonly mode?: number }[], mode: number): void {
+function addFields(
+  source: PayloadSource,
+  pod: Pod,
+  payload: Payload,
+  items: readonly {
+    readonly path: string;
+    readonly fieldRef?: { readonly fieldPath: string };
+    readonly resourceFieldRef?: { readonly containerName?: string; readonly resource: string; readonly divisor?: string };
+    readonly mode?: number;
+  }[],
+  mode: number,
+): void {
   for (const { path, fieldRef, resourceFieldRef, mode: own } of items) {
-    const text = fieldRef ? podField(pod, fieldRef.fieldPath) : resourceFieldRef ? resourceField(pod, resourceFieldRef.containerName ?? '', resourceFieldRef, source.allocatable()) : '';
+    const text = fieldRef
+      ? podField(pod, fieldRef.fieldPath)
+      : resourceFieldRef
+        ? resourceField(pod, resourceFieldRef.containerName ?? '', resourceFieldRef, source.allocatable())
+        : '';
     put(payload, path, Buffer.from(text), own ?? mode);
   }
 }
 
 /** @throws `invalid` for a path that would leave the volume */
 function put(payload: Payload, path: string, data: Buffer, mode: number): void {
-  if (path === '' || path.startsWith('/') || path.split('/').includes('..')) throw new LongshoreError('invalid', `a file of a volume can't be at "${path}"`, { remedy: 'Use a relative path without "..".' });
+  if (path === '' || path.startsWith('/') || path.split('/').includes('..')) {
+    throw new LongshoreError('invalid', `a file of a volume can't be at "${path}"`, { remedy: 'Use a relative path without "..".' });
+  }
   payload.set(path, { data, mode });
 }
 
@@ -127,9 +174,17 @@ export function tokenSource(transport: Transport, now: () => number): PayloadSou
     const known = kept.get(id);
     if (known && known.untilMs > now()) return known.token;
     const account = pod.spec?.serviceAccountName || 'default';
-    const request: TokenRequest = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { ...(audience && { audiences: [audience] }), expirationSeconds, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name, uid } } };
+    const request: TokenRequest = {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: { ...(audience && { audiences: [audience] }), expirationSeconds, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name, uid } },
+    };
     const { status } = await transport.createSubresource<TokenRequest>(serviceAccounts, namespace, account, 'token', request);
-    if (!status) throw new LongshoreError('internal', `the API server gave no token for service account ${namespace}/${account}`, { object: podName(pod) });
+    if (!status) {
+      throw new LongshoreError('internal', `the API server gave no token for service account ${namespace}/${account}`, {
+        object: podName(pod),
+      });
+    }
     if (kept.size > 10_000) for (const [old, { untilMs }] of kept) if (untilMs <= now()) kept.delete(old);
     kept.set(id, { token: status.token, untilMs: now() + (Date.parse(status.expirationTimestamp) - now()) * 0.8 });
     return status.token;

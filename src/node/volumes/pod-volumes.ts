@@ -37,21 +37,35 @@ export function createPodVolumes({ transport, mounts, folder, clock, allocatable
 
   return {
     async setUp(pod, signal) {
-      const mounted = await Promise.all((pod.spec?.volumes ?? []).map(async (volume): Promise<[string, MountedVolume]> => {
-        signal.throwIfAborted();
-        // What comes from the API is nobody's to change: as with upstream, it is mounted for reading.
-        if (hasPayload(volume)) return [volume.name, { path: await write(pod, volume), volume, readOnly: true }];
-        if (volume.emptyDir) return [volume.name, { path: await emptyDir(mounts, volumePath(folder, pod, volume), pod, volume), volume, readOnly: false }];
-        if (volume.hostPath) return [volume.name, { path: await hostPath(volume.hostPath.path, volume.hostPath.type ?? '', pod), volume, readOnly: false }];
-        if (volume.persistentVolumeClaim || volume.ephemeral) return [volume.name, await claimed(transport, pod, volume)];
-        const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'unnamed';
-        throw new LongshoreError('not-implemented', `volumes of kind ${kind} are not supported`, { object: `volume "${volume.name}" of pod ${pod.metadata?.namespace}/${pod.metadata?.name}`, remedy: 'Use emptyDir, hostPath, configMap, secret, projected, downwardAPI or persistentVolumeClaim.' });
-      }));
+      const mounted = await Promise.all(
+        (pod.spec?.volumes ?? []).map(async (volume): Promise<[string, MountedVolume]> => {
+          signal.throwIfAborted();
+          // What comes from the API is nobody's to change: as with upstream, it is mounted for reading.
+          if (hasPayload(volume)) return [volume.name, { path: await write(pod, volume), volume, readOnly: true }];
+          if (volume.emptyDir) {
+            return [volume.name, { path: await emptyDir(mounts, volumePath(folder, pod, volume), pod, volume), volume, readOnly: false }];
+          }
+          if (volume.hostPath) {
+            return [volume.name, { path: await hostPath(volume.hostPath.path, volume.hostPath.type ?? '', pod), volume, readOnly: false }];
+          }
+          if (volume.persistentVolumeClaim || volume.ephemeral) return [volume.name, await claimed(transport, pod, volume)];
+          const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'unnamed';
+          throw new LongshoreError('not-implemented', `volumes of kind ${kind} are not supported`, {
+            object: `volume "${volume.name}" of pod ${pod.metadata?.namespace}/${pod.metadata?.name}`,
+            remedy: 'Use emptyDir, hostPath, configMap, secret, projected, downwardAPI or persistentVolumeClaim.',
+          });
+        }),
+      );
       return new Map(mounted);
     },
     subPath(pod, volume, path, name) {
       const target = join(podFolder(folder, pod.metadata?.uid ?? ''), 'sub-paths', name);
-      return mountSubPath(mounts, { root: volume.path, path, target, object: `volume "${volume.volume.name}" of pod ${pod.metadata?.namespace}/${pod.metadata?.name}` });
+      return mountSubPath(mounts, {
+        root: volume.path,
+        path,
+        target,
+        object: `volume "${volume.volume.name}" of pod ${pod.metadata?.namespace}/${pod.metadata?.name}`,
+      });
     },
     async refresh(pod) {
       for (const volume of pod.spec?.volumes ?? []) if (hasPayload(volume)) await write(pod, volume);
@@ -108,7 +122,10 @@ async function emptyDir(mounts: Mounts, path: string, pod: Pod, { emptyDir: sour
 }
 
 async function hostPath(path: string, type: string, pod: Pod): Promise<string> {
-  const fail = (why: string): LongshoreError => new LongshoreError('invalid', `hostPath type check failed: ${path} ${why}`, { object: `pod ${pod.metadata?.namespace}/${pod.metadata?.name}` });
+  const fail = (why: string): LongshoreError =>
+    new LongshoreError('invalid', `hostPath type check failed: ${path} ${why}`, {
+      object: `pod ${pod.metadata?.namespace}/${pod.metadata?.name}`,
+    });
   if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 });
   if (type === 'FileOrCreate') await writeFile(path, '', { flag: 'a', mode: 0o644 });
   let found;
@@ -132,10 +149,18 @@ async function hostPath(path: string, type: string, pod: Pod): Promise<string> {
 async function claimed(transport: Transport, pod: Pod, volume: Volume): Promise<MountedVolume> {
   const name = volume.persistentVolumeClaim?.claimName ?? `${pod.metadata?.name}-${volume.name}`;
   const claim = await transport.get<PersistentVolumeClaim>(persistentVolumeClaims, pod.metadata?.namespace, name);
-  if (claim.status?.phase !== 'Bound' || !claim.spec?.volumeName) throw new LongshoreError('conflict', `persistentvolumeclaim "${name}" is not bound`, { object: `pod ${pod.metadata?.namespace}/${pod.metadata?.name}` });
+  if (claim.status?.phase !== 'Bound' || !claim.spec?.volumeName) {
+    throw new LongshoreError('conflict', `persistentvolumeclaim "${name}" is not bound`, {
+      object: `pod ${pod.metadata?.namespace}/${pod.metadata?.name}`,
+    });
+  }
   const bound = await transport.get<PersistentVolume>(persistentVolumes, undefined, claim.spec.volumeName);
   const path = bound.spec?.hostPath?.path ?? bound.spec?.local?.path;
-  if (path === undefined) throw new LongshoreError('not-implemented', `persistent volume ${claim.spec.volumeName} is neither hostPath nor local`, { object: `persistentvolume ${claim.spec.volumeName}` });
+  if (path === undefined) {
+    throw new LongshoreError('not-implemented', `persistent volume ${claim.spec.volumeName} is neither hostPath nor local`, {
+      object: `persistentvolume ${claim.spec.volumeName}`,
+    });
+  }
   await mkdir(path, { recursive: true, mode: 0o777 });
   return { path, volume, readOnly: volume.persistentVolumeClaim?.readOnly ?? false };
 }

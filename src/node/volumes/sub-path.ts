@@ -26,7 +26,9 @@ export interface SubPath {
  */
 export async function mountSubPath(mounts: Mounts, { root, path, target, object }: SubPath): Promise<string> {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  if (path.startsWith('/') || parts.includes('..')) throw new LongshoreError('invalid', `subPath "${path}" must be relative and without ".."`, { object });
+  if (path.startsWith('/') || parts.includes('..')) {
+    throw new LongshoreError('invalid', `subPath "${path}" must be relative and without ".."`, { object });
+  }
   const descriptor = await open(root, parts.join('/') || '.', path, object);
   try {
     const found = `/proc/self/fd/${descriptor}`;

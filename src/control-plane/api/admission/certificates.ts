@@ -31,7 +31,9 @@ export class CertificateAdmission implements AdmissionPlugin {
     }
     if (at.subresource === 'approval') this.#mayOnSigner(at, 'approve', signer);
     const old = at.oldObject as CertificateSigningRequest | undefined;
-    if (at.subresource === 'status' && !jsonSame(old?.status?.certificate, request.status?.certificate)) this.#mayOnSigner(at, 'sign', signer);
+    if (at.subresource === 'status' && !jsonSame(old?.status?.certificate, request.status?.certificate)) {
+      this.#mayOnSigner(at, 'sign', signer);
+    }
   }
 
   #notMasters(at: AdmissionAttributes, request: CertificateSigningRequest): void {

@@ -13,10 +13,25 @@ import { RbacEscalation } from './rbac-escalation.ts';
 import { ResourceQuotaAdmission } from './resource-quota.ts';
 import { ServiceAccountAdmission } from './service-account.ts';
 import { unserved } from './unserved.ts';
-import { createOnWrite, defaultIngressClass, defaultStorageClass, defaultTolerationSeconds, namespaceLifecycle, runtimeClass, storageObjectInUseProtection, taintNodesByCondition } from './small.ts';
+import {
+  createOnWrite,
+  defaultIngressClass,
+  defaultStorageClass,
+  defaultTolerationSeconds,
+  namespaceLifecycle,
+  runtimeClass,
+  storageObjectInUseProtection,
+  taintNodesByCondition,
+} from './small.ts';
 
 /** The admission chain, in upstream's order. */
-export function admissionChain(parts: { readonly lookup: Lookup; readonly access: Access; readonly rbac: RbacAuthorizer; readonly clock: Clock; readonly random: Random }): readonly AdmissionPlugin[] {
+export function admissionChain(parts: {
+  readonly lookup: Lookup;
+  readonly access: Access;
+  readonly rbac: RbacAuthorizer;
+  readonly clock: Clock;
+  readonly random: Random;
+}): readonly AdmissionPlugin[] {
   const { lookup, access, rbac } = parts;
   return [
     createOnWrite(access),

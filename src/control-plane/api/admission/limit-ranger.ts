@@ -44,7 +44,10 @@ export class LimitRangerAdmission implements AdmissionPlugin {
     if (pod.spec.initContainers !== undefined) pod.spec.initContainers = pod.spec.initContainers.map(filled('init container'));
     pod.spec.containers = pod.spec.containers.map(filled('container'));
     if (set.length === 0) return undefined;
-    const metadata = { ...pod.metadata, annotations: { ...pod.metadata?.annotations, 'kubernetes.io/limit-ranger': `LimitRanger plugin set: ${set.join('; ')}` } };
+    const metadata = {
+      ...pod.metadata,
+      annotations: { ...pod.metadata?.annotations, 'kubernetes.io/limit-ranger': `LimitRanger plugin set: ${set.join('; ')}` },
+    };
     return { ...pod, metadata };
   }
 
@@ -69,16 +72,36 @@ function fill(container: Container, limits: Amounts, requests: Amounts, kind: st
   const after = { ...own.limits, ...Object.fromEntries(newLimits) };
   const newRequests = Object.entries(requests).filter(([name]) => own.requests?.[name] === undefined);
   // What has a limit and neither request nor default request asks for its limit; the kind's own defaults ran before this.
-  for (const [name, value] of newLimits) if (own.requests?.[name] === undefined && requests[name] === undefined) newRequests.push([name, value]);
-  if (newRequests.length > 0) set.push(`${newRequests.map(([name]) => name).sort().join(', ')} request for ${kind} ${container.name}`);
-  if (newLimits.length > 0) set.push(`${newLimits.map(([name]) => name).sort().join(', ')} limit for ${kind} ${container.name}`);
+  for (const [name, value] of newLimits) {
+    if (own.requests?.[name] === undefined && requests[name] === undefined) {
+      newRequests.push([name, value]);
+    }
+  }
+  if (newRequests.length > 0)
+    set.push(
+      `${newRequests
+        .map(([name]) => name)
+        .sort()
+        .join(', ')} request for ${kind} ${container.name}`,
+    );
+  if (newLimits.length > 0)
+    set.push(
+      `${newLimits
+        .map(([name]) => name)
+        .sort()
+        .join(', ')} limit for ${kind} ${container.name}`,
+    );
   if (newLimits.length + newRequests.length === 0) return container;
   return { ...container, resources: { ...own, limits: after, requests: { ...own.requests, ...Object.fromEntries(newRequests) } } };
 }
 
 function checkPod(pod: DraftPod, item: LimitRangeItem): string[] {
   const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
-  if (item.type === 'Container') return containers.flatMap((container) => checkBounds(item, { requests: container.resources?.requests ?? {}, limits: container.resources?.limits ?? {} }, 'Container', false));
+  if (item.type === 'Container') {
+    return containers.flatMap((container) =>
+      checkBounds(item, { requests: container.resources?.requests ?? {}, limits: container.resources?.limits ?? {} }, 'Container', false),
+    );
+  }
   if (item.type !== 'Pod') return [];
   return checkBounds(item, { requests: podTotal(pod, 'requests'), limits: podTotal(pod, 'limits') }, 'Pod', false);
 }
@@ -86,9 +109,21 @@ function checkPod(pod: DraftPod, item: LimitRangeItem): string[] {
 /** What a pod asks for in all: containers together, or a single init container where that is more. */
 export function podTotal(pod: Pick<DraftPod, 'spec'>, which: 'requests' | 'limits'): Record<string, string> {
   const sum = new Map<string, number>();
-  for (const container of pod.spec?.containers ?? []) for (const [name, value] of Object.entries(container.resources?.[which] ?? {})) sum.set(name, (sum.get(name) ?? 0) + quantity(value));
-  for (const container of pod.spec?.initContainers ?? []) for (const [name, value] of Object.entries(container.resources?.[which] ?? {})) sum.set(name, Math.max(sum.get(name) ?? 0, quantity(value)));
-  for (const [name, value] of Object.entries(pod.spec?.overhead ?? {})) if (which === 'requests' || sum.has(name)) sum.set(name, (sum.get(name) ?? 0) + quantity(value));
+  for (const container of pod.spec?.containers ?? []) {
+    for (const [name, value] of Object.entries(container.resources?.[which] ?? {})) {
+      sum.set(name, (sum.get(name) ?? 0) + quantity(value));
+    }
+  }
+  for (const container of pod.spec?.initContainers ?? []) {
+    for (const [name, value] of Object.entries(container.resources?.[which] ?? {})) {
+      sum.set(name, Math.max(sum.get(name) ?? 0, quantity(value)));
+    }
+  }
+  for (const [name, value] of Object.entries(pod.spec?.overhead ?? {})) {
+    if (which === 'requests' || sum.has(name)) {
+      sum.set(name, (sum.get(name) ?? 0) + quantity(value));
+    }
+  }
   return Object.fromEntries([...sum].map(([name, value]) => [name, formatQuantity(value, likeOf(name))]));
 }
 
@@ -103,9 +138,13 @@ function checkBounds(item: LimitRangeItem, has: { readonly requests: Amounts; re
   for (const [name, bound] of Object.entries(item.min ?? {})) {
     const request = has.requests[name];
     const limit = has.limits[name];
-    if (request === undefined) failures.push(`minimum ${name} usage per ${kind} is ${bound}.  No request is specified`);
-    else if (quantity(request) < quantity(bound)) failures.push(`minimum ${name} usage per ${kind} is ${bound}, but request is ${request}`);
-    else if (limit !== undefined && quantity(limit) < quantity(bound)) failures.push(`minimum ${name} usage per ${kind} is ${bound}, but limit is ${limit}`);
+    if (request === undefined) {
+      failures.push(`minimum ${name} usage per ${kind} is ${bound}.  No request is specified`);
+    } else if (quantity(request) < quantity(bound)) {
+      failures.push(`minimum ${name} usage per ${kind} is ${bound}, but request is ${request}`);
+    } else if (limit !== undefined && quantity(limit) < quantity(bound)) {
+      failures.push(`minimum ${name} usage per ${kind} is ${bound}, but limit is ${limit}`);
+    }
   }
   for (const [name, bound] of Object.entries(item.max ?? {})) {
     const value = requestsAlone ? has.requests[name] : has.limits[name];
@@ -116,8 +155,13 @@ function checkBounds(item: LimitRangeItem, has: { readonly requests: Amounts; re
   for (const [name, bound] of Object.entries(item.maxLimitRequestRatio ?? {})) {
     const request = quantity(has.requests[name] ?? '0');
     const limit = quantity(has.limits[name] ?? '0');
-    if (request === 0 || limit === 0) failures.push(`${name} max limit to request ratio per ${kind} is ${bound}, but no ${request === 0 ? 'request' : 'limit'} is specified or it is 0`);
-    else if (limit / request > quantity(bound)) failures.push(`${name} max limit to request ratio per ${kind} is ${bound}, but provided ratio is ${(limit / request).toFixed(6)}`);
+    if (request === 0 || limit === 0) {
+      failures.push(
+        `${name} max limit to request ratio per ${kind} is ${bound}, but no ${request === 0 ? 'request' : 'limit'} is specified or it is 0`,
+      );
+    } else if (limit / request > quantity(bound)) {
+      failures.push(`${name} max limit to request ratio per ${kind} is ${bound}, but provided ratio is ${(limit / request).toFixed(6)}`);
+    }
   }
   return failures;
 }

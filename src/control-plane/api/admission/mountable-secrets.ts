@@ -21,20 +21,36 @@ export function unmountable(account: ServiceAccount, pod: Pod): string | undefin
   const named = (secret: string | undefined): string => `secret.secretName=${JSON.stringify(secret ?? '')} is not allowed ${why}`;
 
   for (const { secret, projected } of spec?.volumes ?? []) {
-    for (const used of [secret?.secretName, ...(projected?.sources ?? []).map((source) => source.secret?.name)]) if (used !== undefined && !secrets.has(used)) return `volume with ${named(used)}`;
+    for (const used of [secret?.secretName, ...(projected?.sources ?? []).map((source) => source.secret?.name)]) {
+      if (used !== undefined && !secrets.has(used)) {
+        return `volume with ${named(used)}`;
+      }
+    }
   }
-  const containers: readonly (readonly [string, readonly (Container | EphemeralContainer)[] | undefined])[] = [['init container', spec?.initContainers], ['container', spec?.containers], ['ephemeral container', spec?.ephemeralContainers]];
+  const containers: readonly (readonly [string, readonly (Container | EphemeralContainer)[] | undefined])[] = [
+    ['init container', spec?.initContainers],
+    ['container', spec?.containers],
+    ['ephemeral container', spec?.ephemeralContainers],
+  ];
   for (const [kind, list] of containers) {
     for (const container of list ?? []) {
       for (const { name: variable, valueFrom } of container.env ?? []) {
         const used = valueFrom?.secretKeyRef;
-        if (used !== undefined && !secrets.has(used.name)) return `${kind} ${container.name} with envVar ${variable} referencing ${named(used.name)}`;
+        if (used !== undefined && !secrets.has(used.name)) {
+          return `${kind} ${container.name} with envVar ${variable} referencing ${named(used.name)}`;
+        }
       }
-      for (const { secretRef } of container.envFrom ?? []) if (secretRef !== undefined && !secrets.has(secretRef.name)) return `${kind} ${container.name} with envFrom referencing ${named(secretRef.name)}`;
+      for (const { secretRef } of container.envFrom ?? []) {
+        if (secretRef !== undefined && !secrets.has(secretRef.name)) {
+          return `${kind} ${container.name} with envFrom referencing ${named(secretRef.name)}`;
+        }
+      }
     }
   }
   for (const [at, pull] of (spec?.imagePullSecrets ?? []).entries()) {
-    if (!pulls.has(pull.name)) return `imagePullSecrets[${at}].name=${JSON.stringify(pull.name ?? '')} is not allowed because service account ${name} does not reference that imagePullSecret`;
+    if (!pulls.has(pull.name)) {
+      return `imagePullSecrets[${at}].name=${JSON.stringify(pull.name ?? '')} is not allowed because service account ${name} does not reference that imagePullSecret`;
+    }
   }
   return undefined;
 }

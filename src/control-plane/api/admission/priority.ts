@@ -26,10 +26,16 @@ export class PriorityAdmission implements AdmissionPlugin {
     const { spec } = pod;
     const { name, value, policy } = this.#classOf(at, pod);
     if (spec.priority !== undefined && spec.priority !== value) {
-      throw refuse(at, `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`);
+      throw refuse(
+        at,
+        `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
+      );
     }
     if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy) {
-      throw refuse(at, `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`);
+      throw refuse(
+        at,
+        `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`,
+      );
     }
     if (name !== '') spec.priorityClassName = name;
     spec.priority = value;

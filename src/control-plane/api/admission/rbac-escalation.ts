@@ -42,7 +42,12 @@ export class RbacEscalation implements AdmissionPlugin {
     if (old !== undefined && jsonSame(old.rules, role.rules) && jsonSame(old.aggregationRule, role.aggregationRule)) return;
     if (this.#may(at, 'escalate', at.resource.resource, at.name ?? role.metadata?.name ?? '')) return;
     // A role that gathers others can come to hold anything.
-    const wanted: readonly PolicyRule[] = role.aggregationRule?.clusterRoleSelectors?.length ? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }] : role.rules ?? [];
+    const wanted: readonly PolicyRule[] = role.aggregationRule?.clusterRoleSelectors?.length
+      ? [
+          { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+          { verbs: ['*'], nonResourceURLs: ['*'] },
+        ]
+      : (role.rules ?? []);
     this.#mustCover(at, wanted);
   }
 
@@ -67,7 +72,10 @@ export class RbacEscalation implements AdmissionPlugin {
     own.add(this.#rbac.rulesFor(user, at.namespace ?? ''));
     const missing = missingParts(own, wanted);
     if (missing.length === 0) return;
-    throw refuse(at, `user ${JSON.stringify(user.name)} (groups=${list(user.groups)}) is attempting to grant RBAC permissions not currently held:\n${missing.join('\n')}`);
+    throw refuse(
+      at,
+      `user ${JSON.stringify(user.name)} (groups=${list(user.groups)}) is attempting to grant RBAC permissions not currently held:\n${missing.join('\n')}`,
+    );
   }
 }
 

@@ -12,7 +12,13 @@ const RESERVED_MS = 5000;
 
 /** Kinds whose number has a short name in a quota. */
 const COUNTED: Readonly<Record<string, string>> = {
-  pods: 'pods', services: 'services', secrets: 'secrets', configmaps: 'configmaps', replicationcontrollers: 'replicationcontrollers', resourcequotas: 'resourcequotas', persistentvolumeclaims: 'persistentvolumeclaims',
+  pods: 'pods',
+  services: 'services',
+  secrets: 'secrets',
+  configmaps: 'configmaps',
+  replicationcontrollers: 'replicationcontrollers',
+  resourcequotas: 'resourcequotas',
+  persistentvolumeclaims: 'persistentvolumeclaims',
 };
 
 type Usage = ReadonlyMap<string, number>;
@@ -42,7 +48,13 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
   }
 
   handles(at: Pick<AdmissionAttributes, 'operation' | 'resource' | 'subresource'>): boolean {
-    return at.operation === 'CREATE' && at.subresource === undefined && at.resource.namespaced && at.resource.resource !== 'events' && !at.resource.group.startsWith('authorization');
+    return (
+      at.operation === 'CREATE' &&
+      at.subresource === undefined &&
+      at.resource.namespaced &&
+      at.resource.resource !== 'events' &&
+      !at.resource.group.startsWith('authorization')
+    );
   }
 
   validate(at: AdmissionAttributes): void {
@@ -67,11 +79,17 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
     const limited = hard.filter(([resource]) => (wanted.get(resource) ?? 0) > 0);
     if (limited.length === 0) return false;
     const used = this.#used(at, quota);
-    const over = limited.filter(([resource, limit]) => (used.get(resource) ?? 0) + wanted.get(resource)! > quantity(limit) + 1e-9).sort(([a], [b]) => (a < b ? -1 : 1));
+    const over = limited
+      .filter(([resource, limit]) => (used.get(resource) ?? 0) + wanted.get(resource)! > quantity(limit) + 1e-9)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
     if (over.length > 0) {
-      const told = (value: (resource: string, limit: string) => string): string => over.map(([resource, limit]) => `${resource}=${value(resource, limit)}`).join(',');
+      const told = (value: (resource: string, limit: string) => string): string =>
+        over.map(([resource, limit]) => `${resource}=${value(resource, limit)}`).join(',');
       const show = (resource: string, amount: number): string => formatQuantity(amount, likeOf(resource));
-      throw refuse(at, `exceeded quota: ${name}, requested: ${told((resource) => show(resource, wanted.get(resource)!))}, used: ${told((resource) => show(resource, used.get(resource) ?? 0))}, limited: ${told((_, limit) => limit)}`);
+      throw refuse(
+        at,
+        `exceeded quota: ${name}, requested: ${told((resource) => show(resource, wanted.get(resource)!))}, used: ${told((resource) => show(resource, used.get(resource) ?? 0))}, limited: ${told((_, limit) => limit)}`,
+      );
     }
     return true;
   }
@@ -139,7 +157,12 @@ function usageOf(resource: { readonly group: string; readonly resource: string }
 }
 
 const COMPUTE: readonly (readonly [string, 'requests' | 'limits', string])[] = [
-  ['cpu', 'requests', 'cpu'], ['memory', 'requests', 'memory'], ['limits.cpu', 'limits', 'cpu'], ['limits.memory', 'limits', 'memory'], ['requests.cpu', 'requests', 'cpu'], ['requests.memory', 'requests', 'memory'],
+  ['cpu', 'requests', 'cpu'],
+  ['memory', 'requests', 'memory'],
+  ['limits.cpu', 'limits', 'cpu'],
+  ['limits.memory', 'limits', 'memory'],
+  ['requests.cpu', 'requests', 'cpu'],
+  ['requests.memory', 'requests', 'memory'],
 ];
 
 /** A quota on cpu or memory wants every container to say what it takes. */
@@ -147,7 +170,9 @@ function missingOf(pod: DraftPod, hard: readonly string[]): string {
   const told: string[] = [];
   for (const [name, which, resource] of COMPUTE) {
     if (!hard.includes(name)) continue;
-    const without = containersOf(pod.spec).filter((container) => !('targetContainerName' in container) && container.resources?.[which]?.[resource] === undefined).map((container) => container.name);
+    const without = containersOf(pod.spec)
+      .filter((container) => !('targetContainerName' in container) && container.resources?.[which]?.[resource] === undefined)
+      .map((container) => container.name);
     if (without.length > 0) told.push(`${name} for: ${without.join(',')}`);
   }
   return told.join('; ');
@@ -160,11 +185,18 @@ function finished(object: KubeObject): boolean {
 }
 
 function inScope(quota: ResourceQuota, resource: string, object: KubeObject): boolean {
-  const scopes = [...(quota.spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists', values: [] as readonly string[] })), ...(quota.spec?.scopeSelector?.matchExpressions ?? [])];
+  const scopes = [
+    ...(quota.spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists', values: [] as readonly string[] })),
+    ...(quota.spec?.scopeSelector?.matchExpressions ?? []),
+  ];
   if (scopes.length === 0) return true;
   if (resource !== 'pods') return false;
   const { spec } = object as Pod;
-  const bestEffort = containersOf(spec ?? {}).every((container) => !('resources' in container) || (Object.keys(container.resources?.requests ?? {}).length === 0 && Object.keys(container.resources?.limits ?? {}).length === 0));
+  const bestEffort = containersOf(spec ?? {}).every(
+    (container) =>
+      !('resources' in container) ||
+      (Object.keys(container.resources?.requests ?? {}).length === 0 && Object.keys(container.resources?.limits ?? {}).length === 0),
+  );
   return scopes.every(({ scopeName, operator, values = [] }) => {
     switch (scopeName) {
       case 'Terminating': return spec?.activeDeadlineSeconds !== undefined;

@@ -25,7 +25,10 @@ export class ServiceAccountAdmission implements AdmissionPlugin {
   }
 
   handles(at: Pick<AdmissionAttributes, 'operation' | 'resource' | 'subresource'>): boolean {
-    return concerns(at, '', 'pods', 'CREATE') || (at.resource.group === '' && at.resource.resource === 'pods' && at.subresource === 'ephemeralcontainers' && at.operation === 'UPDATE');
+    return (
+      concerns(at, '', 'pods', 'CREATE') ||
+      (at.resource.group === '' && at.resource.resource === 'pods' && at.subresource === 'ephemeralcontainers' && at.operation === 'UPDATE')
+    );
   }
 
   mutate(at: AdmissionAttributes): KubeObject | undefined {
@@ -36,8 +39,10 @@ export class ServiceAccountAdmission implements AdmissionPlugin {
     if (!spec.serviceAccountName) spec.serviceAccountName = spec.serviceAccount || DEFAULT;
     spec.serviceAccount = spec.serviceAccountName;
     const account = this.#account(at, spec.serviceAccountName);
-    if ((spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true)) this.#mountToken(pod);
-    if (!spec.imagePullSecrets?.length && account.imagePullSecrets?.length) spec.imagePullSecrets = account.imagePullSecrets.map(({ name }) => ({ name: name ?? '' }));
+    if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) this.#mountToken(pod);
+    if (!spec.imagePullSecrets?.length && account.imagePullSecrets?.length) {
+      spec.imagePullSecrets = account.imagePullSecrets.map(({ name }) => ({ name: name ?? '' }));
+    }
     return pod;
   }
 
@@ -55,7 +60,9 @@ export class ServiceAccountAdmission implements AdmissionPlugin {
 
   #account(at: AdmissionAttributes, name: string): ServiceAccount {
     const account = this.#lookup.get<ServiceAccount>('', 'serviceaccounts', at.namespace, name);
-    if (account === undefined) throw refuse(at, `error looking up service account ${at.namespace ?? ''}/${name}: serviceaccount ${JSON.stringify(name)} not found`);
+    if (account === undefined) {
+      throw refuse(at, `error looking up service account ${at.namespace ?? ''}/${name}: serviceaccount ${JSON.stringify(name)} not found`);
+    }
     return account;
   }
 
@@ -66,7 +73,10 @@ export class ServiceAccountAdmission implements AdmissionPlugin {
     if (!all.some(needs)) return;
     const existing = spec.volumes?.find((volume) => volume.name.startsWith(VOLUME_PREFIX) && volume.projected !== undefined);
     const name = existing?.name ?? `${VOLUME_PREFIX}${nameSuffix(this.#random)}`;
-    const mounted = (container: Container): Container => (needs(container) ? { ...container, volumeMounts: [...(container.volumeMounts ?? []), { name, readOnly: true, mountPath: MOUNT_PATH }] } : container);
+    const mounted = (container: Container): Container =>
+      needs(container)
+        ? { ...container, volumeMounts: [...(container.volumeMounts ?? []), { name, readOnly: true, mountPath: MOUNT_PATH }] }
+        : container;
     if (spec.initContainers !== undefined) spec.initContainers = spec.initContainers.map(mounted);
     spec.containers = spec.containers.map(mounted);
     if (existing === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(name)];

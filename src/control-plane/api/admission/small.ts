@@ -73,9 +73,19 @@ export function defaultStorageClass(lookup: Lookup): AdmissionPlugin {
     handles: (at) => concerns(at, '', 'persistentvolumeclaims', 'CREATE'),
     mutate(at) {
       const claim = at.object as PersistentVolumeClaim;
-      if (claim.spec?.storageClassName !== undefined || claim.metadata?.annotations?.['volume.beta.kubernetes.io/storage-class'] !== undefined) return undefined;
-      const found = newestDefault(lookup.list<StorageClass>('storage.k8s.io', 'storageclasses', undefined), 'storageclass.kubernetes.io/is-default-class');
-      return found === undefined ? undefined : { ...claim, spec: { ...claim.spec, storageClassName: found.metadata!.name! } } as KubeObject;
+      if (
+        claim.spec?.storageClassName !== undefined ||
+        claim.metadata?.annotations?.['volume.beta.kubernetes.io/storage-class'] !== undefined
+      ) {
+        return undefined;
+      }
+      const found = newestDefault(
+        lookup.list<StorageClass>('storage.k8s.io', 'storageclasses', undefined),
+        'storageclass.kubernetes.io/is-default-class',
+      );
+      return found === undefined
+        ? undefined
+        : ({ ...claim, spec: { ...claim.spec, storageClassName: found.metadata!.name! } } as KubeObject);
     },
   };
 }
@@ -87,9 +97,16 @@ export function defaultIngressClass(lookup: Lookup): AdmissionPlugin {
     handles: (at) => concerns(at, 'networking.k8s.io', 'ingresses', 'CREATE'),
     mutate(at) {
       const ingress = at.object as Ingress;
-      if (ingress.spec?.ingressClassName !== undefined || ingress.metadata?.annotations?.['kubernetes.io/ingress.class'] !== undefined) return undefined;
-      const found = newestDefault(lookup.list<IngressClass>('networking.k8s.io', 'ingressclasses', undefined), 'ingressclass.kubernetes.io/is-default-class');
-      return found === undefined ? undefined : { ...ingress, spec: { ...ingress.spec, ingressClassName: found.metadata!.name! } } as KubeObject;
+      if (ingress.spec?.ingressClassName !== undefined || ingress.metadata?.annotations?.['kubernetes.io/ingress.class'] !== undefined) {
+        return undefined;
+      }
+      const found = newestDefault(
+        lookup.list<IngressClass>('networking.k8s.io', 'ingressclasses', undefined),
+        'ingressclass.kubernetes.io/is-default-class',
+      );
+      return found === undefined
+        ? undefined
+        : ({ ...ingress, spec: { ...ingress.spec, ingressClassName: found.metadata!.name! } } as KubeObject);
     },
   };
 }
@@ -107,7 +124,9 @@ export function runtimeClass(lookup: Lookup): AdmissionPlugin {
       if (found === undefined) throw refuse(at, `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`);
       const overhead = found.overhead?.podFixed;
       if (overhead !== undefined && pod.spec.overhead === undefined) pod.spec.overhead = overhead;
-      if (found.scheduling?.nodeSelector !== undefined) pod.spec.nodeSelector = { ...pod.spec.nodeSelector, ...found.scheduling.nodeSelector };
+      if (found.scheduling?.nodeSelector !== undefined) {
+        pod.spec.nodeSelector = { ...pod.spec.nodeSelector, ...found.scheduling.nodeSelector };
+      }
       if (found.scheduling?.tolerations?.length) pod.spec.tolerations = [...(pod.spec.tolerations ?? []), ...found.scheduling.tolerations];
       return pod;
     },

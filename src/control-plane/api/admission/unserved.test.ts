@@ -30,18 +30,39 @@ test('who writes what is not acted upon is warned, at each write', async () => {
 test('what keeping would be a lie about is refused with why and what to do', async () => {
   const crd = {
     metadata: { name: 'widgets.example.com' },
-    spec: { group: 'example.com', scope: 'Namespaced', names: { plural: 'widgets', kind: 'Widget' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }] },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'widgets', kind: 'Widget' },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+    },
   };
   const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-  for (const [method, at, options] of [['POST', path, {}], ['PATCH', `${path}/widgets.example.com?fieldManager=m`, { type: 'application/apply-patch+yaml' }]] as const) {
-    const answer = await served.call(method, at, { body: { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', ...crd }, ...options });
+  for (const [method, at, options] of [
+    ['POST', path, {}],
+    ['PATCH', `${path}/widgets.example.com?fieldManager=m`, { type: 'application/apply-patch+yaml' }],
+  ] as const) {
+    const answer = await served.call(method, at, {
+      body: { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', ...crd },
+      ...options,
+    });
     const { code, reason, message, details } = answer.json<Status>();
     assert.deepEqual([code, reason, details?.name], [501, 'NotImplemented', 'widgets.example.com']);
     assert.match(message!, /serves no custom resources, so that no Widget could be kept.*--skip-crds/);
   }
   assert.equal((await served.call('GET', `${path}/widgets.example.com`)).status, 404);
 
-  const service = { metadata: { name: 'v1.example.com' }, spec: { group: 'example.com', version: 'v1', groupPriorityMinimum: 1, versionPriority: 1, insecureSkipTLSVerify: true, service: { namespace: 'default', name: 'extension' } } };
+  const service = {
+    metadata: { name: 'v1.example.com' },
+    spec: {
+      group: 'example.com',
+      version: 'v1',
+      groupPriorityMinimum: 1,
+      versionPriority: 1,
+      insecureSkipTLSVerify: true,
+      service: { namespace: 'default', name: 'extension' },
+    },
+  };
   const answer = await served.call('POST', '/apis/apiregistration.k8s.io/v1/apiservices', { body: service });
   assert.equal(answer.status, 501);
   assert.match(answer.json<Status>().message!, /\/apis\/example\.com\/v1.*default\/extension/);

@@ -15,12 +15,18 @@ export const NOT_ACTED_UPON: Readonly<Record<string, string>> = {
   'ingresses.networking.k8s.io': 'no ingress controller is built in; reach the Service by type NodePort or LoadBalancer, or run a controller in a pod',
   'servicecidrs.networking.k8s.io': 'Services get addresses from the range that the server was started with, and no other',
   'ipaddresses.networking.k8s.io': 'addresses of Services are not reserved by it',
-  'validatingwebhookconfigurations.admissionregistration.k8s.io': 'no webhook is called: nothing is refused by it; check objects before they are applied',
-  'mutatingwebhookconfigurations.admissionregistration.k8s.io': 'no webhook is called: nothing is changed by it; put what it would add into the objects themselves',
-  'validatingadmissionpolicies.admissionregistration.k8s.io': 'the policy is not evaluated: nothing is refused by it; pod-security labels, quotas and limit ranges of namespaces are enforced',
-  'validatingadmissionpolicybindings.admissionregistration.k8s.io': 'the policy is not evaluated: nothing is refused by it; pod-security labels, quotas and limit ranges of namespaces are enforced',
-  'mutatingadmissionpolicies.admissionregistration.k8s.io': 'the policy is not evaluated: nothing is changed by it; put what it would add into the objects themselves',
-  'mutatingadmissionpolicybindings.admissionregistration.k8s.io': 'the policy is not evaluated: nothing is changed by it; put what it would add into the objects themselves',
+  'validatingwebhookconfigurations.admissionregistration.k8s.io':
+    'no webhook is called: nothing is refused by it; check objects before they are applied',
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io':
+    'no webhook is called: nothing is changed by it; put what it would add into the objects themselves',
+  'validatingadmissionpolicies.admissionregistration.k8s.io':
+    'the policy is not evaluated: nothing is refused by it; pod-security labels, quotas and limit ranges of namespaces are enforced',
+  'validatingadmissionpolicybindings.admissionregistration.k8s.io':
+    'the policy is not evaluated: nothing is refused by it; pod-security labels, quotas and limit ranges of namespaces are enforced',
+  'mutatingadmissionpolicies.admissionregistration.k8s.io':
+    'the policy is not evaluated: nothing is changed by it; put what it would add into the objects themselves',
+  'mutatingadmissionpolicybindings.admissionregistration.k8s.io':
+    'the policy is not evaluated: nothing is changed by it; put what it would add into the objects themselves',
   'flowschemas.flowcontrol.apiserver.k8s.io': 'requests are shared out fairly between users, and not by it',
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': 'requests are shared out fairly between users, and not by it',
   'runtimeclasses.node.k8s.io': 'all pods run by the one runtime of their node, whatever the handler; overhead and scheduling are honoured',
@@ -54,13 +60,20 @@ function refusal(at: AdmissionAttributes): string | undefined {
 /** Tells users what is kept but not acted upon, and refuses what keeping would be a lie about. Comes last: what is wrong otherwise is said first. */
 export const unserved: AdmissionPlugin = {
   name: 'Unserved',
-  handles: ({ operation, resource, subresource }) => subresource === undefined && (operation === 'CREATE' || operation === 'UPDATE') && (TOLD.has(resource.resource)),
+  handles: ({ operation, resource, subresource }) =>
+    subresource === undefined && (operation === 'CREATE' || operation === 'UPDATE') && TOLD.has(resource.resource),
   validate(at) {
     const kind = qualified(at.resource);
     const why = at.operation === 'CREATE' ? refusal(at) : undefined;
     if (why !== undefined) {
       const { group, resource } = at.resource;
-      throw new StatusError(failure(501, 'NotImplemented', `${kind} ${JSON.stringify(at.name ?? '')} cannot be created: ${why}`, { name: at.name ?? '', group, kind: resource }));
+      throw new StatusError(
+        failure(501, 'NotImplemented', `${kind} ${JSON.stringify(at.name ?? '')} cannot be created: ${why}`, {
+          name: at.name ?? '',
+          group,
+          kind: resource,
+        }),
+      );
     }
     const told = NOT_ACTED_UPON[kind];
     if (told === undefined || at.object?.metadata?.deletionTimestamp !== undefined) return;
@@ -70,4 +83,8 @@ export const unserved: AdmissionPlugin = {
 };
 
 /** Names of the resources of this file without their groups: what most requests are told apart by. */
-const TOLD: ReadonlySet<string> = new Set([...Object.keys(NOT_ACTED_UPON).map((name) => name.slice(0, name.indexOf('.'))), 'customresourcedefinitions', 'apiservices']);
+const TOLD: ReadonlySet<string> = new Set([
+  ...Object.keys(NOT_ACTED_UPON).map((name) => name.slice(0, name.indexOf('.'))),
+  'customresourcedefinitions',
+  'apiservices',
+]);

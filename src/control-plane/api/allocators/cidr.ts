@@ -14,7 +14,10 @@ export function parseCidr(text: string): Cidr {
   const address = found && parseIpv4(found[1]!);
   const bits = Number(found?.[2]);
   if (address === null || address === undefined || bits < 8 || bits > 30) {
-    throw new LongshoreError('invalid', `${text} is no range of addresses for Services`, { object: text, remedy: 'name an IPv4 range of /8 to /30, as in 10.96.0.0/16' });
+    throw new LongshoreError('invalid', `${text} is no range of addresses for Services`, {
+      object: text,
+      remedy: 'name an IPv4 range of /8 to /30, as in 10.96.0.0/16',
+    });
   }
   const size = 2 ** (32 - bits);
   return { base: address - (address % size), size };

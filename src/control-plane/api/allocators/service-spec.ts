@@ -88,7 +88,9 @@ export function keepAllotted(spec: ServiceSpec, old: ServiceSpec): void {
       }
     }
   }
-  if (needsHealthCheckPort(old) && needsHealthCheckPort(spec) && !spec.healthCheckNodePort && old.healthCheckNodePort) spec.healthCheckNodePort = old.healthCheckNodePort;
+  if (needsHealthCheckPort(old) && needsHealthCheckPort(spec) && !spec.healthCheckNodePort && old.healthCheckNodePort) {
+    spec.healthCheckNodePort = old.healthCheckNodePort;
+  }
 }
 
 /** An update that changes the type, and leaves everything else, means to give up what the new type has no use for. */
@@ -102,10 +104,16 @@ export function dropUnneeded(spec: ServiceSpec, old: ServiceSpec): void {
     delete spec.ipFamilyPolicy;
     delete spec.internalTrafficPolicy;
   }
-  if (needsNodePorts(old) && !needsNodePorts(spec) && JSON.stringify(old.ports?.map((port) => port.nodePort)) === JSON.stringify(spec.ports?.map((port) => port.nodePort))) {
+  if (
+    needsNodePorts(old) &&
+    !needsNodePorts(spec) &&
+    JSON.stringify(old.ports?.map((port) => port.nodePort)) === JSON.stringify(spec.ports?.map((port) => port.nodePort))
+  ) {
     for (const port of spec.ports ?? []) delete port.nodePort;
   }
-  if (needsHealthCheckPort(old) && !needsHealthCheckPort(spec) && spec.healthCheckNodePort === old.healthCheckNodePort) delete spec.healthCheckNodePort;
+  if (needsHealthCheckPort(old) && !needsHealthCheckPort(spec) && spec.healthCheckNodePort === old.healthCheckNodePort) {
+    delete spec.healthCheckNodePort;
+  }
   if (old.type === 'LoadBalancer' && spec.type !== 'LoadBalancer') {
     if (spec.allocateLoadBalancerNodePorts === old.allocateLoadBalancerNodePorts) delete spec.allocateLoadBalancerNodePorts;
     if (spec.loadBalancerClass === old.loadBalancerClass) delete spec.loadBalancerClass;

@@ -6,7 +6,17 @@ import { invalid } from '../errors.ts';
 import { formatIpv4, parseIpv4, type Cidr } from './cidr.ts';
 import { pickFree, reservedBand } from './pick.ts';
 import {
-  addressesOf, dropUnneeded, isHeadless, keepAllotted, needsClusterIp, needsHealthCheckPort, needsNodePorts, nodePortsOf, settleClusterIps, specOf, type ServiceSpec,
+  addressesOf,
+  dropUnneeded,
+  isHeadless,
+  keepAllotted,
+  needsClusterIp,
+  needsHealthCheckPort,
+  needsNodePorts,
+  nodePortsOf,
+  settleClusterIps,
+  specOf,
+  type ServiceSpec,
 } from './service-spec.ts';
 
 export interface PortRange {
@@ -91,15 +101,27 @@ export class ServiceAllocator<W> {
     spec.ipFamilyPolicy ??= before?.ipFamilyPolicy ?? (selectorless ? 'RequireDualStack' : 'SingleStack');
     if (selectorless) {
       spec.ipFamilies ??= spec.ipFamilyPolicy === 'SingleStack' ? ['IPv4'] : ['IPv4', 'IPv6'];
-      if (spec.ipFamilies.length === 1 && spec.ipFamilyPolicy !== 'SingleStack') spec.ipFamilies.push(spec.ipFamilies[0] === 'IPv4' ? 'IPv6' : 'IPv4');
+      if (spec.ipFamilies.length === 1 && spec.ipFamilyPolicy !== 'SingleStack') {
+        spec.ipFamilies.push(spec.ipFamilies[0] === 'IPv4' ? 'IPv6' : 'IPv4');
+      }
       return;
     }
     if (spec.ipFamilyPolicy === 'RequireDualStack') {
-      causes.push({ reason: 'FieldValueInvalid', field: 'spec.ipFamilyPolicy', message: 'Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services' });
+      causes.push({
+        reason: 'FieldValueInvalid',
+        field: 'spec.ipFamilyPolicy',
+        message: 'Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
+      });
     }
     spec.ipFamilies ??= ['IPv4'];
     for (const [at, family] of spec.ipFamilies.entries()) {
-      if (family !== 'IPv4') causes.push({ reason: 'FieldValueInvalid', field: `spec.ipFamilies[${at}]`, message: `Invalid value: ${JSON.stringify(family)}: not configured on this cluster` });
+      if (family !== 'IPv4') {
+        causes.push({
+          reason: 'FieldValueInvalid',
+          field: `spec.ipFamilies[${at}]`,
+          message: `Invalid value: ${JSON.stringify(family)}: not configured on this cluster`,
+        });
+      }
     }
   }
 
@@ -112,16 +134,30 @@ export class ServiceAllocator<W> {
       if (asked === undefined || asked === '') {
         // The first address is the network's own, the last the broadcast address.
         const size = cidr.size - 2;
-        const offset = pickFree(random, size, reservedBand(size, 16, 256), (at) => ledger.isTaken('address', formatIpv4(cidr.base + 1 + at)));
-        if (offset === undefined) throw new LongshoreError('exhausted', 'failed to allocate a serviceIP: range is full', { object: `service ${service.metadata?.name}`, remedy: 'delete Services, or start with a larger service CIDR' });
+        const offset = pickFree(random, size, reservedBand(size, 16, 256), (at) =>
+          ledger.isTaken('address', formatIpv4(cidr.base + 1 + at)),
+        );
+        if (offset === undefined) {
+          throw new LongshoreError('exhausted', 'failed to allocate a serviceIP: range is full', {
+            object: `service ${service.metadata?.name}`,
+            remedy: 'delete Services, or start with a larger service CIDR',
+          });
+        }
         const address = formatIpv4(cidr.base + 1 + offset);
         spec.clusterIP = address;
         spec.clusterIPs = [address];
         writes.push(this.#takeAddress(address, service));
       } else if (!held.has(asked)) {
         const why = this.#refusal(asked);
-        if (why === undefined) writes.push(this.#takeAddress(asked, service));
-        else causes.push({ reason: 'FieldValueInvalid', field: 'spec.clusterIPs', message: `Invalid value: ${JSON.stringify([asked])}: ${why}` });
+        if (why === undefined) {
+          writes.push(this.#takeAddress(asked, service));
+        } else {
+          causes.push({
+            reason: 'FieldValueInvalid',
+            field: 'spec.clusterIPs',
+            message: `Invalid value: ${JSON.stringify([asked])}: ${why}`,
+          });
+        }
       }
     }
     const kept = new Set(addressesOf(spec));
@@ -152,9 +188,16 @@ export class ServiceAllocator<W> {
       taken.add(port);
       if (held.has(port)) return;
       if (port < ports.first || port > ports.last) {
-        causes.push({ reason: 'FieldValueInvalid', field, message: `Invalid value: ${port}: provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}` });
-      } else if (ledger.isTaken('port', String(port))) causes.push({ reason: 'FieldValueInvalid', field, message: `Invalid value: ${port}: provided port is already allocated` });
-      else writes.push(this.#takePort(port, service));
+        causes.push({
+          reason: 'FieldValueInvalid',
+          field,
+          message: `Invalid value: ${port}: provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}`,
+        });
+      } else if (ledger.isTaken('port', String(port))) {
+        causes.push({ reason: 'FieldValueInvalid', field, message: `Invalid value: ${port}: provided port is already allocated` });
+      } else {
+        writes.push(this.#takePort(port, service));
+      }
     };
     const give = (): number => {
       const port = this.#freePort(service, taken);
@@ -180,8 +223,18 @@ export class ServiceAllocator<W> {
   #freePort(service: KubeObject, taken: ReadonlySet<number>): number {
     const { ledger, ports, random } = this.#parts;
     const size = ports.last - ports.first + 1;
-    const offset = pickFree(random, size, reservedBand(size, 16, 128), (at) => taken.has(ports.first + at) || ledger.isTaken('port', String(ports.first + at)));
-    if (offset === undefined) throw new LongshoreError('exhausted', 'failed to allocate a nodePort: range is full', { object: `service ${service.metadata?.name}`, remedy: 'delete Services, or start with a larger range of node ports' });
+    const offset = pickFree(
+      random,
+      size,
+      reservedBand(size, 16, 128),
+      (at) => taken.has(ports.first + at) || ledger.isTaken('port', String(ports.first + at)),
+    );
+    if (offset === undefined) {
+      throw new LongshoreError('exhausted', 'failed to allocate a nodePort: range is full', {
+        object: `service ${service.metadata?.name}`,
+        remedy: 'delete Services, or start with a larger range of node ports',
+      });
+    }
     return ports.first + offset;
   }
 
@@ -198,6 +251,11 @@ export class ServiceAllocator<W> {
 
   #takePort(port: number, service: KubeObject): W {
     const { namespace, name } = service.metadata ?? {};
-    return this.#parts.ledger.take('port', String(port), { kind: 'NodePort', apiVersion: 'longshore.dev/v1', metadata: { name: String(port) }, spec: { service: `${namespace}/${name}` } } as KubeObject);
+    return this.#parts.ledger.take('port', String(port), {
+      kind: 'NodePort',
+      apiVersion: 'longshore.dev/v1',
+      metadata: { name: String(port) },
+      spec: { service: `${namespace}/${name}` },
+    } as KubeObject);
   }
 }

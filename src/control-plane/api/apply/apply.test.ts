@@ -14,7 +14,9 @@ const NOW = '2024-01-01T00:00:00Z';
 
 function resourceOf(path: string): { resource: ResourceInfo; subresource: string | undefined } {
   const parts = path.split('/').slice(path.startsWith('/apis') ? 2 : 1);
-  const resource = RESOURCES.find((row) => row.resource === parts[parts.indexOf('{ns}') + 1] && row.version === (path.startsWith('/apis') ? parts[1] : parts[1]));
+  const resource = RESOURCES.find(
+    (row) => row.resource === parts[parts.indexOf('{ns}') + 1] && row.version === (path.startsWith('/apis') ? parts[1] : parts[1]),
+  );
   return { resource: resource!, subresource: parts[parts.indexOf('{ns}') + 3] };
 }
 
@@ -67,13 +69,24 @@ for (const { name, steps } of CASES) {
       // The server's objects carry no uid in the records: put one there, as of an object that exists.
       if (live !== undefined) live = { ...live, metadata: { ...live.metadata, uid: 'u', creationTimestamp: NOW } };
       if (answer.object === undefined) {
-        assert.throws(() => perform(step, live), (error: unknown) => {
-          assert.ok(error instanceof StatusError);
-          assert.equal(error.status.code, answer.code);
-          assert.equal(error.message.replace(/ at \S+Z/g, ''), answer.message!.replace(/ at \S+Z/g, ''), `step ${n}`);
-          assert.deepEqual(error.status.details?.causes, answer.causes?.map((cause) => ({ reason: cause.reason, message: cause.message.replace(/ at \S+Z/g, ''), field: cause.field })));
-          return true;
-        }, `step ${n}`);
+        assert.throws(
+          () => perform(step, live),
+          (error: unknown) => {
+            assert.ok(error instanceof StatusError);
+            assert.equal(error.status.code, answer.code);
+            assert.equal(error.message.replace(/ at \S+Z/g, ''), answer.message!.replace(/ at \S+Z/g, ''), `step ${n}`);
+            assert.deepEqual(
+              error.status.details?.causes,
+              answer.causes?.map((cause) => ({
+                reason: cause.reason,
+                message: cause.message.replace(/ at \S+Z/g, ''),
+                field: cause.field,
+              })),
+            );
+            return true;
+          },
+          `step ${n}`,
+        );
         continue;
       }
       const { object, fields } = perform(step, live);
@@ -103,7 +116,13 @@ test('hostile keys are data, hostile managedFields are ignored', () => {
   assert.deepEqual(object.metadata?.managedFields?.[0]?.fieldsV1, { 'f:data': { 'f:__proto__': {}, 'f:constructor': {} } });
   assert.deepEqual(Object.keys((object as { data?: object }).data ?? {}), ['__proto__', 'constructor']);
   for (const fieldsV1 of [5, { 'f:a': 5 }, { x: {} }, { 'k:{': {} }, []]) {
-    const live = { ...object, metadata: { ...object.metadata, managedFields: [{ manager: 'x', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1 }] } } as KubeObject;
+    const live = {
+      ...object,
+      metadata: {
+        ...object.metadata,
+        managedFields: [{ manager: 'x', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1 }],
+      },
+    } as KubeObject;
     const after = applyPatch({ resource, subresource: undefined, live, applied, manager: 'm', force: true, now: NOW });
     assert.ok(after.object.metadata?.managedFields?.every((entry) => entry.manager !== 'x'));
   }

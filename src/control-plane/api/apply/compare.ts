@@ -137,7 +137,9 @@ function byElement(shape: Shape, list: readonly unknown[]): Map<string, unknown[
 /** Deep equality of JSON values; null and absent members are told apart only where the other has a value. */
 export function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return typeof a !== typeof b && isNumber(a) && isNumber(b) ? Number(a) === Number(b) : false;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
+    return typeof a !== typeof b && isNumber(a) && isNumber(b) ? Number(a) === Number(b) : false;
+  }
   if (Array.isArray(a) || Array.isArray(b)) {
     return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, n) => equal(item, b[n]));
   }

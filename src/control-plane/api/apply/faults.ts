@@ -45,13 +45,19 @@ function any(type: TypeRef, field: FieldSchema | undefined, value: unknown, path
       return;
     case 'list':
       if (!Array.isArray(value)) return tell(path, `expected list, got ${printed(value)}`, out);
-      for (const [at, item] of (value as unknown[]).entries()) any(type.element, undefined, item, path + elementOf(type.element, field, item, at), out);
+      for (const [at, item] of (value as unknown[]).entries()) {
+        any(type.element, undefined, item, path + elementOf(type.element, field, item, at), out);
+      }
       return;
     case 'bool':
       if (typeof value !== 'boolean') tell(path, `expected boolean, got ${printed(value)}`, out);
       return;
-    case 'int32': case 'int64': case 'float64':
-      if (typeof value !== 'number' && typeof value !== 'bigint') tell(path, `expected numeric (int or float), got ${typeText(value)}`, out);
+    case 'int32':
+    case 'int64':
+    case 'float64':
+      if (typeof value !== 'number' && typeof value !== 'bigint') {
+        tell(path, `expected numeric (int or float), got ${typeText(value)}`, out);
+      }
       return;
     case 'string': case 'bytes':
       if (typeof value !== 'string') tell(path, `expected string, got &value.valueUnstructured{Value:${literalText(value)}}`, out);

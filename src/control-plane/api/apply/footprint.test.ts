@@ -10,20 +10,69 @@ import { blankOf } from './track.ts';
 import { rootShape } from './shape.ts';
 
 const find = (name: string): (typeof RESOURCES)[number] => RESOURCES.find((row) => row.resource === name && row.group !== 'events.k8s.io')!;
-const metadata = { name: 'x', labels: { app: 'a', tier: 'b' }, finalizers: ['example.com/one', 'example.com/two'], annotations: {}, ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u1' }] };
+const metadata = {
+  name: 'x',
+  labels: { app: 'a', tier: 'b' },
+  finalizers: ['example.com/one', 'example.com/two'],
+  annotations: {},
+  ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u1' }],
+};
 const container = {
-  name: 'c', image: 'i', command: ['a', 'b'], env: [{ name: 'A', value: '1' }, { name: 'B', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }], resources: { requests: { cpu: '10m', memory: '16Mi' } },
-  ports: [{ containerPort: 80, name: 'http' }, { containerPort: 80, protocol: 'UDP' }], volumeMounts: [{ name: 'v', mountPath: '/v' }], securityContext: {},
+  name: 'c',
+  image: 'i',
+  command: ['a', 'b'],
+  env: [
+    { name: 'A', value: '1' },
+    { name: 'B', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+  ],
+  resources: { requests: { cpu: '10m', memory: '16Mi' } },
+  ports: [
+    { containerPort: 80, name: 'http' },
+    { containerPort: 80, protocol: 'UDP' },
+  ],
+  volumeMounts: [{ name: 'v', mountPath: '/v' }],
+  securityContext: {},
 };
 const spec = {
-  containers: [container, { name: 'd', image: 'i' }], volumes: [{ name: 'v', emptyDir: {} }], nodeSelector: { a: 'b' }, tolerations: [{ key: 'k', operator: 'Exists' }], securityContext: { runAsUser: 0 },
-  affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'k', operator: 'Exists' }] }] } } },
+  containers: [container, { name: 'd', image: 'i' }],
+  volumes: [{ name: 'v', emptyDir: {} }],
+  nodeSelector: { a: 'b' },
+  tolerations: [{ key: 'k', operator: 'Exists' }],
+  securityContext: { runAsUser: 0 },
+  affinity: {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'k', operator: 'Exists' }] }] },
+    },
+  },
 };
 const OBJECTS: readonly (readonly [string, Record<string, unknown>])[] = [
   ['pods', { apiVersion: 'v1', kind: 'Pod', metadata, spec }],
   ['configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { a: '1', b: '' }, binaryData: { c: 'AA==' }, immutable: false }],
-  ['services', { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80, name: 'a' }, { port: 81, name: 'b', protocol: 'UDP' }], selector: { app: 'a' }, type: 'ClusterIP' } }],
-  ['deployments', { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { replicas: 0, selector: { matchLabels: { app: 'a' } }, template: { metadata: { labels: { app: 'a' } }, spec } } }],
+  [
+    'services',
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata,
+      spec: {
+        ports: [
+          { port: 80, name: 'a' },
+          { port: 81, name: 'b', protocol: 'UDP' },
+        ],
+        selector: { app: 'a' },
+        type: 'ClusterIP',
+      },
+    },
+  ],
+  [
+    'deployments',
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata,
+      spec: { replicas: 0, selector: { matchLabels: { app: 'a' } }, template: { metadata: { labels: { app: 'a' } }, spec } },
+    },
+  ],
 ];
 
 /** Everything that differs from `value` in one place. */
@@ -34,13 +83,21 @@ function* variants(value: unknown): Generator {
     yield [];
     yield [...value, ...value.slice(0, 1)];
     yield value.toReversed();
-    for (const [at, item] of value.entries()) for (const other of variants(item)) yield other === undefined ? value.toSpliced(at, 1) : value.with(at, other);
+    for (const [at, item] of value.entries()) {
+      for (const other of variants(item)) {
+        yield other === undefined ? value.toSpliced(at, 1) : value.with(at, other);
+      }
+    }
   } else if (typeof value === 'object' && value !== null) {
     yield {};
     yield Object.fromEntries(Object.entries(value).toReversed());
     yield { ...value, more: 'one' };
     yield { ...value, more: {} };
-    for (const key of Object.keys(value)) for (const other of variants((value as Record<string, unknown>)[key])) yield { ...value, [key]: other };
+    for (const key of Object.keys(value)) {
+      for (const other of variants((value as Record<string, unknown>)[key])) {
+        yield { ...value, [key]: other };
+      }
+    }
   } else if (typeof value === 'string') {
     yield '';
     yield `${value}x`;
@@ -83,7 +140,12 @@ for (const [name, body] of OBJECTS) {
 test('objects made of one template are recalled, whatever their values', () => {
   const resource = find('pods');
   const shape = rootShape(resource, 'none');
-  const made = (n: number): unknown => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: `pod-${n}`, labels: { app: `a${n}` } }, spec: { containers: [{ name: 'c', image: `i${n}` }] } });
+  const made = (n: number): unknown => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `pod-${n}`, labels: { app: `a${n}` } },
+    spec: { containers: [{ name: 'c', image: `i${n}` }] },
+  });
   const { changed } = compare(shape, blankOf(resource), made(0));
   remember(shape, blankOf(resource), made(0), changed);
   for (let n = 1; n < 10; n++) assert.equal(recall(shape, blankOf(resource), made(n)), changed);
@@ -95,6 +157,10 @@ test('what is unlike everything before does not push out what comes again for ev
   const made = (key: string): unknown => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: { [key]: '' } });
   const blank = blankOf(resource);
   for (let n = 0; n < 1000; n++) remember(shape, blank, made(`k${n}`), compare(shape, blank, made(`k${n}`)).changed);
-  for (let n = 0; n < 20; n++) if (recall(shape, blank, made('same')) === undefined) remember(shape, blank, made('same'), compare(shape, blank, made('same')).changed);
+  for (let n = 0; n < 20; n++) {
+    if (recall(shape, blank, made('same')) === undefined) {
+      remember(shape, blank, made('same'), compare(shape, blank, made('same')).changed);
+    }
+  }
   assert.deepEqual(recall(shape, blank, made('same')), compare(shape, blank, made('same')).changed);
 });

@@ -118,7 +118,13 @@ function fits(shape: Shape, before: unknown, value: unknown, print: Print): bool
   if (Array.isArray(value)) {
     if (value.length !== parts.length) return false;
     for (const item of value as readonly unknown[]) {
-      if (shape.kind === 'list') for (const key of shape.keys) if (names[name++] !== ((item as Json | null)?.[key] ?? shape.defaults[key])) return false;
+      if (shape.kind === 'list') {
+        for (const key of shape.keys) {
+          if (names[name++] !== ((item as Json | null)?.[key] ?? shape.defaults[key])) {
+            return false;
+          }
+        }
+      }
       if (shape.kind === 'set' && names[name++] !== item) return false;
       if (!fits(element, undefined, item, parts[at++]!)) return false;
     }

@@ -47,7 +47,9 @@ export function renewLastApplied(object: KubeObject, applied: KubeObject): Reado
   if ((annotations?.[LAST_APPLIED] ?? '') === '') return annotations;
   const configuration = { ...applied, metadata: { ...applied.metadata, annotations: { ...applied.metadata?.annotations } as Record<string, string> } };
   delete configuration.metadata.annotations[LAST_APPLIED];
-  if (Object.keys(configuration.metadata.annotations).length === 0) delete (configuration.metadata as { annotations?: unknown }).annotations;
+  if (Object.keys(configuration.metadata.annotations).length === 0) {
+    delete (configuration.metadata as { annotations?: unknown }).annotations;
+  }
   const next = { ...annotations, [LAST_APPLIED]: `${sortedJson(configuration)}\n` };
   let bytes = 0;
   for (const [key, value] of Object.entries(next)) bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
@@ -59,7 +61,11 @@ export function renewLastApplied(object: KubeObject, applied: KubeObject): Reado
 function sortedJson(value: unknown): string {
   if (typeof value === 'bigint') return String(value);
   if (Array.isArray(value)) return `[${value.map(sortedJson).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value).replaceAll(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (typeof value !== 'object' || value === null) {
+    return JSON.stringify(value).replaceAll(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+  }
+  const entries = Object.entries(value)
+    .filter(([, item]) => item !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${sortedJson(item)}`).join(',')}}`;
 }

@@ -32,7 +32,14 @@ export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined)
   const managers: Managers = new Map();
   for (const entry of entries ?? []) {
     const { operation, apiVersion } = entry;
-    if ((operation !== 'Apply' && operation !== 'Update') || apiVersion === undefined || apiVersion === '' || entry.fieldsType !== 'FieldsV1') return undefined;
+    if (
+      (operation !== 'Apply' && operation !== 'Update') ||
+      apiVersion === undefined ||
+      apiVersion === '' ||
+      entry.fieldsType !== 'FieldsV1'
+    ) {
+      return undefined;
+    }
     const fields = (entry.fieldsV1 ?? {}) as FieldSet;
     if (!isFieldSet(fields, 0)) return undefined;
     const manager: Manager = { name: entry.manager ?? '', operation, apiVersion, subresource: entry.subresource, time: entry.time, fields, entry };
@@ -65,7 +72,14 @@ function isJsonObject(text: string): boolean {
 export function writeManagers(managers: Managers): ManagedFieldsEntry[] | undefined {
   const entries = [...managers.values()].filter((manager) => !isEmpty(manager.fields)).map(entryOf);
   if (entries.length === 0) return undefined;
-  return entries.sort((a, b) => order(a.operation, b.operation) || order(a.time, b.time) || order(a.manager, b.manager) || order(a.apiVersion, b.apiVersion) || order(a.subresource, b.subresource));
+  return entries.sort(
+    (a, b) =>
+      order(a.operation, b.operation) ||
+      order(a.time, b.time) ||
+      order(a.manager, b.manager) ||
+      order(a.apiVersion, b.apiVersion) ||
+      order(a.subresource, b.subresource),
+  );
 }
 
 function order(a = '', b = ''): number {
@@ -75,10 +89,23 @@ function order(a = '', b = ''): number {
 /** A manager as it is stored. */
 export function entryOf(manager: Manager): ManagedFieldsEntry {
   const { entry } = manager;
-  if (entry !== undefined && entry.fieldsV1 === manager.fields && entry.time === manager.time && entry.apiVersion === manager.apiVersion && (entry.manager ?? '') === manager.name) return entry;
+  if (
+    entry !== undefined &&
+    entry.fieldsV1 === manager.fields &&
+    entry.time === manager.time &&
+    entry.apiVersion === manager.apiVersion &&
+    (entry.manager ?? '') === manager.name
+  ) {
+    return entry;
+  }
   return {
-    manager: manager.name, operation: manager.operation, apiVersion: manager.apiVersion, ...(manager.time !== undefined && { time: manager.time }),
-    fieldsType: 'FieldsV1', fieldsV1: manager.fields, ...(manager.subresource !== undefined && manager.subresource !== '' && { subresource: manager.subresource }),
+    manager: manager.name,
+    operation: manager.operation,
+    apiVersion: manager.apiVersion,
+    ...(manager.time !== undefined && { time: manager.time }),
+    fieldsType: 'FieldsV1',
+    fieldsV1: manager.fields,
+    ...(manager.subresource !== undefined && manager.subresource !== '' && { subresource: manager.subresource }),
   };
 }
 

@@ -43,7 +43,9 @@ export function ownedBy(shape: Shape, value: unknown): FieldSet | undefined {
     }
     case 'map': {
       const out: OpenFieldSet = {};
-      for (const key in value as Json) out[`f:${key}`] = withSelf(emptyMap((value as Json)[key]) ? LEAF : ownedBy(shape.element, (value as Json)[key]));
+      for (const key in value as Json) {
+        out[`f:${key}`] = withSelf(emptyMap((value as Json)[key]) ? LEAF : ownedBy(shape.element, (value as Json)[key]));
+      }
       return closed(out);
     }
     case 'set': {
@@ -81,8 +83,11 @@ export function wholeOf(shape: Shape, value: unknown): FieldSet {
     case 'map':
       for (const key in value) (out ??= { '.': LEAF })[`f:${key}`] = wholeOf(shape.element, (value as Json)[key]);
       break;
-    case 'set': case 'list':
-      for (const item of value as readonly unknown[]) (out ??= { '.': LEAF })[listElement(shape, item)] = shape.kind === 'set' ? LEAF : wholeOf(shape.element, item);
+    case 'set':
+    case 'list':
+      for (const item of value as readonly unknown[]) {
+        (out ??= { '.': LEAF })[listElement(shape, item)] = shape.kind === 'set' ? LEAF : wholeOf(shape.element, item);
+      }
       break;
     case 'any':
       if (Array.isArray(value)) return LEAF;

@@ -5,7 +5,11 @@ import { type FieldSchema, requireSchema, schemaOf, type TypeRef, type TypeSchem
 export type Shape =
   /** A scalar, or a list, map or struct that is owned and replaced as a whole. */
   | { readonly kind: 'leaf' }
-  | { readonly kind: 'struct'; readonly fields: ReadonlyMap<string, ShapedField>; /** Those that are there as null where they are absent. */ readonly always: readonly ShapedField[] }
+  | {
+      readonly kind: 'struct';
+      readonly fields: ReadonlyMap<string, ShapedField>;
+      /** Those that are there as null where they are absent. */ readonly always: readonly ShapedField[];
+    }
   | { readonly kind: 'map'; readonly element: Shape }
   | { readonly kind: 'set' }
   | { readonly kind: 'list'; readonly keys: readonly string[]; readonly defaults: Readonly<Record<string, unknown>>; readonly element: Shape }
@@ -41,7 +45,18 @@ function resetFields(resource: ResourceInfo, subresource: string | undefined): r
   if (subresource !== 'status') return hasStatus ? ['status'] : [];
   if (name === 'pods') return ['spec', 'metadata.deletionTimestamp', 'metadata.ownerReferences'];
   if (name === 'deployments' && group === 'apps') return ['spec', 'metadata.labels'];
-  if (['servicecidrs', 'volumeattachments', 'flowschemas', 'prioritylevelconfigurations', 'customresourcedefinitions', 'apiservices'].includes(name)) return ['spec', 'metadata'];
+  if (
+    [
+      'servicecidrs',
+      'volumeattachments',
+      'flowschemas',
+      'prioritylevelconfigurations',
+      'customresourcedefinitions',
+      'apiservices',
+    ].includes(name)
+  ) {
+    return ['spec', 'metadata'];
+  }
   return ['spec'];
 }
 

@@ -55,7 +55,15 @@ export function trackUpdate(request: TrackRequest): readonly ManagedFieldsEntry[
 
 /** Who makes a request, as a manager of nothing yet. */
 function writer({ resource, subresource, manager, now }: TrackRequest): Manager {
-  return { name: manager === '' ? 'unknown' : manager, operation: 'Update', apiVersion: apiVersionOf(resource), subresource: subresource === '' ? undefined : subresource, time: now, fields: LEAF, entry: undefined };
+  return {
+    name: manager === '' ? 'unknown' : manager,
+    operation: 'Update',
+    apiVersion: apiVersionOf(resource),
+    subresource: subresource === '' ? undefined : subresource,
+    time: now,
+    fields: LEAF,
+    entry: undefined,
+  };
 }
 
 /** Objects made of one template have the same fields: their sets are kept once, as long as they are among the last so many. */
@@ -96,6 +104,14 @@ export function takeOver(managers: Managers, { changed, removed }: Comparison, e
 export function untracked(resource: ResourceInfo, subresource: string | undefined, live: KubeObject): Managers {
   const managers: Managers = new Map();
   const { changed } = compare(rootShape(resource, subresource), blankOf(resource), live);
-  add(managers, { name: 'before-first-apply', operation: 'Update', apiVersion: apiVersionOf(resource), subresource: subresource === '' ? undefined : subresource, time: undefined, fields: changed, entry: undefined });
+  add(managers, {
+    name: 'before-first-apply',
+    operation: 'Update',
+    apiVersion: apiVersionOf(resource),
+    subresource: subresource === '' ? undefined : subresource,
+    time: undefined,
+    fields: changed,
+    entry: undefined,
+  });
   return managers;
 }

@@ -12,7 +12,10 @@ export interface Shown {
   readonly badCertificate: boolean;
   /** The Authorization header. */
   readonly authorization: string | undefined;
-  /** Kept for the connection: its last header and the token in it. A token that comes again is the same string, whose hash is known; who it speaks for is asked anew each time. */
+  /**
+   * Kept for the connection: its last header and the token in it. A token that comes again is the same string, whose
+   * hash is known; who it speaks for is asked anew each time.
+   */
   readonly bearer?: { header: string; token: string };
 }
 
@@ -25,7 +28,12 @@ export class Authenticator {
   /** One user for one connection's certificate: later steps recognise the object. */
   readonly #ofCertificate = new WeakMap<Buffer, UserInfo>();
 
-  constructor(parts: { readonly staticTokens: ReadonlyMap<string, UserInfo>; readonly serviceAccounts: ServiceAccountTokens; readonly bootstrap: BootstrapTokens; readonly anonymous: boolean }) {
+  constructor(parts: {
+    readonly staticTokens: ReadonlyMap<string, UserInfo>;
+    readonly serviceAccounts: ServiceAccountTokens;
+    readonly bootstrap: BootstrapTokens;
+    readonly anonymous: boolean;
+  }) {
     this.#staticTokens = new Map([...parts.staticTokens].map(([token, user]) => [token, authenticated(user)]));
     this.#serviceAccounts = parts.serviceAccounts;
     this.#bootstrap = parts.bootstrap;
@@ -53,7 +61,9 @@ export class Authenticator {
     const own = this.#serviceAccounts.audiences;
     const shared = audiences === undefined ? own : audiences.filter((audience) => own.includes(audience));
     if (known !== undefined && shared.length > 0) return { user: known, audiences: shared };
-    if (this.#serviceAccounts.knows(token) || claimsIssuer(token) === this.#serviceAccounts.issuer) return this.#serviceAccounts.verify(token, audiences ?? own);
+    if (this.#serviceAccounts.knows(token) || claimsIssuer(token) === this.#serviceAccounts.issuer) {
+      return this.#serviceAccounts.verify(token, audiences ?? own);
+    }
     const joining = this.#bootstrap.authenticate(token);
     if (joining === undefined || shared.length === 0) throw unauthorized();
     return { user: joining, audiences: shared };

@@ -23,7 +23,9 @@ export class BootstrapTokens {
     const [, id, secret] = FORM.exec(token) ?? [];
     if (id === undefined || secret === undefined) return undefined;
     const object = this.#lookup.get<Secret>('', 'secrets', 'kube-system', `bootstrap-token-${id}`);
-    if (object === undefined || object.type !== 'bootstrap.kubernetes.io/token' || object.metadata?.deletionTimestamp !== undefined) return undefined;
+    if (object === undefined || object.type !== 'bootstrap.kubernetes.io/token' || object.metadata?.deletionTimestamp !== undefined) {
+      return undefined;
+    }
     const field = (name: string): string => Buffer.from(object.data?.[name] ?? '', 'base64').toString('utf8');
     const stored = Buffer.from(field('token-secret'));
     const given = Buffer.from(secret);

@@ -18,14 +18,24 @@ export function impersonate(user: UserInfo, headers: readonly (readonly [string,
   const groups = all('impersonate-group');
   const [uid = ''] = all('impersonate-uid');
   const extra = extras(headers);
-  if (name === '' && groups.length === 0 && uid === '' && Object.keys(extra).length === 0) return user; // Empty headers, or one of a name that says nothing.
-  if (name === '') throw badRequest(`requested [${[...groups.map((group) => `groups/${group}`), ...Object.keys(extra)].join(' ')}] without impersonating a user`);
+  if (name === '' && groups.length === 0 && uid === '' && Object.keys(extra).length === 0) {
+    return user;
+  } // Empty headers, or one of a name that says nothing.
+  if (name === '') {
+    throw badRequest(
+      `requested [${[...groups.map((group) => `groups/${group}`), ...Object.keys(extra)].join(' ')}] without impersonating a user`,
+    );
+  }
   const account = parseServiceAccount(name);
   if (account !== undefined) may(access, user, '', 'serviceaccounts', '', account.namespace, account.name);
   else may(access, user, '', 'users', '', '', name);
   for (const group of groups) may(access, user, '', 'groups', '', '', group);
   if (uid !== '') may(access, user, 'authentication.k8s.io', 'uids', '', '', uid);
-  for (const [key, values] of Object.entries(extra)) for (const value of values) may(access, user, 'authentication.k8s.io', 'userextras', key, '', value);
+  for (const [key, values] of Object.entries(extra)) {
+    for (const value of values) {
+      may(access, user, 'authentication.k8s.io', 'userextras', key, '', value);
+    }
+  }
   return { name, groups: groupsOf(name, groups, account), ...(uid !== '' && { uid }), ...(Object.keys(extra).length > 0 && { extra }) };
 }
 

@@ -21,20 +21,46 @@ const CUT_S = 31_536_000;
 const HOUR_S = 3600;
 
 /** tokenreviews, selfsubjectreviews, and serviceaccounts/token. */
-export function authenticationReviews(parts: { readonly authenticator: Authenticator; readonly tokens: ServiceAccountTokens; readonly lookup: Lookup; readonly clock: Clock; readonly decode: DecodeBody }): readonly Virtual[] {
+export function authenticationReviews(parts: {
+  readonly authenticator: Authenticator;
+  readonly tokens: ServiceAccountTokens;
+  readonly lookup: Lookup;
+  readonly clock: Clock;
+  readonly decode: DecodeBody;
+}): readonly Virtual[] {
   const { authenticator, decode } = parts;
   return [
-    { group: GROUP, resource: 'tokenreviews', create: (_context, _namespace, _name, body) => reviewToken(decode(GROUP, 'tokenreviews', body) as TokenReview, authenticator, parts.tokens) },
     {
-      group: GROUP, resource: 'selfsubjectreviews',
-      create: (context, _namespace, _name, body) => ({ ...decode(GROUP, 'selfsubjectreviews', body), metadata: { creationTimestamp: rfc3339(parts.clock.now()) }, status: { userInfo: wireUser(context.user) } }) as KubeObject,
+      group: GROUP,
+      resource: 'tokenreviews',
+      create: (_context, _namespace, _name, body) =>
+        reviewToken(decode(GROUP, 'tokenreviews', body) as TokenReview, authenticator, parts.tokens),
     },
     {
-      group: '', resource: 'serviceaccounts', subresource: 'token',
+      group: GROUP,
+      resource: 'selfsubjectreviews',
+      create: (context, _namespace, _name, body) =>
+        ({
+          ...decode(GROUP, 'selfsubjectreviews', body),
+          metadata: { creationTimestamp: rfc3339(parts.clock.now()) },
+          status: { userInfo: wireUser(context.user) },
+        }) as KubeObject,
+    },
+    {
+      group: '',
+      resource: 'serviceaccounts',
+      subresource: 'token',
       create: (context, namespace, name, body) => {
         const request = decode(GROUP, 'tokenrequests', body) as TokenRequest;
         const node = nodeNameOf(context.user);
-        if (node !== undefined) checkNodeTokenRequest(node, parts.lookup, { namespace: namespace!, name: name!, reference: request.spec.boundObjectRef, audiences: request.spec.audiences ?? [] });
+        if (node !== undefined) {
+          checkNodeTokenRequest(node, parts.lookup, {
+            namespace: namespace!,
+            name: name!,
+            reference: request.spec.boundObjectRef,
+            audiences: request.spec.audiences ?? [],
+          });
+        }
         return requestToken(request, namespace!, name!, parts);
       },
     },
@@ -43,7 +69,12 @@ export function authenticationReviews(parts: { readonly authenticator: Authentic
 
 /** A user as the API writes one. */
 export function wireUser(user: UserInfo): Record<string, unknown> {
-  return { username: user.name, ...(user.uid && { uid: user.uid }), groups: user.groups, ...(user.extra && Object.keys(user.extra).length > 0 && { extra: user.extra }) };
+  return {
+    username: user.name,
+    ...(user.uid && { uid: user.uid }),
+    groups: user.groups,
+    ...(user.extra && Object.keys(user.extra).length > 0 && { extra: user.extra }),
+  };
 }
 
 /** Why a token is none, as far as its reviewer may know: the reviewer has the token, and is trusted with questions about it. */
@@ -66,7 +97,12 @@ function reviewToken(review: TokenReview, authenticator: Authenticator, tokens: 
   }
 }
 
-function requestToken(request: TokenRequest, namespace: string, name: string, parts: { readonly tokens: ServiceAccountTokens; readonly lookup: Lookup; readonly clock: Clock }): TokenRequest {
+function requestToken(
+  request: TokenRequest,
+  namespace: string,
+  name: string,
+  parts: { readonly tokens: ServiceAccountTokens; readonly lookup: Lookup; readonly clock: Clock },
+): TokenRequest {
   const { tokens, lookup } = parts;
   const account = lookup.get('', 'serviceaccounts', namespace, name);
   if (account === undefined) throw notFound({ group: '', resource: 'serviceaccounts' }, name);
@@ -75,12 +111,26 @@ function requestToken(request: TokenRequest, namespace: string, name: string, pa
   if (seconds > LONGEST_S) throw refused('spec.expirationSeconds', seconds, 'may not specify a duration larger than 2^32 seconds');
   const audiences = request.spec.audiences?.length ? request.spec.audiences : tokens.audiences;
   const { bound, node } = boundTo(request, namespace, name, lookup);
-  const spec: TokenSpec = { namespace, name, uid: account.metadata!.uid!, audiences, expirationSeconds: Math.min(seconds, CUT_S), ...(bound && { bound }), ...(node && { node }) };
+  const spec: TokenSpec = {
+    namespace,
+    name,
+    uid: account.metadata!.uid!,
+    audiences,
+    expirationSeconds: Math.min(seconds, CUT_S),
+    ...(bound && { bound }),
+    ...(node && { node }),
+  };
   const { token, expires } = tokens.issue(spec);
   return {
     ...request, metadata: { name, namespace, uid: account.metadata!.uid!, creationTimestamp: rfc3339(parts.clock.now()) },
     // Written even where there is none, as the API always does.
-    spec: { ...request.spec, audiences, expirationSeconds: seconds, boundObjectRef: request.spec.boundObjectRef ?? null } as TokenRequest['spec'], status: { token, expirationTimestamp: rfc3339(expires) },
+    spec: {
+      ...request.spec,
+      audiences,
+      expirationSeconds: seconds,
+      boundObjectRef: request.spec.boundObjectRef ?? null,
+    } as TokenRequest['spec'],
+    status: { token, expirationTimestamp: rfc3339(expires) },
   };
 }
 
@@ -88,13 +138,19 @@ function boundTo(request: TokenRequest, namespace: string, account: string, look
   const reference = request.spec.boundObjectRef;
   if (reference === undefined || reference === null) return {};
   const { kind = '', name = '', uid } = reference;
-  if (kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node') throw badRequest(`cannot bind token to object of type ${apiVersionAsGroup(reference.apiVersion)}, Kind=${kind}`);
+  if (kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node') {
+    throw badRequest(`cannot bind token to object of type ${apiVersionAsGroup(reference.apiVersion)}, Kind=${kind}`);
+  }
   const resource = `${kind.toLowerCase()}s`;
   const object = lookup.get<Pod & Secret>('', resource, kind === 'Node' ? undefined : namespace, name);
   if (object === undefined) throw notFound({ group: '', resource }, name);
   const actual = object.metadata!.uid!;
   if (uid !== undefined && uid !== '' && uid !== actual) {
-    throw conflict({ group: '', resource: kind }, name, `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`);
+    throw conflict(
+      { group: '', resource: kind },
+      name,
+      `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    );
   }
   const bound: BoundObject = { kind, name, uid: actual };
   if (kind !== 'Pod') return { bound };

@@ -36,22 +36,52 @@ export function accessReviews(access: Access, rbac: RbacAuthorizer, decode: Deco
       group: GROUP, resource: 'localsubjectaccessreviews',
       create: (_context, namespace, _name, body) => {
         const review = decode(GROUP, 'localsubjectaccessreviews', body) as SubjectAccessReview;
-        if (review.spec.resourceAttributes === undefined) throw refused('spec.resourceAttributes', 'Invalid value: null: must specify resourceAttributes');
-        if (review.spec.resourceAttributes.namespace !== namespace) throw refused('spec.resourceAttributes.namespace', `Invalid value: ${JSON.stringify(review.spec.resourceAttributes.namespace ?? '')}: must match metadata.namespace`);
+        if (review.spec.resourceAttributes === undefined) {
+          throw refused('spec.resourceAttributes', 'Invalid value: null: must specify resourceAttributes');
+        }
+        if (review.spec.resourceAttributes.namespace !== namespace) {
+          throw refused(
+            'spec.resourceAttributes.namespace',
+            `Invalid value: ${JSON.stringify(review.spec.resourceAttributes.namespace ?? '')}: must match metadata.namespace`,
+          );
+        }
         return answer(review, subjectOf(review));
       },
     },
-    { group: GROUP, resource: 'selfsubjectrulesreviews', create: (context, _namespace, _name, body) => rulesReview(decode(GROUP, 'selfsubjectrulesreviews', body) as SelfSubjectRulesReview, context.user, rbac) },
+    {
+      group: GROUP,
+      resource: 'selfsubjectrulesreviews',
+      create: (context, _namespace, _name, body) =>
+        rulesReview(decode(GROUP, 'selfsubjectrulesreviews', body) as SelfSubjectRulesReview, context.user, rbac),
+    },
   ];
 }
 
 function attributesOf(review: SelfSubjectAccessReview | SubjectAccessReview, user: UserInfo): AuthorizationAttributes {
   const { resourceAttributes: resource, nonResourceAttributes: path } = review.spec;
-  if (resource !== undefined && path !== undefined) throw refused('spec.nonResourceAttributes', 'Invalid value: "nonResourceAttributes": cannot be specified in combination with resourceAttributes');
-  if (path !== undefined) return { user, verb: path.verb ?? '', group: '', resource: '', subresource: '', namespace: '', name: '', path: path.path ?? '' };
-  if (resource === undefined) throw refused('spec.resourceAttributes', 'Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified');
+  if (resource !== undefined && path !== undefined) {
+    throw refused(
+      'spec.nonResourceAttributes',
+      'Invalid value: "nonResourceAttributes": cannot be specified in combination with resourceAttributes',
+    );
+  }
+  if (path !== undefined) {
+    return { user, verb: path.verb ?? '', group: '', resource: '', subresource: '', namespace: '', name: '', path: path.path ?? '' };
+  }
+  if (resource === undefined) {
+    throw refused(
+      'spec.resourceAttributes',
+      'Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified',
+    );
+  }
   return {
-    user, verb: resource.verb ?? '', group: resource.group ?? '', resource: resource.resource ?? '', subresource: resource.subresource ?? '', namespace: resource.namespace ?? '', name: resource.name ?? '',
+    user,
+    verb: resource.verb ?? '',
+    group: resource.group ?? '',
+    resource: resource.resource ?? '',
+    subresource: resource.subresource ?? '',
+    namespace: resource.namespace ?? '',
+    name: resource.name ?? '',
   };
 }
 
@@ -74,8 +104,17 @@ function rulesReview(review: SelfSubjectRulesReview, user: UserInfo, rbac: RbacA
   return {
     ...review, metadata: withoutName(review), spec: {},
     status: {
-      resourceRules: rules.filter((rule) => rule.resources?.length).map((rule) => ({ verbs: rule.verbs, apiGroups: rule.apiGroups ?? [], resources: rule.resources ?? [], ...(rule.resourceNames?.length && { resourceNames: rule.resourceNames }) })),
-      nonResourceRules: rules.filter((rule) => rule.nonResourceURLs?.length).map((rule) => ({ verbs: rule.verbs, nonResourceURLs: rule.nonResourceURLs ?? [] })),
+      resourceRules: rules
+        .filter((rule) => rule.resources?.length)
+        .map((rule) => ({
+          verbs: rule.verbs,
+          apiGroups: rule.apiGroups ?? [],
+          resources: rule.resources ?? [],
+          ...(rule.resourceNames?.length && { resourceNames: rule.resourceNames }),
+        })),
+      nonResourceRules: rules
+        .filter((rule) => rule.nonResourceURLs?.length)
+        .map((rule) => ({ verbs: rule.verbs, nonResourceURLs: rule.nonResourceURLs ?? [] })),
       incomplete: false,
     },
   };

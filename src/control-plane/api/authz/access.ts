@@ -15,9 +15,23 @@ export class Access {
    * @param fieldSelector of a list, watch or deletecollection; `metadata.name=x` in it names the object
    * @throws StatusError 403 unless the user may
    */
-  check(user: UserInfo, verb: string, resource: { readonly group: string; readonly resource: string }, subresource: string | undefined, namespace: string | undefined, name: string | undefined, fieldSelector?: string): void {
+  check(
+    user: UserInfo,
+    verb: string,
+    resource: { readonly group: string; readonly resource: string },
+    subresource: string | undefined,
+    namespace: string | undefined,
+    name: string | undefined,
+    fieldSelector?: string,
+  ): void {
     const attributes: AuthorizationAttributes = {
-      user, verb, group: resource.group, resource: resource.resource, subresource: subresource ?? '', namespace: namespace ?? '', name: name ?? (fieldSelector === undefined ? '' : nameInFieldSelector(fieldSelector) ?? ''),
+      user,
+      verb,
+      group: resource.group,
+      resource: resource.resource,
+      subresource: subresource ?? '',
+      namespace: namespace ?? '',
+      name: name ?? (fieldSelector === undefined ? '' : (nameInFieldSelector(fieldSelector) ?? '')),
       ...(fieldSelector !== undefined && { fieldSelector }),
     };
     const decision = this.#authorizer.authorize(attributes);
@@ -47,8 +61,16 @@ export function denied(attributes: AuthorizationAttributes, reason: string): Sta
   const what = attributes.subresource === '' ? attributes.resource : `${attributes.resource}/${attributes.subresource}`;
   const where = attributes.namespace === '' ? ' at the cluster scope' : ` in the namespace ${JSON.stringify(attributes.namespace)}`;
   const object = attributes.name === '' ? `${qualified(attributes)} is` : `${qualified(attributes)} ${JSON.stringify(attributes.name)} is`;
-  return new StatusError(failure(
-    403, 'Forbidden', `${object} forbidden: ${user} cannot ${attributes.verb} resource ${JSON.stringify(what)} in API group ${JSON.stringify(attributes.group)}${where}${why}`,
-    { ...(attributes.name && { name: attributes.name }), ...(attributes.group && { group: attributes.group }), kind: attributes.resource },
-  ));
+  return new StatusError(
+    failure(
+      403,
+      'Forbidden',
+      `${object} forbidden: ${user} cannot ${attributes.verb} resource ${JSON.stringify(what)} in API group ${JSON.stringify(attributes.group)}${where}${why}`,
+      {
+        ...(attributes.name && { name: attributes.name }),
+        ...(attributes.group && { group: attributes.group }),
+        kind: attributes.resource,
+      },
+    ),
+  );
 }

@@ -10,10 +10,18 @@ before(async () => {
   served = await serve();
   const account = await served.make('/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
   await served.make('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
-    metadata: { name: 'all-for-default' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' }, subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }],
+    metadata: { name: 'all-for-default' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }],
   });
   // The account may do everything; this token is for somebody else's ears.
-  foreign = served.api.tokens.issue({ namespace: 'default', name: 'default', uid: account.metadata!.uid!, audiences: ['vault'], expirationSeconds: 3600 }).token;
+  foreign = served.api.tokens.issue({
+    namespace: 'default',
+    name: 'default',
+    uid: account.metadata!.uid!,
+    audiences: ['vault'],
+    expirationSeconds: 3600,
+  }).token;
 });
 after(() => served.close());
 
@@ -22,7 +30,16 @@ interface Route {
   readonly path: string;
 }
 
-const METHODS: Readonly<Record<string, string>> = { get: 'GET', list: 'GET', watch: 'GET', create: 'POST', update: 'PUT', patch: 'PATCH', delete: 'DELETE', deletecollection: 'DELETE' };
+const METHODS: Readonly<Record<string, string>> = {
+  get: 'GET',
+  list: 'GET',
+  watch: 'GET',
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+  deletecollection: 'DELETE',
+};
 const COLLECTION = new Set(['list', 'watch', 'create', 'deletecollection']);
 
 /** Every method on every path of a resource and its subresources. */
@@ -37,7 +54,9 @@ function routesOf(row: ResourceInfo): Route[] {
   const own = row.verbs.map((verb) => of(COLLECTION.has(verb) ? base : `${base}/x`, verb));
   const everywhere = row.namespaced && row.verbs.includes('list') ? [of(`${root}/${row.resource}`, 'list'), of(`${root}/${row.resource}`, 'watch')] : [];
   const below = row.subresources.flatMap((sub) => sub.verbs.map((verb) => of(`${base}/x/${sub.name}`, verb)));
-  const proxied = row.subresources.some((sub) => sub.name === 'proxy') ? ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].map((method) => ({ method, path: `${base}/x/proxy/deep/path` })) : [];
+  const proxied = row.subresources.some((sub) => sub.name === 'proxy')
+    ? ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].map((method) => ({ method, path: `${base}/x/proxy/deep/path` }))
+    : [];
   return [...own, ...everywhere, ...below, ...proxied];
 }
 
@@ -51,7 +70,12 @@ async function walk(call: Call, status: number, except: ReadonlySet<string> = ne
   let walked = 0;
   for (const { method, path } of allRoutes()) {
     const key = `${method} ${path}`;
-    const answer = await served.call(method, path, { ...call, headOnly: true, ...(method !== 'GET' && method !== 'DELETE' && { body: {}, type: method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }) });
+    const answer = await served.call(method, path, {
+      ...call,
+      headOnly: true,
+      ...(method !== 'GET' &&
+        method !== 'DELETE' && { body: {}, type: method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }),
+    });
     walked++;
     if (except.has(key) ? answer.status === 401 || answer.status === 403 : answer.status !== status) bad.push(`${key}: ${answer.status}`);
   }
@@ -65,7 +89,9 @@ test('nobody in particular is refused on every route of every resource', async (
 
 /** What every user may: ask about themselves. */
 const FOR_ALL = new Set([
-  'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews', 'POST /apis/authorization.k8s.io/v1/selfsubjectrulesreviews', 'POST /apis/authentication.k8s.io/v1/selfsubjectreviews',
+  'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+  'POST /apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
+  'POST /apis/authentication.k8s.io/v1/selfsubjectreviews',
 ]);
 
 test('a user without rights is refused on every route but the questions about themselves', async () => {
@@ -78,18 +104,43 @@ test('a user without rights is refused on every route but the questions about th
  */
 const FOR_NODES = new Set([
   // What there is one of for all nodes: Services and what routes to them, classes, drivers.
-  'GET /api/v1/namespaces/default/endpoints/x', 'GET /api/v1/namespaces/default/services/x', 'GET /api/v1/namespaces/default/services', 'GET /api/v1/namespaces/default/services?watch=1', 'GET /api/v1/services', 'GET /api/v1/services?watch=1',
-  'GET /apis/storage.k8s.io/v1/csidrivers/x', 'GET /apis/storage.k8s.io/v1/csidrivers', 'GET /apis/storage.k8s.io/v1/csidrivers?watch=1',
-  'GET /apis/node.k8s.io/v1/runtimeclasses/x', 'GET /apis/node.k8s.io/v1/runtimeclasses', 'GET /apis/node.k8s.io/v1/runtimeclasses?watch=1',
+  'GET /api/v1/namespaces/default/endpoints/x',
+  'GET /api/v1/namespaces/default/services/x',
+  'GET /api/v1/namespaces/default/services',
+  'GET /api/v1/namespaces/default/services?watch=1',
+  'GET /api/v1/services',
+  'GET /api/v1/services?watch=1',
+  'GET /apis/storage.k8s.io/v1/csidrivers/x',
+  'GET /apis/storage.k8s.io/v1/csidrivers',
+  'GET /apis/storage.k8s.io/v1/csidrivers?watch=1',
+  'GET /apis/node.k8s.io/v1/runtimeclasses/x',
+  'GET /apis/node.k8s.io/v1/runtimeclasses',
+  'GET /apis/node.k8s.io/v1/runtimeclasses?watch=1',
   // Telling what happens.
-  'POST /api/v1/namespaces/default/events', 'PATCH /api/v1/namespaces/default/events/x', 'PUT /api/v1/namespaces/default/events/x',
-  'POST /apis/events.k8s.io/v1/namespaces/default/events', 'PATCH /apis/events.k8s.io/v1/namespaces/default/events/x', 'PUT /apis/events.k8s.io/v1/namespaces/default/events/x',
+  'POST /api/v1/namespaces/default/events',
+  'PATCH /api/v1/namespaces/default/events/x',
+  'PUT /api/v1/namespaces/default/events/x',
+  'POST /apis/events.k8s.io/v1/namespaces/default/events',
+  'PATCH /apis/events.k8s.io/v1/namespaces/default/events/x',
+  'PUT /apis/events.k8s.io/v1/namespaces/default/events/x',
   // Asking who somebody is and what they may, for the node's own doors; and for a new certificate.
-  'POST /apis/authentication.k8s.io/v1/tokenreviews', 'POST /apis/authorization.k8s.io/v1/subjectaccessreviews', 'POST /apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews',
-  'POST /apis/certificates.k8s.io/v1/certificatesigningrequests', 'GET /apis/certificates.k8s.io/v1/certificatesigningrequests/x', 'GET /apis/certificates.k8s.io/v1/certificatesigningrequests', 'GET /apis/certificates.k8s.io/v1/certificatesigningrequests?watch=1',
+  'POST /apis/authentication.k8s.io/v1/tokenreviews',
+  'POST /apis/authorization.k8s.io/v1/subjectaccessreviews',
+  'POST /apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews',
+  'POST /apis/certificates.k8s.io/v1/certificatesigningrequests',
+  'GET /apis/certificates.k8s.io/v1/certificatesigningrequests/x',
+  'GET /apis/certificates.k8s.io/v1/certificatesigningrequests',
+  'GET /apis/certificates.k8s.io/v1/certificatesigningrequests?watch=1',
   // Its own Node, pods and drivers, which admission tells from those of others.
-  'POST /api/v1/nodes', 'PUT /api/v1/nodes/x', 'PUT /api/v1/nodes/x/status', 'POST /api/v1/namespaces/default/pods', 'DELETE /api/v1/namespaces/default/pods/x', 'POST /api/v1/namespaces/default/pods/x/eviction',
-  'PATCH /api/v1/namespaces/default/pods/x/status', 'PUT /api/v1/namespaces/default/pods/x/status', 'POST /apis/storage.k8s.io/v1/csinodes',
+  'POST /api/v1/nodes',
+  'PUT /api/v1/nodes/x',
+  'PUT /api/v1/nodes/x/status',
+  'POST /api/v1/namespaces/default/pods',
+  'DELETE /api/v1/namespaces/default/pods/x',
+  'POST /api/v1/namespaces/default/pods/x/eviction',
+  'PATCH /api/v1/namespaces/default/pods/x/status',
+  'PUT /api/v1/namespaces/default/pods/x/status',
+  'POST /apis/storage.k8s.io/v1/csinodes',
 ]);
 
 test('another node is refused on every route but those that are every node’s', async () => {
@@ -107,7 +158,9 @@ test('forged headers of an authenticating proxy make nobody anybody', async () =
 
 test('a second namespace is as closed as the first: an edit in one gives nothing in another', async () => {
   await served.make('/apis/rbac.authorization.k8s.io/v1/namespaces/kube-public/rolebindings', {
-    metadata: { name: 'edit' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'nobody' }],
+    metadata: { name: 'edit' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'nobody' }],
   });
   await walk({ token: 'nobody-token' }, 403, FOR_ALL);
   assert.equal((await served.call('GET', '/api/v1/namespaces/kube-public/pods', { token: 'nobody-token' })).status, 200);
@@ -116,9 +169,25 @@ test('a second namespace is as closed as the first: an edit in one gives nothing
 
 /** Who may read the paths that are no resource: everyone, all who are authenticated, or service accounts' verifiers and admins. */
 const PATHS: Readonly<Record<string, 'anyone' | 'authenticated' | 'privileged'>> = {
-  '/healthz': 'anyone', '/livez': 'anyone', '/readyz': 'anyone', '/version': 'anyone', '/version/': 'anyone',
-  '/': 'privileged', '/metrics': 'privileged', '/healthz/': 'privileged', '/livez/': 'privileged', '/readyz/': 'privileged', '/.well-known/openid-configuration': 'privileged', '/openid/v1/jwks': 'privileged',
-  '/api': 'authenticated', '/api/': 'authenticated', '/apis': 'authenticated', '/apis/': 'authenticated', '/openapi/v2': 'authenticated', '/openapi/v3': 'authenticated', '/openapi/v3/': 'authenticated',
+  '/healthz': 'anyone',
+  '/livez': 'anyone',
+  '/readyz': 'anyone',
+  '/version': 'anyone',
+  '/version/': 'anyone',
+  '/': 'privileged',
+  '/metrics': 'privileged',
+  '/healthz/': 'privileged',
+  '/livez/': 'privileged',
+  '/readyz/': 'privileged',
+  '/.well-known/openid-configuration': 'privileged',
+  '/openid/v1/jwks': 'privileged',
+  '/api': 'authenticated',
+  '/api/': 'authenticated',
+  '/apis': 'authenticated',
+  '/apis/': 'authenticated',
+  '/openapi/v2': 'authenticated',
+  '/openapi/v3': 'authenticated',
+  '/openapi/v3/': 'authenticated',
 };
 
 test('every path beside the resources lets in whom it should, and the list of paths is complete', async () => {
@@ -138,7 +207,9 @@ test('every path beside the resources lets in whom it should, and the list of pa
 
 test('the walk would notice an open door', async () => {
   await served.make('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
-    metadata: { name: 'open-door' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:unauthenticated' }],
+    metadata: { name: 'open-door' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:unauthenticated' }],
   });
   await assert.rejects(walk({ token: '' }, 403), /GET \/api\/v1\/namespaces\/default\/configmaps: 200/);
 });

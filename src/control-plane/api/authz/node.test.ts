@@ -17,8 +17,12 @@ before(async () => {
   pod = await served.make(`${NS}/pods`, {
     metadata: { name: 'p' },
     spec: {
-      nodeName: 'node-a', containers: [{ name: 'c', image: 'i', envFrom: [{ secretRef: { name: 'env' } }] }],
-      volumes: [{ name: 'v', secret: { secretName: 'mine' } }, { name: 'w', projected: { sources: [{ secret: { name: 'projected' } }, { configMap: { name: 'config' } }] } }],
+      nodeName: 'node-a',
+      containers: [{ name: 'c', image: 'i', envFrom: [{ secretRef: { name: 'env' } }] }],
+      volumes: [
+        { name: 'v', secret: { secretName: 'mine' } },
+        { name: 'w', projected: { sources: [{ secret: { name: 'projected' } }, { configMap: { name: 'config' } }] } },
+      ],
     },
   });
 });
@@ -26,7 +30,8 @@ after(() => served.close());
 
 const A = 'node-a-token';
 const B = 'node-b-token';
-const code = async (token: string, method: string, path: string, body?: unknown, type?: string): Promise<number> => (await served.call(method, path, { token, body, headOnly: true, ...(type !== undefined && { type }) })).status;
+const code = async (token: string, method: string, path: string, body?: unknown, type?: string): Promise<number> =>
+  (await served.call(method, path, { token, body, headOnly: true, ...(type !== undefined && { type }) })).status;
 
 test('a node reads the secrets and config maps of its pods, and no others', async () => {
   for (const name of ['mine', 'env', 'projected']) {
@@ -35,7 +40,10 @@ test('a node reads the secrets and config maps of its pods, and no others', asyn
   }
   assert.equal(await code(A, 'GET', `${NS}/configmaps/config`), 200);
   const refused = await served.call('GET', `${NS}/secrets/theirs`, { token: A });
-  assert.equal(refused.json<Status>().message, `secrets "theirs" is forbidden: User "system:node:node-a" cannot get resource "secrets" in API group "" in the namespace "default": no relationship found between node 'node-a' and this object`);
+  assert.equal(
+    refused.json<Status>().message,
+    `secrets "theirs" is forbidden: User "system:node:node-a" cannot get resource "secrets" in API group "" in the namespace "default": no relationship found between node 'node-a' and this object`,
+  );
   assert.equal(await code(A, 'GET', `${NS}/secrets`), 403);
   assert.equal(await code(A, 'GET', '/api/v1/secrets'), 403);
   assert.equal(await code(A, 'GET', `${NS}/secrets?watch=1&fieldSelector=metadata.name%3Dmine`), 200);
@@ -45,9 +53,20 @@ test('a node reads the secrets and config maps of its pods, and no others', asyn
 
 test('an ephemeral container past admission gives its node what it refers to, and only then', async () => {
   assert.equal(await code(A, 'GET', `${NS}/secrets/ephemeral`), 403);
-  const patch = { spec: { ephemeralContainers: [{ name: 'e', image: 'i', env: [{ name: 'X', valueFrom: { secretKeyRef: { name: 'ephemeral', key: 'k' } } }] }] } };
-  assert.equal(await code(A, 'PATCH', `${NS}/pods/p/ephemeralcontainers`, patch, 'application/strategic-merge-patch+json'), 403, 'a node cannot do that itself');
-  assert.equal(await code('admin-token', 'PATCH', `${NS}/pods/p/ephemeralcontainers`, patch, 'application/strategic-merge-patch+json'), 200);
+  const patch = {
+    spec: {
+      ephemeralContainers: [{ name: 'e', image: 'i', env: [{ name: 'X', valueFrom: { secretKeyRef: { name: 'ephemeral', key: 'k' } } }] }],
+    },
+  };
+  assert.equal(
+    await code(A, 'PATCH', `${NS}/pods/p/ephemeralcontainers`, patch, 'application/strategic-merge-patch+json'),
+    403,
+    'a node cannot do that itself',
+  );
+  assert.equal(
+    await code('admin-token', 'PATCH', `${NS}/pods/p/ephemeralcontainers`, patch, 'application/strategic-merge-patch+json'),
+    200,
+  );
   assert.equal(await code(A, 'GET', `${NS}/secrets/ephemeral`), 200);
 });
 
@@ -70,11 +89,32 @@ test('a node writes the status of its own pods and itself, its own lease, and no
   assert.equal(await code(A, 'PATCH', '/api/v1/nodes/node-a/status', { status: { nodeInfo: { kubeletVersion: 'v1' } } }, merge), 200);
   assert.equal(await code(A, 'PATCH', '/api/v1/nodes/node-b/status', { status: {} }, merge), 403);
   assert.equal(await code(A, 'PATCH', '/api/v1/nodes/node-a', { spec: { taints: [] } }, merge), 403);
-  assert.equal(await code(A, 'PATCH', '/api/v1/nodes/node-a', { metadata: { labels: { 'node-restriction.kubernetes.io/x': 'y' } } }, merge), 403);
-  assert.equal(await code(A, 'PATCH', '/api/v1/nodes/node-a', { metadata: { labels: { 'kubernetes.io/hostname': 'h', 'example.com/mine': 'y' } } }, merge), 200);
-  assert.equal(await code(A, 'POST', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases', { metadata: { name: 'node-a' }, spec: {} }), 201);
-  assert.equal(await code(A, 'POST', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases', { metadata: { name: 'node-b' }, spec: {} }), 403);
-  assert.equal(await code(A, 'POST', '/apis/coordination.k8s.io/v1/namespaces/default/leases', { metadata: { name: 'node-a' }, spec: {} }), 403);
+  assert.equal(
+    await code(A, 'PATCH', '/api/v1/nodes/node-a', { metadata: { labels: { 'node-restriction.kubernetes.io/x': 'y' } } }, merge),
+    403,
+  );
+  assert.equal(
+    await code(
+      A,
+      'PATCH',
+      '/api/v1/nodes/node-a',
+      { metadata: { labels: { 'kubernetes.io/hostname': 'h', 'example.com/mine': 'y' } } },
+      merge,
+    ),
+    200,
+  );
+  assert.equal(
+    await code(A, 'POST', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases', { metadata: { name: 'node-a' }, spec: {} }),
+    201,
+  );
+  assert.equal(
+    await code(A, 'POST', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases', { metadata: { name: 'node-b' }, spec: {} }),
+    403,
+  );
+  assert.equal(
+    await code(A, 'POST', '/apis/coordination.k8s.io/v1/namespaces/default/leases', { metadata: { name: 'node-a' }, spec: {} }),
+    403,
+  );
 });
 
 test('a node deletes and evicts its own pods, and creates none but mirrors of its own', async () => {
@@ -84,7 +124,10 @@ test('a node deletes and evicts its own pods, and creates none but mirrors of it
   assert.equal(await code(A, 'POST', `${NS}/pods`, { metadata: { name: 'q' }, spec }), 403);
   const node = (await served.call('GET', '/api/v1/nodes/node-a')).json<KubeObject>();
   const owner = { apiVersion: 'v1', kind: 'Node', name: 'node-a', uid: node.metadata!.uid, controller: true };
-  const mirror = (extra: object): unknown => ({ metadata: { name: 'q', annotations: { 'kubernetes.io/config.mirror': 'x' }, ownerReferences: [owner] }, spec: { ...spec, ...extra } });
+  const mirror = (extra: object): unknown => ({
+    metadata: { name: 'q', annotations: { 'kubernetes.io/config.mirror': 'x' }, ownerReferences: [owner] },
+    spec: { ...spec, ...extra },
+  });
   assert.equal(await code(A, 'POST', `${NS}/pods`, mirror({ volumes: [{ name: 'v', secret: { secretName: 'theirs' } }] })), 403);
   assert.equal(await code(A, 'POST', `${NS}/pods`, mirror({ nodeName: 'node-b' })), 403);
   assert.equal(await code(A, 'POST', `${NS}/pods`, mirror({})), 201);

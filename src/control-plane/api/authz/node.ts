@@ -58,7 +58,9 @@ export class NodeAuthorizer implements Authorizer {
         case 'coordination.k8s.io/leases': return lease(node, at);
         case 'storage.k8s.io/csinodes':
           if (!OWN_VERBS.has(at.verb)) return no('can only get, create, update, patch, or delete a CSINode');
-          return at.subresource === '' && (at.verb === 'create' || at.name === node) ? ALLOWED : no('can only access CSINode with the same name as the requesting node');
+          return at.subresource === '' && (at.verb === 'create' || at.name === node)
+            ? ALLOWED
+            : no('can only access CSINode with the same name as the requesting node');
         case 'storage.k8s.io/volumeattachments':
           if (at.verb !== 'get') return no('can only get individual resources of this type');
           return this.#lookup.get<VolumeAttachment>(at.group, at.resource, undefined, at.name)?.spec?.nodeName === node ? ALLOWED : unrelated(node);
@@ -66,7 +68,11 @@ export class NodeAuthorizer implements Authorizer {
           if (at.verb !== 'get') return no('can only get individual resources of this type');
           return this.#readOne(node, at, false, (found) => found.resourceClaims.has(at.name));
         case 'resource.k8s.io/resourceslices':
-          if (!this.#ownSlices(node, at)) return at.name === '' ? no('can only list/watch/deletecollection resourceslices with nodeName field selector') : unrelated(node);
+          if (!this.#ownSlices(node, at)) {
+            return at.name === ''
+              ? no('can only list/watch/deletecollection resourceslices with nodeName field selector')
+              : unrelated(node);
+          }
           break;
         default:
       }
@@ -89,7 +95,9 @@ export class NodeAuthorizer implements Authorizer {
 
   /** get, and list and watch of a single name where they are allowed. */
   #readOne(node: string, at: AuthorizationAttributes, watchable: boolean, wants: (references: PodReferences) => boolean): Decision {
-    if (at.verb !== 'get' && !(watchable && (at.verb === 'list' || at.verb === 'watch'))) return no(watchable ? 'can only read resources of this type' : 'can only get individual resources of this type');
+    if (at.verb !== 'get' && !(watchable && (at.verb === 'list' || at.verb === 'watch'))) {
+      return no(watchable ? 'can only read resources of this type' : 'can only get individual resources of this type');
+    }
     if (at.subresource !== '') return no('cannot read subresource');
     if (at.namespace === '') return no('can only read namespaced object of this type');
     if (at.name === '') return no('No Object name found');
@@ -150,7 +158,11 @@ function ownNode(node: string, at: AuthorizationAttributes): Decision {
   if (at.verb === 'create' || at.verb === 'update' || at.verb === 'patch') return ALLOWED; // Its own alone, says NodeRestriction.
   if (at.verb !== 'get' && at.verb !== 'list' && at.verb !== 'watch') return REFUSED;
   if (at.name === node) return ALLOWED;
-  return no(at.name === '' ? `node '${node}' cannot read all nodes, only its own Node object` : `node '${node}' cannot read '${at.name}', only its own Node object`);
+  return no(
+    at.name === ''
+      ? `node '${node}' cannot read all nodes, only its own Node object`
+      : `node '${node}' cannot read '${at.name}', only its own Node object`,
+  );
 }
 
 function lease(node: string, at: AuthorizationAttributes): Decision {

@@ -17,9 +17,13 @@ export function podReferences(pod: Pod): PodReferences {
   const claims = new Set<string>();
   const resourceClaims = new Set<string>();
   const spec: Partial<PodSpec> = pod.spec ?? {};
-  for (const { resourceClaimName } of [...(spec.resourceClaims ?? []), ...(pod.status?.resourceClaimStatuses ?? [])]) add(resourceClaims, resourceClaimName);
+  for (const { resourceClaimName } of [...(spec.resourceClaims ?? []), ...(pod.status?.resourceClaimStatuses ?? [])]) {
+    add(resourceClaims, resourceClaimName);
+  }
   for (const { name } of spec.imagePullSecrets ?? []) add(secrets, name);
-  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])]) environment(container, secrets, configMaps);
+  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])]) {
+    environment(container, secrets, configMaps);
+  }
   for (const volume of spec.volumes ?? []) {
     fromVolume(volume, secrets, configMaps);
     add(claims, volume.persistentVolumeClaim?.claimName);
@@ -48,7 +52,9 @@ function fromVolume(volume: Volume, secrets: Set<string>, configMaps: Set<string
   }
   add(secrets, volume.csi?.nodePublishSecretRef?.name);
   add(secrets, volume.azureFile?.secretName);
-  for (const old of [volume.cephfs, volume.flexVolume, volume.iscsi, volume.rbd, volume.scaleIO, volume.storageos]) add(secrets, old?.secretRef?.name);
+  for (const old of [volume.cephfs, volume.flexVolume, volume.iscsi, volume.rbd, volume.scaleIO, volume.storageos]) {
+    add(secrets, old?.secretRef?.name);
+  }
 }
 
 function add(set: Set<string>, name: string | undefined): void {

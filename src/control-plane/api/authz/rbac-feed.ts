@@ -19,7 +19,14 @@ export function feedRbac(rbac: RbacAuthorizer, registry: Registry, resources: Re
   };
 }
 
-function follow(resource: (typeof RESOURCES)[number], rbac: RbacAuthorizer, registry: Registry, resources: ResourceTable, clock: Clock, logger: Logger): () => void {
+function follow(
+  resource: (typeof RESOURCES)[number],
+  rbac: RbacAuthorizer,
+  registry: Registry,
+  resources: ResourceTable,
+  clock: Clock,
+  logger: Logger,
+): () => void {
   const context: RequestContext = { user: APISERVER, verb: 'watch', warnings: [] };
   const row = resources.require({ group: GROUP, version: 'v1', resource });
   let stopped = false;

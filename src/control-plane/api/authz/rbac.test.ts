@@ -33,7 +33,8 @@ describe('the default policy', () => {
     const policy = defaultPolicy();
     const count = (resource: string): number => policy.filter((one) => one.resource === resource).length;
     assert.deepEqual([count('clusterroles'), count('roles'), count('clusterrolebindings'), count('rolebindings')], [69, 8, 53, 8]);
-    const scheduler = policy.find((one) => one.resource === 'clusterrolebindings' && one.object.metadata?.name === 'system:kube-scheduler')!.object as BindingObject;
+    const scheduler = policy.find((one) => one.resource === 'clusterrolebindings' && one.object.metadata?.name === 'system:kube-scheduler')!
+      .object as BindingObject;
     assert.deepEqual(scheduler.subjects, [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'system:kube-scheduler' }]);
     const admin = policy.find((one) => one.object.metadata?.name === 'admin')!.object as RoleObject;
     assert.deepEqual(admin.aggregationRule, { clusterRoleSelectors: [{ matchLabels: { 'rbac.authorization.k8s.io/aggregate-to-admin': 'true' } }] });
@@ -45,9 +46,20 @@ describe('the default policy', () => {
     bind(rbac, 'a', 'edit', 'eve');
     bind(rbac, 'a', 'admin', 'ada');
     const expected: readonly [string, string, boolean][] = [
-      ['vera', 'list /pods a', true], ['vera', 'get /pods/log a p', true], ['vera', 'get /secrets a s', false], ['vera', 'create /pods a', false], ['vera', 'list /pods b', false], ['vera', 'list /pods', false],
-      ['eve', 'get /secrets a s', true], ['eve', 'create apps/deployments a', true], ['eve', 'create /pods/exec a p', true], ['eve', 'create rbac.authorization.k8s.io/roles a', false], ['eve', 'update /namespaces a a', false],
-      ['ada', 'create rbac.authorization.k8s.io/rolebindings a', true], ['ada', 'create /pods/eviction a p', true], ['ada', 'delete /nodes - n', false],
+      ['vera', 'list /pods a', true],
+      ['vera', 'get /pods/log a p', true],
+      ['vera', 'get /secrets a s', false],
+      ['vera', 'create /pods a', false],
+      ['vera', 'list /pods b', false],
+      ['vera', 'list /pods', false],
+      ['eve', 'get /secrets a s', true],
+      ['eve', 'create apps/deployments a', true],
+      ['eve', 'create /pods/exec a p', true],
+      ['eve', 'create rbac.authorization.k8s.io/roles a', false],
+      ['eve', 'update /namespaces a a', false],
+      ['ada', 'create rbac.authorization.k8s.io/rolebindings a', true],
+      ['ada', 'create /pods/eviction a p', true],
+      ['ada', 'delete /nodes - n', false],
     ];
     for (const [name, text, want] of expected) assert.equal(may(rbac, user(name), text), want, `${name}: ${text}`);
   });
@@ -69,7 +81,15 @@ describe('rules', () => {
     set.add(rules);
     return set;
   };
-  const at = (verb: string, resource: string, subresource = '', name = '', group = ''): AuthorizationAttributes => ({ user: user('x'), verb, group, resource, subresource, namespace: 'n', name });
+  const at = (verb: string, resource: string, subresource = '', name = '', group = ''): AuthorizationAttributes => ({
+    user: user('x'),
+    verb,
+    group,
+    resource,
+    subresource,
+    namespace: 'n',
+    name,
+  });
 
   test('names, subresources and wildcards', () => {
     const named = rulesOf({ verbs: ['get', 'delete'], apiGroups: [''], resources: ['pods'], resourceNames: ['a'] });
@@ -86,11 +106,17 @@ describe('rules', () => {
   test('paths', () => {
     const set = rulesOf({ verbs: ['get'], nonResourceURLs: ['/healthz', '/api/*'] });
     const path = (verb: string, value: string): boolean => set.allows({ ...at(verb, ''), path: value });
-    assert.deepEqual([path('get', '/healthz'), path('get', '/healthz/etcd'), path('get', '/api/v1'), path('post', '/healthz'), path('get', '/metrics')], [true, false, true, false, false]);
+    assert.deepEqual(
+      [path('get', '/healthz'), path('get', '/healthz/etcd'), path('get', '/api/v1'), path('post', '/healthz'), path('get', '/metrics')],
+      [true, false, true, false, false],
+    );
   });
 
   test('whether one set of rules covers another rule, for escalation checks', () => {
-    const own = rulesOf({ verbs: ['get', 'list'], apiGroups: [''], resources: ['pods', 'pods/log'] }, { verbs: ['get'], apiGroups: [''], resources: ['secrets'], resourceNames: ['a'] });
+    const own = rulesOf(
+      { verbs: ['get', 'list'], apiGroups: [''], resources: ['pods', 'pods/log'] },
+      { verbs: ['get'], apiGroups: [''], resources: ['secrets'], resourceNames: ['a'] },
+    );
     assert.ok(covers(own, { verbs: ['get'], apiGroups: [''], resources: ['pods', 'pods/log'] }));
     assert.ok(covers(own, { verbs: ['get'], apiGroups: [''], resources: ['secrets'], resourceNames: ['a'] }));
     assert.ok(!covers(own, { verbs: ['get'], apiGroups: [''], resources: ['secrets'] }));
@@ -107,14 +133,21 @@ test('a change of a binding counts from the next question on', () => {
   assert.ok(!may(rbac, bob, 'list /pods a'));
   bind(rbac, 'a', 'view', 'bob');
   assert.ok(may(rbac, bob, 'list /pods a'));
-  assert.equal(rbac.explain({ user: bob, verb: 'list', group: '', resource: 'pods', subresource: '', namespace: 'a', name: '' }), 'RBAC: allowed by RoleBinding "view/a" of ClusterRole "view" to User "bob"');
+  assert.equal(
+    rbac.explain({ user: bob, verb: 'list', group: '', resource: 'pods', subresource: '', namespace: 'a', name: '' }),
+    'RBAC: allowed by RoleBinding "view/a" of ClusterRole "view" to User "bob"',
+  );
   rbac.set('rolebindings', 'a', 'view', undefined);
   assert.ok(!may(rbac, bob, 'list /pods a'));
 });
 
 test('roles that gather each other in a circle end', () => {
   const rbac = new RbacAuthorizer();
-  const role = (name: string): RoleObject => ({ metadata: { name, labels: { x: 'y' } }, rules: [{ verbs: ['get'], apiGroups: [''], resources: [name] }], aggregationRule: { clusterRoleSelectors: [{ matchLabels: { x: 'y' } }] } });
+  const role = (name: string): RoleObject => ({
+    metadata: { name, labels: { x: 'y' } },
+    rules: [{ verbs: ['get'], apiGroups: [''], resources: [name] }],
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { x: 'y' } }] },
+  });
   rbac.set('clusterroles', '', 'a', role('a'));
   rbac.set('clusterroles', '', 'b', role('b'));
   bind(rbac, '', 'a', 'bob');
@@ -123,7 +156,14 @@ test('roles that gather each other in a circle end', () => {
 
 test('refusals are worded as clients know them', () => {
   const at = { user: user('x'), verb: 'list', group: '', resource: 'pods', subresource: '', namespace: 'default', name: '' };
-  assert.equal(denied(at, '').status.message, 'pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "default"');
-  assert.equal(denied({ ...at, group: 'apps', resource: 'deployments', subresource: 'scale', verb: 'patch', name: 'd', namespace: '' }, 'no').status.message, 'deployments.apps "d" is forbidden: User "x" cannot patch resource "deployments/scale" in API group "apps" at the cluster scope: no');
+  assert.equal(
+    denied(at, '').status.message,
+    'pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "default"',
+  );
+  assert.equal(
+    denied({ ...at, group: 'apps', resource: 'deployments', subresource: 'scale', verb: 'patch', name: 'd', namespace: '' }, 'no').status
+      .message,
+    'deployments.apps "d" is forbidden: User "x" cannot patch resource "deployments/scale" in API group "apps" at the cluster scope: no',
+  );
   assert.equal(denied({ ...at, path: '/metrics', verb: 'get' }, '').status.message, 'forbidden: User "x" cannot get path "/metrics"');
 });

@@ -34,7 +34,12 @@ export class RbacAuthorizer implements Authorizer {
   #ofUser = new WeakMap<UserInfo, Rights>();
 
   /** Takes in a change of a role or binding; undefined: it is gone. */
-  set(resource: 'roles' | 'clusterroles' | 'rolebindings' | 'clusterrolebindings', namespace: string, name: string, object: RoleObject | BindingObject | undefined): void {
+  set(
+    resource: 'roles' | 'clusterroles' | 'rolebindings' | 'clusterrolebindings',
+    namespace: string,
+    name: string,
+    object: RoleObject | BindingObject | undefined,
+  ): void {
     const key = `${namespace}/${name}`;
     if (resource === 'roles') put(this.#roles, key, object as RoleObject | undefined);
     else if (resource === 'clusterroles') put(this.#clusterRoles, name, object as RoleObject | undefined);
@@ -132,7 +137,9 @@ export class RbacAuthorizer implements Authorizer {
   rulesFor(user: UserInfo, namespace: string): readonly PolicyRule[] {
     const rules: PolicyRule[] = [];
     for (const bound of this.#boundTo(user)) {
-      if (bound.namespace === undefined || bound.namespace === namespace) rules.push(...this.#rulesOf(bound.binding.roleRef, bound.namespace));
+      if (bound.namespace === undefined || bound.namespace === namespace) {
+        rules.push(...this.#rulesOf(bound.binding.roleRef, bound.namespace));
+      }
     }
     return rules;
   }
@@ -146,8 +153,11 @@ export class RbacAuthorizer implements Authorizer {
       if (!set.allows(at)) continue;
       const subject = binding.subjects?.find((candidate) => isSubject(candidate, at.user, namespace ?? ''));
       const kind = namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding';
-      const name = namespace === undefined ? binding.metadata?.name ?? '' : `${binding.metadata?.name ?? ''}/${namespace}`;
-      const who = subject === undefined ? '' : ` to ${subject.kind} "${subject.kind === 'ServiceAccount' ? `${subject.name}/${subject.namespace ?? namespace ?? ''}` : subject.name}"`;
+      const name = namespace === undefined ? (binding.metadata?.name ?? '') : `${binding.metadata?.name ?? ''}/${namespace}`;
+      const who =
+        subject === undefined
+          ? ''
+          : ` to ${subject.kind} "${subject.kind === 'ServiceAccount' ? `${subject.name}/${subject.namespace ?? namespace ?? ''}` : subject.name}"`;
       return `RBAC: allowed by ${kind} "${name}" of ${binding.roleRef.kind} "${binding.roleRef.name}"${who}`;
     }
     return '';

@@ -16,8 +16,16 @@ const MANAGER = 'kube-apiserver';
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
 const PRIORITY_CLASSES = [
-  { name: 'system-node-critical', value: 2_000_001_000, description: 'Used for system critical pods that must not be moved from their current node.' },
-  { name: 'system-cluster-critical', value: 2_000_000_000, description: 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.' },
+  {
+    name: 'system-node-critical',
+    value: 2_000_001_000,
+    description: 'Used for system critical pods that must not be moved from their current node.',
+  },
+  {
+    name: 'system-cluster-critical',
+    value: 2_000_000_000,
+    description: 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  },
 ];
 
 /** What the first objects are put in by. */
@@ -54,18 +62,50 @@ export async function putFirstObjects(parts: BootstrapParts): Promise<void> {
   const wanted: Wanted[] = [
     ...indispensable(parts), // the namespaces before what goes into them
     ...PRIORITY_CLASSES.map(({ name, ...rest }): Wanted => ({
-      group: 'scheduling.k8s.io', resource: 'priorityclasses', namespace: undefined, object: { kind: 'PriorityClass', apiVersion: 'scheduling.k8s.io/v1', metadata: { name }, ...rest } as KubeObject,
+      group: 'scheduling.k8s.io',
+      resource: 'priorityclasses',
+      namespace: undefined,
+      object: { kind: 'PriorityClass', apiVersion: 'scheduling.k8s.io/v1', metadata: { name }, ...rest } as KubeObject,
     })),
-    ...defaultPolicy().map(({ resource, namespace, object }): Wanted => ({ group: 'rbac.authorization.k8s.io', resource, namespace, object })),
-    { group: '', resource: 'configmaps', namespace: 'kube-public', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'cluster-info', namespace: 'kube-public' }, data: { kubeconfig: clusterInfo(parts) } } as KubeObject },
+    ...defaultPolicy().map(({ resource, namespace, object }): Wanted => ({
+      group: 'rbac.authorization.k8s.io',
+      resource,
+      namespace,
+      object,
+    })),
+    {
+      group: '',
+      resource: 'configmaps',
+      namespace: 'kube-public',
+      object: {
+        kind: 'ConfigMap',
+        apiVersion: 'v1',
+        metadata: { name: 'cluster-info', namespace: 'kube-public' },
+        data: { kubeconfig: clusterInfo(parts) },
+      } as KubeObject,
+    },
     { group: '', resource: 'configmaps', namespace: 'kube-system', object: authenticationConfig(parts.authority) },
   ];
   const writes: Promise<void>[] = [];
   for (const each of wanted) {
     const found = parts.lookup.get(each.group, each.resource, each.namespace, each.object.metadata!.name!);
-    if (found === undefined) writes.push(create(parts, each));
-    else if (needsRules(found as RoleObject, each)) writes.push(update(parts, each, { ...found, rules: [...((found as RoleObject).rules ?? []), ...((each.object as RoleObject).rules ?? [])] } as KubeObject));
-    else if (isOurs(each) && differs(found, each.object)) writes.push(update(parts, each, { ...each.object, metadata: { ...found.metadata, ...each.object.metadata, resourceVersion: found.metadata!.resourceVersion! } }));
+    if (found === undefined) {
+      writes.push(create(parts, each));
+    } else if (needsRules(found as RoleObject, each)) {
+      writes.push(
+        update(parts, each, {
+          ...found,
+          rules: [...((found as RoleObject).rules ?? []), ...((each.object as RoleObject).rules ?? [])],
+        } as KubeObject),
+      );
+    } else if (isOurs(each) && differs(found, each.object)) {
+      writes.push(
+        update(parts, each, {
+          ...each.object,
+          metadata: { ...found.metadata, ...each.object.metadata, resourceVersion: found.metadata!.resourceVersion! },
+        }),
+      );
+    }
   }
   await Promise.all(writes);
 }
@@ -73,7 +113,12 @@ export async function putFirstObjects(parts: BootstrapParts): Promise<void> {
 /** What has to be there for as long as the server runs: see `keepFirstObjects`. */
 export function indispensable(parts: BootstrapParts): readonly Wanted[] {
   return [
-    ...NAMESPACES.map((name): Wanted => ({ group: '', resource: 'namespaces', namespace: undefined, object: { kind: 'Namespace', apiVersion: 'v1', metadata: { name } } })),
+    ...NAMESPACES.map((name): Wanted => ({
+      group: '',
+      resource: 'namespaces',
+      namespace: undefined,
+      object: { kind: 'Namespace', apiVersion: 'v1', metadata: { name } },
+    })),
     ...kubernetesService(parts.service),
     serviceRange(parts),
   ];
@@ -84,7 +129,16 @@ export async function create({ registry, resources }: BootstrapParts, { group, r
   try {
     const info = resources.findAny(group, resource)!;
     const { stored } = await registry.create(CONTEXT('create'), info, namespace, object, { fieldManager: MANAGER });
-    if (status !== undefined) await registry.update(CONTEXT('update'), info, namespace, object.metadata!.name!, { ...stored.object, status }, { fieldManager: MANAGER, subresource: 'status' });
+    if (status !== undefined) {
+      await registry.update(
+        CONTEXT('update'),
+        info,
+        namespace,
+        object.metadata!.name!,
+        { ...stored.object, status },
+        { fieldManager: MANAGER, subresource: 'status' },
+      );
+    }
   } catch (error) {
     if (!isReason(error, 'AlreadyExists')) throw error; // Another server of the same store was first.
   }
@@ -111,7 +165,10 @@ function needsRules(found: RoleObject, { resource, object }: Wanted): boolean {
 /** Objects that say where this server is: they follow it. */
 function isOurs({ resource, namespace, object }: Wanted): boolean {
   const name = object.metadata?.name;
-  return (resource === 'configmaps' && (name === 'cluster-info' || name === 'extension-apiserver-authentication')) || (namespace === 'default' && name === 'kubernetes' && resource !== 'services');
+  return (
+    (resource === 'configmaps' && (name === 'cluster-info' || name === 'extension-apiserver-authentication')) ||
+    (namespace === 'default' && name === 'kubernetes' && resource !== 'services')
+  );
 }
 
 function differs(found: KubeObject, wanted: KubeObject): boolean {
@@ -133,7 +190,12 @@ function serviceRange({ service, now }: BootstrapParts): Wanted {
 
 /** Tells API servers that extend this one whose client certificates count. */
 function authenticationConfig(authority: string): KubeObject {
-  return { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' }, data: { 'client-ca-file': authority } } as KubeObject;
+  return {
+    kind: 'ConfigMap',
+    apiVersion: 'v1',
+    metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+    data: { 'client-ca-file': authority },
+  } as KubeObject;
 }
 
 /** A kubeconfig without credentials, as kubeadm publishes it. */

@@ -24,7 +24,9 @@ test('the kubernetes Service and its endpoints come back when they are deleted',
   const service = await deletedComesBack('/api/v1/namespaces/default/services/kubernetes') as KubeObject & { spec: { clusterIP: string } };
   assert.equal(service.spec.clusterIP, '10.96.0.1');
   await deletedComesBack('/api/v1/namespaces/default/endpoints/kubernetes');
-  const slice = await deletedComesBack('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes') as KubeObject & { endpoints: { addresses: string[] }[] };
+  const slice = (await deletedComesBack('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes')) as KubeObject & {
+    endpoints: { addresses: string[] }[];
+  };
   assert.deepEqual(slice.endpoints[0]!.addresses, ['192.0.2.7']);
   await deletedComesBack('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes'); // and a second time
 });

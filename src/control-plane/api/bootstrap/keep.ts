@@ -43,19 +43,29 @@ function keep(wanted: Wanted, parts: BootstrapParts, clock: Clock): () => void {
   };
   const watch = (): void => {
     if (stopped) return;
-    stop = parts.registry.watch(CONTEXT, parts.resources.findAny(group, resource)!, namespace, { name }, {
-      event(type) {
-        if (type === 'DELETED') makeIn(0);
+    stop = parts.registry.watch(
+      CONTEXT,
+      parts.resources.findAny(group, resource)!,
+      namespace,
+      { name },
+      {
+        event(type) {
+          if (type === 'DELETED') makeIn(0);
+        },
+        ended(error) {
+          if (stopped) return;
+          parts.logger.warn('a watch of an object that the cluster needs ended, starting it again', {
+            resource,
+            name,
+            error: error === undefined ? undefined : messageOf(error),
+          });
+          cancel = clock.after(WATCH_AGAIN_MS, () => {
+            watch();
+            makeIn(0); // It may have gone meanwhile.
+          });
+        },
       },
-      ended(error) {
-        if (stopped) return;
-        parts.logger.warn('a watch of an object that the cluster needs ended, starting it again', { resource, name, error: error === undefined ? undefined : messageOf(error) });
-        cancel = clock.after(WATCH_AGAIN_MS, () => {
-          watch();
-          makeIn(0); // It may have gone meanwhile.
-        });
-      },
-    });
+    );
   };
   watch();
   return () => {

@@ -15,7 +15,9 @@ export interface ServiceAddress {
 export function firstAddress(cidr: string): string {
   const [base = '', bits = ''] = cidr.split('/');
   const length = Number(bits);
-  if (!isIPv4(base) || !/^\d{1,2}$/.test(bits) || length > 30) throw new LongshoreError('invalid', `${JSON.stringify(cidr)} is not a range of IPv4 addresses such as 10.96.0.0/16`);
+  if (!isIPv4(base) || !/^\d{1,2}$/.test(bits) || length > 30) {
+    throw new LongshoreError('invalid', `${JSON.stringify(cidr)} is not a range of IPv4 addresses such as 10.96.0.0/16`);
+  }
   const number = base.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
   const network = number - (number % 2 ** (32 - length)) + 1;
   return [24, 16, 8, 0].map((shift) => Math.floor(network / 2 ** shift) % 256).join('.');
@@ -28,7 +30,13 @@ export function kubernetesService(at: ServiceAddress): readonly { group: string;
   const service = {
     kind: 'Service', apiVersion: 'v1', metadata: { ...meta, labels: { component: 'apiserver', provider: 'kubernetes' } },
     spec: {
-      clusterIP, clusterIPs: [clusterIP], type: 'ClusterIP', sessionAffinity: 'None', ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack', internalTrafficPolicy: 'Cluster',
+      clusterIP,
+      clusterIPs: [clusterIP],
+      type: 'ClusterIP',
+      sessionAffinity: 'None',
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      internalTrafficPolicy: 'Cluster',
       ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: at.port }],
     },
   };
@@ -39,8 +47,16 @@ export function kubernetesService(at: ServiceAddress): readonly { group: string;
     subsets: [{ addresses: [{ ip: at.advertiseAddress }], ports: [{ name: 'https', port: at.port, protocol: 'TCP' }] }],
   };
   const slice = {
-    kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1', metadata: { ...meta, labels: { 'kubernetes.io/service-name': 'kubernetes' } }, addressType: 'IPv4',
-    endpoints: [{ addresses: [at.advertiseAddress], conditions: { ready: true } }], ports: [{ name: 'https', port: at.port, protocol: 'TCP' }],
+    kind: 'EndpointSlice',
+    apiVersion: 'discovery.k8s.io/v1',
+    metadata: { ...meta, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [at.advertiseAddress], conditions: { ready: true } }],
+    ports: [{ name: 'https', port: at.port, protocol: 'TCP' }],
   };
-  return [...out, { group: '', resource: 'endpoints', namespace: 'default', object: endpoints }, { group: 'discovery.k8s.io', resource: 'endpointslices', namespace: 'default', object: slice }];
+  return [
+    ...out,
+    { group: '', resource: 'endpoints', namespace: 'default', object: endpoints },
+    { group: 'discovery.k8s.io', resource: 'endpointslices', namespace: 'default', object: slice },
+  ];
 }

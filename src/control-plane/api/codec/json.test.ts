@@ -32,7 +32,12 @@ test('nesting is bounded, and refused at once', () => {
 });
 
 test('keys that come twice are found, wherever they are', () => {
-  assert.deepEqual(parse('{"a":1,"b":{"c":1,"c":2},"d":[{"e":1},{"e":1,"e":{"f":1,"f":1}}],"a":"{\\"x\\":1,\\"x\\":2}"}').duplicates, ['b.c', 'd[1].e', 'd[1].e.f', 'a']);
+  assert.deepEqual(parse('{"a":1,"b":{"c":1,"c":2},"d":[{"e":1},{"e":1,"e":{"f":1,"f":1}}],"a":"{\\"x\\":1,\\"x\\":2}"}').duplicates, [
+    'b.c',
+    'd[1].e',
+    'd[1].e.f',
+    'a',
+  ]);
   assert.deepEqual(parse('{"a\\u0062":1,"ab":2}').duplicates, ['ab']);
   assert.deepEqual(parse('{"__proto__":1,"__proto__":2}').duplicates, ['__proto__']);
   assert.deepEqual(parse('{"a:b":{"c":":"},"d":"{:}"}').duplicates, []);
@@ -46,7 +51,9 @@ test('__proto__ is a key like the others', () => {
 });
 
 test('what is no JSON is refused', () => {
-  for (const text of ['', '{', '{"a":}', '{"a":1,}', 'nul', '"\\x"', '{"a":1}}', '[1 2]', '\u0000']) assert.throws(() => parse(text), refused, JSON.stringify(text));
+  for (const text of ['', '{', '{"a":}', '{"a":1,}', 'nul', '"\\x"', '{"a":1}}', '[1 2]', '\u0000']) {
+    assert.throws(() => parse(text), refused, JSON.stringify(text));
+  }
 });
 
 test('a long body with many keys is read in time that grows with its length', () => {

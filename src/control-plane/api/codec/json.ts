@@ -75,9 +75,13 @@ function shortened(digits: string): string {
 
 function exactly(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   if (typeof value !== 'number') return value;
-  if (!Number.isFinite(value)) throw badRequest(`json: cannot unmarshal number ${shortened(context?.source ?? '')} into Go value of type float64`);
+  if (!Number.isFinite(value)) {
+    throw badRequest(`json: cannot unmarshal number ${shortened(context?.source ?? '')} into Go value of type float64`);
+  }
   // Nothing longer than 20 characters fits into 64 bits, and long ones are slow to read.
-  if (Number.isSafeInteger(value) || context?.source === undefined || context.source.length > 20 || !/^-?\d+$/.test(context.source)) return value;
+  if (Number.isSafeInteger(value) || context?.source === undefined || context.source.length > 20 || !/^-?\d+$/.test(context.source)) {
+    return value;
+  }
   const exact = BigInt(context.source);
   // Beyond 64 bits it is a float to the API server as well.
   return exact >= -(2n ** 63n) && exact < 2n ** 63n ? exact : value;

@@ -9,18 +9,26 @@ export interface Tagged {
   readonly etag: string;
 }
 
-/** Whether a header asks for aggregated discovery before anything plain. (Version v2beta1 is no longer served: who asks for it first gets what they ask for next.) */
+/**
+ * Whether a header asks for aggregated discovery before anything plain. (Version v2beta1 is no longer served: who asks
+ * for it first gets what they ask for next.)
+ */
 export function wantsAggregated(accept: string | undefined): boolean {
   if (accept === undefined || !accept.includes('apidiscovery')) return false;
   for (const { media, parameters } of parseAccept(accept)) {
     if (media !== 'application/json') continue;
     if (parameters.get('as') === undefined) return false;
-    if (parameters.get('g') === 'apidiscovery.k8s.io' && parameters.get('as') === 'APIGroupDiscoveryList' && parameters.get('v') === 'v2') return true;
+    if (parameters.get('g') === 'apidiscovery.k8s.io' && parameters.get('as') === 'APIGroupDiscoveryList' && parameters.get('v') === 'v2') {
+      return true;
+    }
   }
   return false;
 }
 
-/** apidiscovery.k8s.io: all groups, versions and resources below /api (the core group) or /apis (the others) in one document, made once for each state of the table. */
+/**
+ * apidiscovery.k8s.io: all groups, versions and resources below /api (the core group) or /apis (the others) in one
+ * document, made once for each state of the table.
+ */
 export class AggregatedDiscovery {
   readonly #resources: ResourceTable;
   readonly #made = new Map<boolean, Tagged>();
@@ -39,7 +47,14 @@ export class AggregatedDiscovery {
     let made = this.#made.get(core);
     if (made === undefined) {
       const groups = this.#resources.groups().filter((group) => (group === '') === core);
-      const body = Buffer.from(JSON.stringify({ kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items: groups.map((group) => this.#group(group)) }));
+      const body = Buffer.from(
+        JSON.stringify({
+          kind: 'APIGroupDiscoveryList',
+          apiVersion: 'apidiscovery.k8s.io/v2',
+          metadata: {},
+          items: groups.map((group) => this.#group(group)),
+        }),
+      );
       made = { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
       this.#made.set(core, made);
     }
@@ -49,15 +64,22 @@ export class AggregatedDiscovery {
   #group(group: string): unknown {
     return {
       metadata: group === '' ? {} : { name: group },
-      versions: this.#resources.versions(group).map((version) => ({ version, resources: this.#resources.resources(group, version).map(entry), freshness: 'Current' })),
+      versions: this.#resources
+        .versions(group)
+        .map((version) => ({ version, resources: this.#resources.resources(group, version).map(entry), freshness: 'Current' })),
     };
   }
 }
 
 function entry(row: ResourceInfo): unknown {
   return {
-    resource: row.resource, responseKind: { group: '', version: '', kind: row.kind }, scope: row.namespaced ? 'Namespaced' : 'Cluster', singularResource: row.singular, verbs: row.verbs,
-    ...(row.shortNames.length > 0 && { shortNames: row.shortNames }), ...(row.categories.length > 0 && { categories: row.categories }),
+    resource: row.resource,
+    responseKind: { group: '', version: '', kind: row.kind },
+    scope: row.namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: row.singular,
+    verbs: row.verbs,
+    ...(row.shortNames.length > 0 && { shortNames: row.shortNames }),
+    ...(row.categories.length > 0 && { categories: row.categories }),
     ...(row.subresources.length > 0 && { subresources: row.subresources.map(below) }),
   };
 }

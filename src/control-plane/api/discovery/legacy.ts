@@ -39,8 +39,13 @@ function entries(row: ResourceInfo): unknown[] {
     ...(row.verbs.includes('list') && row.verbs.includes('create') && { storageVersionHash: storageVersionHash(row) }),
   };
   const below = row.subresources.map((sub) => ({
-    name: `${row.resource}/${sub.name}`, singularName: '', namespaced: row.namespaced, ...(sub.group !== undefined && { group: sub.group }), ...(sub.version !== undefined && { version: sub.version }),
-    kind: sub.kind, verbs: sub.verbs,
+    name: `${row.resource}/${sub.name}`,
+    singularName: '',
+    namespaced: row.namespaced,
+    ...(sub.group !== undefined && { group: sub.group }),
+    ...(sub.version !== undefined && { version: sub.version }),
+    kind: sub.kind,
+    verbs: sub.verbs,
   }));
   return [own, ...below];
 }

@@ -12,7 +12,13 @@ export interface Wanted {
   readonly asVersion: 'v1' | 'v1beta1';
 }
 
-const MEDIA: Readonly<Record<string, Format>> = { 'application/json': 'json', 'application/yaml': 'yaml', 'application/vnd.kubernetes.protobuf': 'protobuf', '*/*': 'json', 'application/*': 'json' };
+const MEDIA: Readonly<Record<string, Format>> = {
+  'application/json': 'json',
+  'application/yaml': 'yaml',
+  'application/vnd.kubernetes.protobuf': 'protobuf',
+  '*/*': 'json',
+  'application/*': 'json',
+};
 const VIEWS = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
 const KEPT = 256;
 /** Longer headers are parsed anew each time: kept, they would let a stranger fill memory. */
@@ -69,7 +75,11 @@ export class Negotiator {
         if (can.protobuf) first ??= option;
       } else return option;
     }
-    if (first === undefined) throw options.length > 0 || parseAccept(header).some(({ media }) => Object.hasOwn(MEDIA, media)) ? notAcceptable() : notAvailable(can.watchable ?? false);
+    if (first === undefined) {
+      throw options.length > 0 || parseAccept(header).some(({ media }) => Object.hasOwn(MEDIA, media))
+        ? notAcceptable()
+        : notAvailable(can.watchable ?? false);
+    }
     return first;
   }
 }
@@ -95,5 +105,11 @@ export function notAcceptable(): StatusError {
 }
 
 export function unsupportedMediaType(accepted: readonly string[]): StatusError {
-  return new StatusError(failure(415, 'UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`));
+  return new StatusError(
+    failure(
+      415,
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+    ),
+  );
 }

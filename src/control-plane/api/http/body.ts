@@ -56,7 +56,9 @@ export async function decodeBody(bytes: Buffer, media: BodyMedia, { protobuf, ya
   } catch (error) {
     const wrong = media === 'json' ? jsonSyntaxError(bytes) : yamlProblem(error);
     if (wrong === undefined) throw error;
-    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): ${media === 'json' ? `couldn't get version/kind; json parse error: ${wrong}` : wrong} (${summary(bytes)})`);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): ${media === 'json' ? `couldn't get version/kind; json parse error: ${wrong}` : wrong} (${summary(bytes)})`,
+    );
   }
 }
 

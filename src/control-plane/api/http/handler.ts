@@ -67,7 +67,12 @@ export class RequestHandler {
   /** Never throws; answers every exchange. */
   readonly handle = (exchange: Exchange): void => {
     const audit = exchange.header('audit-id');
-    const headers = ['Audit-Id', audit !== undefined && /^[\w-]{1,64}$/.test(audit) ? audit : uuid(this.#parts.door.random), 'Cache-Control', 'no-cache, private'];
+    const headers = [
+      'Audit-Id',
+      audit !== undefined && /^[\w-]{1,64}$/.test(audit) ? audit : uuid(this.#parts.door.random),
+      'Cache-Control',
+      'no-cache, private',
+    ];
     let target: Target | undefined;
     try {
       const known = this.#routes.find(exchange.target);
@@ -86,7 +91,10 @@ export class RequestHandler {
 
   #userOf(exchange: Exchange): UserInfo {
     const user = this.#parts.authenticator.authenticate({
-      clientCertificate: exchange.connection.clientCertificate, badCertificate: exchange.connection.badCertificate, authorization: exchange.header('authorization'), bearer: exchange.connection.bearer,
+      clientCertificate: exchange.connection.clientCertificate,
+      badCertificate: exchange.connection.badCertificate,
+      authorization: exchange.header('authorization'),
+      bearer: exchange.connection.bearer,
     });
     // Whatever part of an identity is asked for, the request is not the user's own any more.
     if (!exchange.hasHeaderOf('impersonate-')) return user;
@@ -114,13 +122,26 @@ export class RequestHandler {
       if (result !== undefined) void result;
       return;
     }
-    this.#parts.gate.run(user.name, () => this.#serve(exchange, target, route, user, headers, verb, connecting), (error) => this.#fail(exchange, target, headers, error));
+    this.#parts.gate.run(
+      user.name,
+      () => this.#serve(exchange, target, route, user, headers, verb, connecting),
+      (error) => this.#fail(exchange, target, headers, error),
+    );
   }
 
-  #serve(exchange: Exchange, target: Target, route: ResourceRoute, user: UserInfo, headers: readonly string[], verb: string, connecting: boolean): void | Promise<void> {
+  #serve(
+    exchange: Exchange,
+    target: Target,
+    route: ResourceRoute,
+    user: UserInfo,
+    headers: readonly string[],
+    verb: string,
+    connecting: boolean,
+  ): void | Promise<void> {
     const started = this.#parts.door.clock.monotonic();
     let request: ApiRequest | undefined;
-    const fail = (error: unknown): void => this.#failResource(exchange, target, route, request === undefined ? headers : withWarnings(request).headers, verb, started, error);
+    const fail = (error: unknown): void =>
+      this.#failResource(exchange, target, route, request === undefined ? headers : withWarnings(request).headers, verb, started, error);
     try {
       this.#authorize(user, verb, route, target, connecting && connectsByUpgrade(exchange, route));
       request = this.#request(exchange, target, route, user, headers, verb);
@@ -150,15 +171,33 @@ export class RequestHandler {
   /** @throws StatusError 404 or 405 when nothing like that is served */
   #request(exchange: Exchange, target: Target, route: ResourceRoute, user: UserInfo, headers: readonly string[], verb: string): ApiRequest {
     const { resource, subresource, subresourceInfo } = route;
-    if (resource === undefined || (subresource !== undefined && subresourceInfo === undefined)) throw this.#parts.resources.versions(route.group).length > 0 ? noSuchResource() : new NoSuchPath();
+    if (resource === undefined || (subresource !== undefined && subresourceInfo === undefined)) {
+      throw this.#parts.resources.versions(route.group).length > 0 ? noSuchResource() : new NoSuchPath();
+    }
     const verbs = subresourceInfo?.verbs ?? resource.verbs;
     if (route.watchPrefix && subresource !== undefined) throw noSuchResource();
     if (!verbs.includes(verb) || (route.watchPrefix && verb !== 'watch')) throw methodNotAllowed();
     // A name belongs to all verbs but those of collections.
-    if (!route.watchPrefix && (route.name === undefined) !== (COLLECTION_VERBS.has(verb) || (verb === 'create' && subresource === undefined))) throw methodNotAllowed();
-    if (route.namespace === undefined && resource.namespaced && (verb === 'create' || verb === 'deletecollection')) throw methodNotAllowed();
+    if (
+      !route.watchPrefix &&
+      (route.name === undefined) !== (COLLECTION_VERBS.has(verb) || (verb === 'create' && subresource === undefined))
+    ) {
+      throw methodNotAllowed();
+    }
+    if (route.namespace === undefined && resource.namespaced && (verb === 'create' || verb === 'deletecollection')) {
+      throw methodNotAllowed();
+    }
     const deprecated = route.group === '' ? DEPRECATED[route.resourceName] : undefined;
-    return { exchange, target, route, resource, user, verb, headers: deprecated === undefined ? headers : [...headers, ...warningHeaders([deprecated])], context: { user, verb, warnings: [] } };
+    return {
+      exchange,
+      target,
+      route,
+      resource,
+      user,
+      verb,
+      headers: deprecated === undefined ? headers : [...headers, ...warningHeaders([deprecated])],
+      context: { user, verb, warnings: [] },
+    };
   }
 
   #done(verb: string, route: ResourceRoute, code: number, started: number): void {
@@ -176,7 +215,12 @@ export class RequestHandler {
     }
     const status = statusOf(error);
     if ((status.code ?? 500) >= 500 && !(error instanceof StatusError)) {
-      this.#parts.logger.error('a request failed', { method: exchange.method, path: target?.rawPath, error: messageOf(error), stack: error instanceof Error ? error.stack : undefined });
+      this.#parts.logger.error('a request failed', {
+        method: exchange.method,
+        path: target?.rawPath,
+        error: messageOf(error),
+        stack: error instanceof Error ? error.stack : undefined,
+      });
     }
     sendStatus(exchange, headers, status, target !== undefined && wantsPretty({ exchange, target }));
     return status.code ?? 500;

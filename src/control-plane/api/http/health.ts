@@ -45,7 +45,9 @@ export class Health {
         text += `[-]${check.name} failed: reason withheld\n`;
       }
     }
-    if (excluded.size > 0) text += `warn: some health checks cannot be excluded: no matches for ${[...excluded].map((one) => JSON.stringify(one)).join(', ')}\n`;
+    if (excluded.size > 0) {
+      text += `warn: some health checks cannot be excluded: no matches for ${[...excluded].map((one) => JSON.stringify(one)).join(', ')}\n`;
+    }
     const out = [...headers, 'Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff'];
     if (failed) exchange.respond(500, out, `${text}${name} check failed\n`);
     else exchange.respond(200, out, target.query.has('verbose') ? `${text}${name} check passed\n` : 'ok');

@@ -154,7 +154,9 @@ export class Http1Exchange implements Exchange {
         return response.writableLength;
       },
       write: (data) => {
-        if (!response.destroyed && !response.writableEnded) response.write(chunked ? chunkOf(typeof data === 'string' ? Buffer.from(data) : data) : data);
+        if (!response.destroyed && !response.writableEnded) {
+          response.write(chunked ? chunkOf(typeof data === 'string' ? Buffer.from(data) : data) : data);
+        }
       },
       onDrain: (fn) => void response.once('drain', fn),
       end: () => {

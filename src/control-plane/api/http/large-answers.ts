@@ -25,7 +25,9 @@ export class LargeAnswers {
     const own = this.#underWay.get(user.name) ?? { count: 0, bodies: new Map<Buffer, number>(), bytes: 0 };
     const holders = own.bodies.get(body) ?? 0;
     const more = holders === 0 ? body.length : 0;
-    if (own.count >= PER_USER || (own.count > 0 && more > 0 && own.bytes + more > BYTES_PER_USER)) throw tooManyRequests('too many large answers wait to be read, please read them first', 1);
+    if (own.count >= PER_USER || (own.count > 0 && more > 0 && own.bytes + more > BYTES_PER_USER)) {
+      throw tooManyRequests('too many large answers wait to be read, please read them first', 1);
+    }
     own.count++;
     own.bytes += more;
     own.bodies.set(body, holders + 1);

@@ -31,5 +31,10 @@ test('one body for one revision, namespace and kind; dropped soon, and when the 
 
 test('what is small or huge is not kept', () => {
   const cache = new ListCache(() => () => {});
-  for (const size of [1000, 40 * 1024 * 1024]) assert.notEqual(cache.body(pods, 'a', 1, () => Buffer.alloc(size)), cache.body(pods, 'a', 1, () => Buffer.alloc(size)));
+  for (const size of [1000, 40 * 1024 * 1024]) {
+    assert.notEqual(
+      cache.body(pods, 'a', 1, () => Buffer.alloc(size)),
+      cache.body(pods, 'a', 1, () => Buffer.alloc(size)),
+    );
+  }
 });

@@ -56,9 +56,18 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const { handle, logger, clock } = options;
   const after = (ms: number, fn: () => void): (() => void) => clock.after(ms, fn);
 
-  const http = createHttp({ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, insecureHTTPParser: false }, (request, response) => {
-    handle(new Http1Exchange(request, response, facts.get(request.socket)!));
-  });
+  const http = createHttp(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_MS,
+      requestTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      insecureHTTPParser: false,
+    },
+    (request, response) => {
+      handle(new Http1Exchange(request, response, facts.get(request.socket)!));
+    },
+  );
   http.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     response.writeContinue();
     handle(new Http1Exchange(request, response, facts.get(request.socket)!));
@@ -103,34 +112,60 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     });
   };
 
-  const server = createTls({
-    key: options.key, cert: options.certificate, ca: options.clientAuthority, requestCert: true, rejectUnauthorized: false,
-    ALPNProtocols: ['h2', 'http/1.1'], minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS,
-  }, (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('error', (error) => logger.debug('a connection failed', { error: messageOf(error) }));
-    socket.setNoDelay(true);
-    const peer = socket.getPeerX509Certificate();
-    const connection: ConnectionFacts = {
-      clientCertificate: peer !== undefined && socket.authorized ? peer.raw : undefined,
-      badCertificate: peer !== undefined && !socket.authorized,
-      remoteAddress: socket.remoteAddress ?? '',
-      bearer: { header: '', token: '' },
-      after,
-    };
-    facts.set(socket, connection);
-    if (socket.alpnProtocol === 'h2') {
-      onSession(performServerHandshake(socket, { maxHeaderListPairs: 256, maxSessionMemory: 64, settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 1 << 20, maxHeaderListSize: MAX_HEADER_BYTES } }), socket, connection);
-    } else http.emit('connection', socket);
-  });
+  const server = createTls(
+    {
+      key: options.key,
+      cert: options.certificate,
+      ca: options.clientAuthority,
+      requestCert: true,
+      rejectUnauthorized: false,
+      ALPNProtocols: ['h2', 'http/1.1'],
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: HANDSHAKE_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
+    },
+    (socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      socket.on('error', (error) => logger.debug('a connection failed', { error: messageOf(error) }));
+      socket.setNoDelay(true);
+      const peer = socket.getPeerX509Certificate();
+      const connection: ConnectionFacts = {
+        clientCertificate: peer !== undefined && socket.authorized ? peer.raw : undefined,
+        badCertificate: peer !== undefined && !socket.authorized,
+        remoteAddress: socket.remoteAddress ?? '',
+        bearer: { header: '', token: '' },
+        after,
+      };
+      facts.set(socket, connection);
+      if (socket.alpnProtocol === 'h2') {
+        onSession(
+          performServerHandshake(socket, {
+            maxHeaderListPairs: 256,
+            maxSessionMemory: 64,
+            settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 1 << 20, maxHeaderListSize: MAX_HEADER_BYTES },
+          }),
+          socket,
+          connection,
+        );
+      } else http.emit('connection', socket);
+    },
+  );
   server.maxConnections = MAX_CONNECTIONS;
   server.on('tlsClientError', (error) => logger.debug('a TLS handshake failed', { error: messageOf(error) }));
 
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(isErrno(error, 'EADDRINUSE')
-      ? new LongshoreError('conflict', `the API server cannot listen on ${options.address}:${options.port}: the port is in use`, { remedy: 'stop the other program or choose another port', cause: error })
-      : error));
+    server.once('error', (error) =>
+      reject(
+        isErrno(error, 'EADDRINUSE')
+          ? new LongshoreError('conflict', `the API server cannot listen on ${options.address}:${options.port}: the port is in use`, {
+              remedy: 'stop the other program or choose another port',
+              cause: error,
+            })
+          : error,
+      ),
+    );
     server.listen(options.port, options.address, 1024, resolve);
   });
 

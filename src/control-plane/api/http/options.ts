@@ -27,7 +27,9 @@ export function listParameters(query: Query): ListParameters {
   copy(query, out, 'labelSelector', 'fieldSelector', 'continue', 'resourceVersion', 'resourceVersionMatch');
   const limit = integer(query, 'limit');
   if (limit !== undefined && limit > 0) out.limit = limit;
-  if (flag(query, 'sendInitialEvents') !== undefined) throw optionsInvalid('ListOptions', 'sendInitialEvents', 'FieldValueForbidden', 'Forbidden: sendInitialEvents is forbidden for list');
+  if (flag(query, 'sendInitialEvents') !== undefined) {
+    throw optionsInvalid('ListOptions', 'sendInitialEvents', 'FieldValueForbidden', 'Forbidden: sendInitialEvents is forbidden for list');
+  }
   return out;
 }
 
@@ -43,14 +45,40 @@ export function watchParameters(query: Query): WatchOptions {
   if (bookmarks !== undefined) out.allowWatchBookmarks = bookmarks;
   const initial = flag(query, 'sendInitialEvents');
   // A watch without a version is one that sends what is there first, whose match is set for it.
-  if (query.get('continue') && (query.get('resourceVersionMatch') || Number(query.get('resourceVersion') ?? 0) === 0)) throw optionsInvalid('ListOptions', 'resourceVersionMatch', 'FieldValueForbidden', 'Forbidden: resourceVersionMatch is forbidden when continue is provided');
+  if (query.get('continue') && (query.get('resourceVersionMatch') || Number(query.get('resourceVersion') ?? 0) === 0)) {
+    throw optionsInvalid(
+      'ListOptions',
+      'resourceVersionMatch',
+      'FieldValueForbidden',
+      'Forbidden: resourceVersionMatch is forbidden when continue is provided',
+    );
+  }
   const match = query.get('resourceVersionMatch');
   if (initial !== undefined) {
-    if (match !== 'NotOlderThan') throw optionsInvalid('ListOptions', 'resourceVersionMatch', 'FieldValueForbidden', 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+    if (match !== 'NotOlderThan') {
+      throw optionsInvalid(
+        'ListOptions',
+        'resourceVersionMatch',
+        'FieldValueForbidden',
+        'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+      );
+    }
     out.sendInitialEvents = initial;
   } else if (match !== undefined && match !== '') {
-    const causes = [{ reason: 'FieldValueForbidden', field: 'resourceVersionMatch', message: 'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided' }];
-    if (match !== 'NotOlderThan') causes.push({ reason: 'FieldValueNotSupported', field: 'resourceVersionMatch', message: `Unsupported value: ${JSON.stringify(match)}: supported values: "NotOlderThan"` });
+    const causes = [
+      {
+        reason: 'FieldValueForbidden',
+        field: 'resourceVersionMatch',
+        message: 'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      },
+    ];
+    if (match !== 'NotOlderThan') {
+      causes.push({
+        reason: 'FieldValueNotSupported',
+        field: 'resourceVersionMatch',
+        message: `Unsupported value: ${JSON.stringify(match)}: supported values: "NotOlderThan"`,
+      });
+    }
     throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes);
   }
   const timeout = integer(query, 'timeoutSeconds');
@@ -69,13 +97,25 @@ const VALIDATIONS = new Set(['Ignore', 'Warn', 'Strict']);
 const MAX_MANAGER = 128;
 
 /** metav1.CreateOptions, UpdateOptions and PatchOptions from a query. @throws StatusError 400 or 422 */
-export function writeParameters(query: Query, userAgent: string | undefined, kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions', apply: boolean): WriteParameters {
+export function writeParameters(
+  query: Query,
+  userAgent: string | undefined,
+  kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
+  apply: boolean,
+): WriteParameters {
   const out: Build<WriteParameters> = {};
   if (!query.empty) {
     if (dryRun(query.all('dryRun'), kind)) out.dryRun = true;
     const validation = query.get('fieldValidation');
     if (validation !== undefined && validation !== '') {
-      if (!VALIDATIONS.has(validation)) throw optionsInvalid(kind, 'fieldValidation', 'FieldValueNotSupported', `Unsupported value: ${JSON.stringify(validation)}: supported values: "", "Ignore", "Strict", "Warn"`);
+      if (!VALIDATIONS.has(validation)) {
+        throw optionsInvalid(
+          kind,
+          'fieldValidation',
+          'FieldValueNotSupported',
+          `Unsupported value: ${JSON.stringify(validation)}: supported values: "", "Ignore", "Strict", "Warn"`,
+        );
+      }
       out.fieldValidation = validation as NonNullable<WriteParameters['fieldValidation']>;
     }
     const force = flag(query, 'force');
@@ -85,8 +125,17 @@ export function writeParameters(query: Query, userAgent: string | undefined, kin
     }
     const manager = query.get('fieldManager');
     if (manager !== undefined && manager !== '') {
-      if (manager.length > MAX_MANAGER) throw optionsInvalid(kind, 'fieldManager', 'FieldValueTooLong', `Too long: may not be more than ${MAX_MANAGER} bytes`);
-      if (!/^[\x20-\x7e\u00a0-\uffff]*$/.test(manager)) throw optionsInvalid(kind, 'fieldManager', 'FieldValueInvalid', `Invalid value: ${JSON.stringify(manager)}: should only contain printable characters`);
+      if (manager.length > MAX_MANAGER) {
+        throw optionsInvalid(kind, 'fieldManager', 'FieldValueTooLong', `Too long: may not be more than ${MAX_MANAGER} bytes`);
+      }
+      if (!/^[\x20-\x7e\u00a0-\uffff]*$/.test(manager)) {
+        throw optionsInvalid(
+          kind,
+          'fieldManager',
+          'FieldValueInvalid',
+          `Invalid value: ${JSON.stringify(manager)}: should only contain printable characters`,
+        );
+      }
       out.fieldManager = manager;
     }
   }
@@ -105,7 +154,9 @@ export function managerOf(userAgent: string | undefined): string {
 
 function dryRun(values: readonly string[], kind: string): boolean {
   if (values.length === 0 || (values.length === 1 && values[0] === '')) return false;
-  if (values.some((value) => value !== 'All')) throw optionsInvalid(kind, 'dryRun', 'FieldValueNotSupported', `Unsupported value: ${JSON.stringify(values)}: supported values: "All"`);
+  if (values.some((value) => value !== 'All')) {
+    throw optionsInvalid(kind, 'dryRun', 'FieldValueNotSupported', `Unsupported value: ${JSON.stringify(values)}: supported values: "All"`);
+  }
   return true;
 }
 
@@ -136,9 +187,13 @@ export function deleteParameters(query: Query, body: unknown): DeleteRequest {
 function readDeleteBody(body: unknown, out: Build<DeleteRequest>): void {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw badRequest('the body must be a DeleteOptions object');
   const { kind, gracePeriodSeconds, propagationPolicy, preconditions, dryRun: dry, orphanDependents } = body as Record<string, unknown>;
-  if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') throw badRequest(`decoded object cannot be converted to DeleteOptions: kind ${JSON.stringify(kind)}`);
+  if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') {
+    throw badRequest(`decoded object cannot be converted to DeleteOptions: kind ${JSON.stringify(kind)}`);
+  }
   if (gracePeriodSeconds !== undefined && gracePeriodSeconds !== null) {
-    if (!Number.isSafeInteger(gracePeriodSeconds)) throw badRequest('json: cannot unmarshal DeleteOptions.gracePeriodSeconds: it must be a whole number');
+    if (!Number.isSafeInteger(gracePeriodSeconds)) {
+      throw badRequest('json: cannot unmarshal DeleteOptions.gracePeriodSeconds: it must be a whole number');
+    }
     out.gracePeriodSeconds = gracePeriodSeconds as number;
   }
   if (propagationPolicy !== undefined && propagationPolicy !== null) out.propagationPolicy = propagation(propagationPolicy);
@@ -155,7 +210,12 @@ function readDeleteBody(body: unknown, out: Build<DeleteRequest>): void {
 
 function setOrphan(out: Build<DeleteRequest>, orphan: boolean): void {
   if (out.propagationPolicy !== undefined) {
-    throw optionsInvalid('DeleteOptions', 'propagationPolicy', 'FieldValueInvalid', `Invalid value: ${JSON.stringify(out.propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`);
+    throw optionsInvalid(
+      'DeleteOptions',
+      'propagationPolicy',
+      'FieldValueInvalid',
+      `Invalid value: ${JSON.stringify(out.propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`,
+    );
   }
   out.propagationPolicy = orphan ? 'Orphan' : 'Background';
   if (!orphan) out.acceptedWhenLeft = true;
@@ -163,7 +223,12 @@ function setOrphan(out: Build<DeleteRequest>, orphan: boolean): void {
 
 function propagation(value: unknown): NonNullable<DeleteParameters['propagationPolicy']> {
   if (typeof value !== 'string' || !PROPAGATIONS.has(value)) {
-    throw optionsInvalid('DeleteOptions', 'propagationPolicy', 'FieldValueNotSupported', `Unsupported value: ${JSON.stringify(value)}: supported values: "Foreground", "Background", "Orphan", "nil"`);
+    throw optionsInvalid(
+      'DeleteOptions',
+      'propagationPolicy',
+      'FieldValueNotSupported',
+      `Unsupported value: ${JSON.stringify(value)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
+    );
   }
   return value as NonNullable<DeleteParameters['propagationPolicy']>;
 }

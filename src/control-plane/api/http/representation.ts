@@ -56,9 +56,19 @@ export class Representation {
     }
     if (wanted.as === 'PartialObjectMetadata') throw notAcceptable();
     if (wanted.as === 'PartialObjectMetadataList') {
-      return sendValue(request, 200, wanted, { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${wanted.asVersion}`, metadata: listMeta(page), items: page.items.map((item) => partial(item.object, wanted)) });
+      return sendValue(request, 200, wanted, {
+        kind: 'PartialObjectMetadataList',
+        apiVersion: `meta.k8s.io/${wanted.asVersion}`,
+        metadata: listMeta(page),
+        items: page.items.map((item) => partial(item.object, wanted)),
+      });
     }
-    return sendValue(request, 200, wanted, { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata: listMeta(page), items: page.items.map((item) => item.object) });
+    return sendValue(request, 200, wanted, {
+      kind: `${resource.kind}List`,
+      apiVersion: apiVersionOf(resource),
+      metadata: listMeta(page),
+      items: page.items.map((item) => item.object),
+    });
   }
 
   /** A list of everything is made once for all who ask for it at the same revision. */
@@ -113,7 +123,11 @@ function partial(object: KubeObject, wanted: Wanted): KubeObject {
 function includeObject(query: Query): 'None' | 'Metadata' | 'Object' {
   const value = query.get('includeObject');
   if (value === undefined || value === '') return 'Metadata';
-  if (value !== 'None' && value !== 'Metadata' && value !== 'Object') throw badRequest(`Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`);
+  if (value !== 'None' && value !== 'Metadata' && value !== 'Object') {
+    throw badRequest(
+      `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`,
+    );
+  }
   return value;
 }
 
@@ -124,9 +138,16 @@ const heads = new WeakMap<ResourceInfo, Buffer>();
 
 /** The JSON of a list, from the JSON of its items as they lie in memory. */
 export function encodeList(resource: ResourceInfo, page: ListPage): Buffer {
-  const start = Buffer.from(`{"kind":${JSON.stringify(`${resource.kind}List`)},"apiVersion":${JSON.stringify(apiVersionOf(resource))},"metadata":${JSON.stringify(listMeta(page))},"items":[`);
+  const start = Buffer.from(
+    `{"kind":${JSON.stringify(`${resource.kind}List`)},"apiVersion":${JSON.stringify(apiVersionOf(resource))},"metadata":${JSON.stringify(listMeta(page))},"items":[`,
+  );
   let head = heads.get(resource);
-  if (head === undefined) heads.set(resource, (head = Buffer.from(`{"kind":${JSON.stringify(resource.kind)},"apiVersion":${JSON.stringify(apiVersionOf(resource))},`)));
+  if (head === undefined) {
+    heads.set(
+      resource,
+      (head = Buffer.from(`{"kind":${JSON.stringify(resource.kind)},"apiVersion":${JSON.stringify(apiVersionOf(resource))},`)),
+    );
+  }
   const { items } = page;
   let size = start.length + 2 + items.length;
   for (const item of items) size += item.json().length;

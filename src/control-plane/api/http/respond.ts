@@ -49,7 +49,12 @@ function accepts(exchange: Exchange, encoding: string): boolean {
 export async function sendValue(request: Pick<ApiRequest, 'exchange' | 'headers' | 'target'>, status: number, wanted: Wanted, value: unknown): Promise<void> {
   if (wanted.format === 'yaml') {
     const { stringify } = await import('yaml');
-    return sendLarge(request, status, 'application/yaml', Buffer.from(stringify(value, { version: '1.1', sortMapEntries: true, aliasDuplicateObjects: false })));
+    return sendLarge(
+      request,
+      status,
+      'application/yaml',
+      Buffer.from(stringify(value, { version: '1.1', sortMapEntries: true, aliasDuplicateObjects: false })),
+    );
   }
   return sendLarge(request, status, 'application/json', wantsPretty(request) ? Buffer.from(`${JSON.stringify(value, null, 2)}\n`) : encodeJson(value));
 }
@@ -64,12 +69,23 @@ export function wantsPretty({ exchange, target }: Pick<ApiRequest, 'exchange' | 
 
 /** The headers for warnings that the registry gave (RFC 7234, section 5.5, code 299). */
 export function warningHeaders(warnings: readonly string[]): readonly string[] {
-  return warnings.flatMap((text) => ['Warning', `299 - "${text.replaceAll(/[\\"]/g, '\\$&').replaceAll(/[\r\n\t]+/g, ' ').replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 4096)}"`]);
+  return warnings.flatMap((text) => [
+    'Warning',
+    `299 - "${text
+      .replaceAll(/[\\"]/g, '\\$&')
+      .replaceAll(/[\r\n\t]+/g, ' ')
+      .replaceAll(/[^\x20-\x7e]/g, '?')
+      .slice(0, 4096)}"`,
+  ]);
 }
 
 /** The Status of a failure as an answer. */
 export function sendStatus(exchange: Exchange, headers: readonly string[], status: Status, pretty: boolean): void {
   const retry = status.details?.retryAfterSeconds;
   const extra = retry === undefined ? [] : ['Retry-After', String(retry)];
-  exchange.respond(status.code ?? 500, [...headers, ...extra, 'Content-Type', 'application/json'], pretty ? JSON.stringify(status, null, 2) : JSON.stringify(status));
+  exchange.respond(
+    status.code ?? 500,
+    [...headers, ...extra, 'Content-Type', 'application/json'],
+    pretty ? JSON.stringify(status, null, 2) : JSON.stringify(status),
+  );
 }

@@ -52,7 +52,9 @@ export function parseResourceRoute(target: Target, resources: ResourceTable): Re
   const limit = proxied ?? end;
   for (let i = 1; i < limit; i++) {
     if (isSafeSegment(segments[i]!)) continue;
-    if (i === end - 1 && (segments[i] === '.' || segments[i] === '..')) throw badRequest(`Name parameter invalid: ${JSON.stringify(segments[i])}: may not be '${segments[i]!}'`);
+    if (i === end - 1 && (segments[i] === '.' || segments[i] === '..')) {
+      throw badRequest(`Name parameter invalid: ${JSON.stringify(segments[i])}: may not be '${segments[i]!}'`);
+    }
     throw noSuchResource();
   }
   let namespace: string | undefined;
@@ -65,7 +67,12 @@ export function parseResourceRoute(target: Target, resources: ResourceTable): Re
   const subresource = at + 2 < end ? segments[at + 2] : undefined;
   if (proxied === undefined && end > at + 3) throw noSuchResource();
   let resource = resources.find(group, version, resourceName);
-  if (resource !== undefined && ((namespace !== undefined && !resource.namespaced) || (namespace === undefined && resource.namespaced && name !== undefined))) resource = undefined;
+  if (
+    resource !== undefined &&
+    ((namespace !== undefined && !resource.namespaced) || (namespace === undefined && resource.namespaced && name !== undefined))
+  ) {
+    resource = undefined;
+  }
   const subresourceInfo = subresource === undefined ? undefined : resource?.subresources.find((sub) => sub.name === subresource);
   const rest = proxied === undefined ? undefined : restOf(target.rawPath, proxied);
   return { group, version, resourceName, subresource, namespace, name, resource, subresourceInfo, rest, watchPrefix };
@@ -75,7 +82,9 @@ export function parseResourceRoute(target: Target, resources: ResourceTable): Re
 function proxyAt(segments: readonly string[], at: number): number | undefined {
   if (segments[0] !== 'api') return undefined;
   if (segments[at] === 'nodes' && segments[at + 2] === 'proxy') return at + 3;
-  if (segments[at] === 'namespaces' && (segments[at + 2] === 'pods' || segments[at + 2] === 'services') && segments[at + 4] === 'proxy') return at + 5;
+  if (segments[at] === 'namespaces' && (segments[at + 2] === 'pods' || segments[at + 2] === 'services') && segments[at + 4] === 'proxy') {
+    return at + 5;
+  }
   return undefined;
 }
 

@@ -26,22 +26,32 @@ interface Event {
 /** Reads a watch line by line until `until` says enough, or it ends. */
 function watch(path: string, until: (events: readonly Event[]) => boolean, headers: Record<string, string> = {}): Promise<readonly Event[]> {
   return new Promise((resolve, reject) => {
-    const request = httpsRequest({ host: '127.0.0.1', port: served.api.port, path, agent: false, ca: served.api.authority.certificate, headers: { authorization: 'Bearer admin-token', ...headers } }, (response) => {
-      const events: Event[] = [];
-      let text = '';
-      const finish = (): void => {
-        resolve(events);
-        request.destroy();
-      };
-      response.on('data', (chunk: Buffer) => {
-        const lines = (text + chunk.toString()).split('\n');
-        text = lines.pop()!;
-        for (const line of lines) events.push(JSON.parse(line) as Event);
-        if (until(events)) finish();
-      });
-      response.on('end', finish);
-      response.on('error', () => finish());
-    });
+    const request = httpsRequest(
+      {
+        host: '127.0.0.1',
+        port: served.api.port,
+        path,
+        agent: false,
+        ca: served.api.authority.certificate,
+        headers: { authorization: 'Bearer admin-token', ...headers },
+      },
+      (response) => {
+        const events: Event[] = [];
+        let text = '';
+        const finish = (): void => {
+          resolve(events);
+          request.destroy();
+        };
+        response.on('data', (chunk: Buffer) => {
+          const lines = (text + chunk.toString()).split('\n');
+          text = lines.pop()!;
+          for (const line of lines) events.push(JSON.parse(line) as Event);
+          if (until(events)) finish();
+        });
+        response.on('end', finish);
+        response.on('error', () => finish());
+      },
+    );
     request.on('error', reject);
     request.end();
   });
@@ -51,11 +61,25 @@ describe('watches', () => {
   test('the state there is, then what happens, and what leaves the selection', async () => {
     await served.make(CONFIG_MAPS, { metadata: { name: 'w1', labels: { watch: 'a' } } });
     const events = watch(`${CONFIG_MAPS}?watch=1&labelSelector=watch%3Da`, (all) => {
-      if (all.length === 1) void served.call('PATCH', `${CONFIG_MAPS}/w1`, { type: 'application/merge-patch+json', body: { data: { x: 'y' } } });
-      if (all.length === 2) void served.call('PATCH', `${CONFIG_MAPS}/w1`, { type: 'application/merge-patch+json', body: { metadata: { labels: { watch: 'b' } } } });
+      if (all.length === 1) {
+        void served.call('PATCH', `${CONFIG_MAPS}/w1`, { type: 'application/merge-patch+json', body: { data: { x: 'y' } } });
+      }
+      if (all.length === 2) {
+        void served.call('PATCH', `${CONFIG_MAPS}/w1`, {
+          type: 'application/merge-patch+json',
+          body: { metadata: { labels: { watch: 'b' } } },
+        });
+      }
       return all.length === 3;
     });
-    assert.deepEqual((await events).map((event) => [event.type, event.object.kind, event.object.metadata?.name]), [['ADDED', 'ConfigMap', 'w1'], ['MODIFIED', 'ConfigMap', 'w1'], ['DELETED', 'ConfigMap', 'w1']]);
+    assert.deepEqual(
+      (await events).map((event) => [event.type, event.object.kind, event.object.metadata?.name]),
+      [
+        ['ADDED', 'ConfigMap', 'w1'],
+        ['MODIFIED', 'ConfigMap', 'w1'],
+        ['DELETED', 'ConfigMap', 'w1'],
+      ],
+    );
   });
 
   test('it ends after timeoutSeconds; a version that never was is answered before it begins', async () => {
@@ -69,17 +93,30 @@ describe('watches', () => {
   });
 
   test('initial events end with a bookmark', async () => {
-    const events = await watch(`${CONFIG_MAPS}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`, (all) => all.some((event) => event.type === 'BOOKMARK'));
+    const events = await watch(
+      `${CONFIG_MAPS}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`,
+      (all) => all.some((event) => event.type === 'BOOKMARK'),
+    );
     assert.equal(events.at(-1)!.object.metadata?.annotations?.['k8s.io/initial-events-end'], 'true');
   });
 
   test('as Tables, with the columns in the first event alone', async () => {
     await served.make(CONFIG_MAPS, { metadata: { name: 't1', labels: { table: 'a' } } });
-    const events = await watch(`${CONFIG_MAPS}?watch=1&labelSelector=table%3Da`, (all) => {
-      if (all.length === 1) void served.make(CONFIG_MAPS, { metadata: { name: 't2', labels: { table: 'a' } } });
-      return all.length === 2;
-    }, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
-    assert.deepEqual(events.map((event) => [event.object.kind, event.object.columnDefinitions === null, event.object.rows![0]!.cells[0]]), [['Table', false, 't1'], ['Table', true, 't2']]);
+    const events = await watch(
+      `${CONFIG_MAPS}?watch=1&labelSelector=table%3Da`,
+      (all) => {
+        if (all.length === 1) void served.make(CONFIG_MAPS, { metadata: { name: 't2', labels: { table: 'a' } } });
+        return all.length === 2;
+      },
+      { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' },
+    );
+    assert.deepEqual(
+      events.map((event) => [event.object.kind, event.object.columnDefinitions === null, event.object.rows![0]!.cells[0]]),
+      [
+        ['Table', false, 't1'],
+        ['Table', true, 't2'],
+      ],
+    );
   });
 
   test('the old paths of watches', async () => {
@@ -97,7 +134,10 @@ describe('watches', () => {
     socket.pause();
     // Past what the kernel's buffers and our bound of 32 MiB hold together.
     for (let n = 0; n < 60; n++) {
-      const answer = await served.call('PATCH', `${CONFIG_MAPS}/bulky`, { type: 'application/merge-patch+json', body: { data: { text: String(n % 10).repeat(900_000) } } });
+      const answer = await served.call('PATCH', `${CONFIG_MAPS}/bulky`, {
+        type: 'application/merge-patch+json',
+        body: { data: { text: String(n % 10).repeat(900_000) } },
+      });
       assert.equal(answer.status, 200);
     }
     socket.resume();
@@ -108,11 +148,21 @@ describe('watches', () => {
   test('a server that stops ends its watches', async () => {
     const other = await serve();
     const ended = new Promise<void>((resolve, reject) => {
-      const request = httpsRequest({ host: '127.0.0.1', port: other.api.port, path: '/api/v1/pods?watch=1', agent: false, ca: other.api.authority.certificate, headers: { authorization: 'Bearer admin-token' } }, (response) => {
-        response.on('end', resolve);
-        response.resume();
-        void other.close();
-      });
+      const request = httpsRequest(
+        {
+          host: '127.0.0.1',
+          port: other.api.port,
+          path: '/api/v1/pods?watch=1',
+          agent: false,
+          ca: other.api.authority.certificate,
+          headers: { authorization: 'Bearer admin-token' },
+        },
+        (response) => {
+          response.on('end', resolve);
+          response.resume();
+          void other.close();
+        },
+      );
       request.on('error', reject);
       request.end();
     });
@@ -127,9 +177,23 @@ describe('HTTP/2', () => {
   });
   after(() => session.close());
 
-  async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number; headers: Record<string, unknown>; body: Buffer }> {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; headers: Record<string, unknown>; body: Buffer }> {
     const bytes = body === undefined ? undefined : Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-    const stream = session.request({ ':method': method, ':path': path, authorization: 'Bearer admin-token', ...(bytes && { 'content-type': 'application/json' }), ...headers }, { endStream: bytes === undefined });
+    const stream = session.request(
+      {
+        ':method': method,
+        ':path': path,
+        authorization: 'Bearer admin-token',
+        ...(bytes && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      { endStream: bytes === undefined },
+    );
     if (bytes !== undefined) stream.end(bytes);
     const [answer] = await once(stream, 'response') as [Record<string, unknown>];
     const chunks: Buffer[] = [];
@@ -159,11 +223,18 @@ describe('HTTP/2', () => {
   });
 
   test('large answers are compressed for those who take it', async () => {
-    for (let n = 0; n < 5; n++) await served.make(CONFIG_MAPS, { metadata: { name: `large-${n}`, labels: { large: 'y' } }, data: { a: 'x'.repeat(40_000) } });
+    for (let n = 0; n < 5; n++) {
+      await served.make(CONFIG_MAPS, { metadata: { name: `large-${n}`, labels: { large: 'y' } }, data: { a: 'x'.repeat(40_000) } });
+    }
     const answer = await call('GET', `${CONFIG_MAPS}?labelSelector=large%3Dy`, undefined, { 'accept-encoding': 'gzip' });
     assert.equal(answer.headers['content-encoding'], 'gzip');
     assert.equal((JSON.parse(gunzipSync(answer.body).toString()) as { items: unknown[] }).items.length, 5);
-    assert.equal((await call('GET', `${CONFIG_MAPS}?labelSelector=large%3Dy`, undefined, { 'accept-encoding': 'gzip;q=0' })).headers['content-encoding'], undefined);
+    assert.equal(
+      (await call('GET', `${CONFIG_MAPS}?labelSelector=large%3Dy`, undefined, { 'accept-encoding': 'gzip;q=0' })).headers[
+        'content-encoding'
+      ],
+      undefined,
+    );
   });
 
   test('a connection whose client is gone is gone here too, whatever was under way', async () => {
@@ -186,8 +257,19 @@ describe('HTTP/2', () => {
   });
 
   test('a hundred requests at once on one connection', async () => {
-    const all = await Promise.all(Array.from({ length: 100 }, (_, n) => call(n % 2 === 0 ? 'GET' : 'POST', n % 2 === 0 ? `${CONFIG_MAPS}/two` : CONFIG_MAPS, n % 2 === 0 ? undefined : { metadata: { name: `many-${n}` } })));
-    assert.deepEqual([200, 201].map((status) => all.filter((answer) => answer.status === status).length), [50, 50]);
+    const all = await Promise.all(
+      Array.from({ length: 100 }, (_, n) =>
+        call(
+          n % 2 === 0 ? 'GET' : 'POST',
+          n % 2 === 0 ? `${CONFIG_MAPS}/two` : CONFIG_MAPS,
+          n % 2 === 0 ? undefined : { metadata: { name: `many-${n}` } },
+        ),
+      ),
+    );
+    assert.deepEqual(
+      [200, 201].map((status) => all.filter((answer) => answer.status === status).length),
+      [50, 50],
+    );
   });
 });
 
@@ -231,12 +313,19 @@ describe('the connection', () => {
       assert.match(out, /^HTTP\/1\.1 200 [^]*Connection: close\r\n\r\nok$/);
     }
     assert.equal((await served.call('GET', `${CONFIG_MAPS}/smuggled`)).status, 200);
-    assert.match(await raw(`POST ${CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n${AUTH}\r\n{}`), /^HTTP\/1\.1 400 /);
+    assert.match(
+      await raw(
+        `POST ${CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n${AUTH}\r\n{}`,
+      ),
+      /^HTTP\/1\.1 400 /,
+    );
   });
 
   test('Expect: 100-continue is answered before the body', async () => {
     const body = '{"metadata":{"name":"expected"}}';
-    const out = await raw(`POST ${CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: ${body.length}\r\n${AUTH}\r\n${body}`);
+    const out = await raw(
+      `POST ${CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: ${body.length}\r\n${AUTH}\r\n${body}`,
+    );
     assert.match(out, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 201 /);
   });
 });

@@ -30,7 +30,9 @@ test('what a field of every kind means is said, and nothing of inherited names',
 
 test('both versions of OpenAPI carry them', () => {
   const documents = new OpenApiDocuments(new ResourceTable(RESOURCES));
-  const three = JSON.parse(documents.version3('api/v1')!.body.toString()) as { components: { schemas: Record<string, { description?: string; properties: Record<string, { description?: string }> }> } };
+  const three = JSON.parse(documents.version3('api/v1')!.body.toString()) as {
+    components: { schemas: Record<string, { description?: string; properties: Record<string, { description?: string }> }> };
+  };
   const pod = three.components.schemas['io.k8s.api.core.v1.PodSpec']!;
   assert.match(pod.description ?? '', /^What a pod runs/);
   assert.match(pod.properties.containers!.description ?? '', /at least one$/);

@@ -33,8 +33,18 @@ export class OpenApiDocuments {
   swagger(form: 'json' | 'protobuf'): OpenApiDocument {
     return this.#kept(`2 ${form}`, () => {
       const schemas = new SchemaCollector(2);
-      const paths = Object.assign({}, ...this.#versions().map(({ group, version }) => groupVersionPaths(this.#resources.resources(group, version), schemas, 2))) as Record<string, unknown>;
-      const document = { swagger: '2.0', info: INFO, paths: sorted(paths), definitions: schemas.schemas(), securityDefinitions: BEARER, security: [{ BearerToken: [] }] };
+      const paths = Object.assign(
+        {},
+        ...this.#versions().map(({ group, version }) => groupVersionPaths(this.#resources.resources(group, version), schemas, 2)),
+      ) as Record<string, unknown>;
+      const document = {
+        swagger: '2.0',
+        info: INFO,
+        paths: sorted(paths),
+        definitions: schemas.schemas(),
+        securityDefinitions: BEARER,
+        security: [{ BearerToken: [] }],
+      };
       return form === 'json' ? Buffer.from(JSON.stringify(document)) : encodeSwagger(document);
     });
   }
@@ -51,7 +61,11 @@ export class OpenApiDocuments {
   /** The hash that names the present version of a document; undefined when there is no such document. */
   hash(name: string): string | undefined {
     const found = this.#find(name);
-    if (found === undefined) return this.#plainNames().includes(name) ? createHash('sha512').update(`${KUBERNETES_VERSION} ${SHAPE} ${name}`).digest('hex').toUpperCase() : undefined;
+    if (found === undefined) {
+      return this.#plainNames().includes(name)
+        ? createHash('sha512').update(`${KUBERNETES_VERSION} ${SHAPE} ${name}`).digest('hex').toUpperCase()
+        : undefined;
+    }
     const rows = this.#resources.resources(found.group, found.version);
     return createHash('sha512').update(JSON.stringify([KUBERNETES_VERSION, SHAPE, rows])).digest('hex').toUpperCase();
   }
@@ -63,7 +77,14 @@ export class OpenApiDocuments {
     return this.#kept(`3 ${name}`, () => {
       const schemas = new SchemaCollector(3);
       const paths = groupVersionPaths(this.#resources.resources(found.group, found.version), schemas, 3);
-      return Buffer.from(JSON.stringify({ openapi: '3.0.0', info: INFO, paths: sorted(paths), components: { schemas: schemas.schemas(), securitySchemes: BEARER } }));
+      return Buffer.from(
+        JSON.stringify({
+          openapi: '3.0.0',
+          info: INFO,
+          paths: sorted(paths),
+          components: { schemas: schemas.schemas(), securitySchemes: BEARER },
+        }),
+      );
     });
   }
 
@@ -96,7 +117,13 @@ const PLAIN = ['.well-known/openid-configuration', 'api', 'apis', 'openid/v1/jwk
 /** A document of one path, which is read and has no schema here. */
 function plainDocument(name: string): Buffer {
   const path = name === 'openid/v1/jwks' ? `/${name}` : `/${name}/`;
-  const get = { operationId: `get${name.split(/[^A-Za-z0-9]+/).map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join('')}`, responses: { 200: { description: 'OK' }, 401: { description: 'Unauthorized' } } };
+  const get = {
+    operationId: `get${name
+      .split(/[^A-Za-z0-9]+/)
+      .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+      .join('')}`,
+    responses: { 200: { description: 'OK' }, 401: { description: 'Unauthorized' } },
+  };
   return Buffer.from(JSON.stringify({ openapi: '3.0.0', info: INFO, paths: { [path]: { get } }, components: { securitySchemes: BEARER } }));
 }
 

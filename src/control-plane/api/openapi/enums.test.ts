@@ -8,7 +8,12 @@ test('fields of few values name them, in lists as well', () => {
   collector.add('io.k8s.api.core.v1.PersistentVolumeClaimSpec');
   collector.add('io.k8s.api.batch.v1.CronJobSpec');
   const schemas = collector.schemas() as Record<string, { properties: Record<string, { enum?: string[]; items?: { enum?: string[] } }> }>;
-  assert.deepEqual(schemas['io.k8s.api.core.v1.PersistentVolumeClaimSpec']!.properties.accessModes!.items!.enum, ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod']);
+  assert.deepEqual(schemas['io.k8s.api.core.v1.PersistentVolumeClaimSpec']!.properties.accessModes!.items!.enum, [
+    'ReadOnlyMany',
+    'ReadWriteMany',
+    'ReadWriteOnce',
+    'ReadWriteOncePod',
+  ]);
   assert.deepEqual(schemas['io.k8s.api.batch.v1.CronJobSpec']!.properties.concurrencyPolicy!.enum, ['Allow', 'Forbid', 'Replace']);
   assert.equal(schemas['io.k8s.api.core.v1.PersistentVolumeClaimSpec']!.properties.volumeName!.enum, undefined);
 });

@@ -8,9 +8,13 @@ type Json = Record<string, unknown>;
 export function encodeSwagger(document: Json): Buffer {
   const info = document.info as Json;
   const paths = new ProtoWriter();
-  for (const [name, item] of Object.entries(document.paths as Json)) paths.message(2, new ProtoWriter().string(1, name).message(2, pathItem(item as Json)));
+  for (const [name, item] of Object.entries(document.paths as Json)) {
+    paths.message(2, new ProtoWriter().string(1, name).message(2, pathItem(item as Json)));
+  }
   const definitions = new ProtoWriter();
-  for (const [name, schema] of Object.entries(document.definitions as Json)) definitions.message(1, named(name, schemaMessage(schema as Json)));
+  for (const [name, schema] of Object.entries(document.definitions as Json)) {
+    definitions.message(1, named(name, schemaMessage(schema as Json)));
+  }
   return new ProtoWriter()
     .string(1, document.swagger)
     .message(2, new ProtoWriter().string(1, info.title).string(2, info.version))
@@ -46,11 +50,40 @@ function operationMessage(operation: Json): ProtoWriter {
 function parameterItem(parameter: Json): ProtoWriter {
   const inner = new ProtoWriter();
   if (parameter.in === 'body') {
-    inner.message(1, new ProtoWriter().string(2, parameter.name).string(3, 'body').bool(4, parameter.required).message(5, schemaMessage(parameter.schema as Json)));
+    inner.message(
+      1,
+      new ProtoWriter()
+        .string(2, parameter.name)
+        .string(3, 'body')
+        .bool(4, parameter.required)
+        .message(5, schemaMessage(parameter.schema as Json)),
+    );
   } else if (parameter.in === 'query') {
-    inner.message(2, new ProtoWriter().message(3, new ProtoWriter().bool(1, parameter.required).string(2, 'query').string(4, parameter.name).string(6, parameter.type).bool(20, parameter.uniqueItems)));
+    inner.message(
+      2,
+      new ProtoWriter().message(
+        3,
+        new ProtoWriter()
+          .bool(1, parameter.required)
+          .string(2, 'query')
+          .string(4, parameter.name)
+          .string(6, parameter.type)
+          .bool(20, parameter.uniqueItems),
+      ),
+    );
   } else {
-    inner.message(2, new ProtoWriter().message(4, new ProtoWriter().bool(1, parameter.required).string(2, 'path').string(4, parameter.name).string(5, parameter.type).bool(19, parameter.uniqueItems)));
+    inner.message(
+      2,
+      new ProtoWriter().message(
+        4,
+        new ProtoWriter()
+          .bool(1, parameter.required)
+          .string(2, 'path')
+          .string(4, parameter.name)
+          .string(5, parameter.type)
+          .bool(19, parameter.uniqueItems),
+      ),
+    );
   }
   return new ProtoWriter().message(1, inner);
 }
@@ -60,12 +93,16 @@ function schemaMessage(schema: Json): ProtoWriter {
   if (schema.default !== undefined) out.message(5, any(schema.default));
   out.strings(19, schema.required);
   for (const value of (schema.enum ?? []) as readonly string[]) out.message(20, any(value));
-  if (schema.additionalProperties !== undefined) out.message(21, new ProtoWriter().message(1, schemaMessage(schema.additionalProperties as Json)));
+  if (schema.additionalProperties !== undefined) {
+    out.message(21, new ProtoWriter().message(1, schemaMessage(schema.additionalProperties as Json)));
+  }
   if (schema.type !== undefined) out.message(22, new ProtoWriter().strings(1, [schema.type]));
   if (schema.items !== undefined) out.message(23, new ProtoWriter().message(1, schemaMessage(schema.items as Json)));
   if (schema.properties !== undefined) {
     const properties = new ProtoWriter();
-    for (const [name, property] of Object.entries(schema.properties as Json)) properties.message(1, named(name, schemaMessage(property as Json)));
+    for (const [name, property] of Object.entries(schema.properties as Json)) {
+      properties.message(1, named(name, schemaMessage(property as Json)));
+    }
     out.message(25, properties);
   }
   vendor(out, 31, schema);

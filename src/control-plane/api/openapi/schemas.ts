@@ -9,14 +9,22 @@ export type Flavour = 2 | 3;
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 const PLAIN: Partial<Readonly<Record<ScalarKind, Schema>>> = {
-  string: { type: 'string' }, bool: { type: 'boolean' }, int32: { type: 'integer', format: 'int32' }, int64: { type: 'integer', format: 'int64' }, float64: { type: 'number', format: 'double' },
+  string: { type: 'string' },
+  bool: { type: 'boolean' },
+  int32: { type: 'integer', format: 'int32' },
+  int64: { type: 'integer', format: 'int64' },
+  float64: { type: 'number', format: 'double' },
   bytes: { type: 'string', format: 'byte' },
 };
 
 /** Scalars that have a definition of their own: name, and the schema in each flavour. */
 const NAMED: Partial<Readonly<Record<ScalarKind, readonly [string, Schema, Schema?]>>> = {
   Quantity: ['io.k8s.apimachinery.pkg.api.resource.Quantity', { type: 'string' }, { oneOf: [{ type: 'string' }, { type: 'number' }] }],
-  IntOrString: ['io.k8s.apimachinery.pkg.util.intstr.IntOrString', { type: 'string', format: 'int-or-string' }, { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] }],
+  IntOrString: [
+    'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
+    { type: 'string', format: 'int-or-string' },
+    { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  ],
   Time: [`${META}Time`, { type: 'string', format: 'date-time' }],
   MicroTime: [`${META}MicroTime`, { type: 'string', format: 'date-time' }],
   Duration: [`${META}Duration`, { type: 'string' }],
@@ -66,7 +74,10 @@ export class SchemaCollector {
     this.#found.set(name, {
       type: 'object', required: ['items'],
       properties: {
-        apiVersion: { type: 'string' }, items: { type: 'array', items: this.#pointTo(item) }, kind: { type: 'string' }, metadata: this.#pointTo(`${META}ListMeta`),
+        apiVersion: { type: 'string' },
+        items: { type: 'array', items: this.#pointTo(item) },
+        kind: { type: 'string' },
+        metadata: this.#pointTo(`${META}ListMeta`),
       },
       'x-kubernetes-group-version-kind': [{ ...gvk, kind: `${gvk.kind}List` }],
     });
@@ -91,14 +102,20 @@ export class SchemaCollector {
     const required = all.filter((field) => !field.optional && !field.omitEmpty).map((field) => field.name);
     if (required.length > 0) schema.required = required;
     const isKind = fields.has('apiVersion') && fields.has('kind') && fields.has('metadata');
-    if (all.length > 0) schema.properties = Object.fromEntries(all.map((field) => [field.name, this.#field(name, field, describeField(name, field.name, isKind))]));
+    if (all.length > 0) {
+      schema.properties = Object.fromEntries(
+        all.map((field) => [field.name, this.#field(name, field, describeField(name, field.name, isKind))]),
+      );
+    }
   }
 
   #field(owner: string, field: FieldSchema, text: string | undefined): Schema {
     const schema: Schema = { ...(text !== undefined && { description: text }), ...this.#type(field.type) };
     const values = enumOf(owner, field.goType);
     if (values !== undefined && field.type.kind === 'string') schema.enum = values;
-    if (values !== undefined && field.type.kind === 'list' && field.type.element.kind === 'string') schema.items = { type: 'string', enum: values };
+    if (values !== undefined && field.type.kind === 'list' && field.type.element.kind === 'string') {
+      schema.items = { type: 'string', enum: values };
+    }
     if (this.#flavour === 3 && field.type.kind === 'struct' && !field.pointer) schema.default = {};
     // Version 2 tells no defaults.
     if (field.default !== undefined && this.#flavour === 3) schema.default = field.default;

@@ -24,7 +24,11 @@ interface Operation {
 
 /** 422: the patch is well-formed and doesn't fit the object. */
 function unprocessable(why: string): StatusError {
-  return new StatusError(failure(422, 'Invalid', 'the server rejected our request due to an error in our request', { causes: [{ reason: 'UnexpectedServerResponse', message: why }] }));
+  return new StatusError(
+    failure(422, 'Invalid', 'the server rejected our request due to an error in our request', {
+      causes: [{ reason: 'UnexpectedServerResponse', message: why }],
+    }),
+  );
 }
 
 /**
@@ -33,9 +37,19 @@ function unprocessable(why: string): StatusError {
  * @throws StatusError 400 (malformed), 413 (too much), 422 (a test or a path fails)
  */
 export function jsonPatch(target: unknown, patch: unknown): unknown {
-  if (!Array.isArray(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${patch === null ? 'null' : typeof patch} into Go value of type []handlers.jsonPatchOp`);
+  if (!Array.isArray(patch)) {
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${patch === null ? 'null' : typeof patch} into Go value of type []handlers.jsonPatchOp`,
+    );
+  }
   if (patch.length > MAX_OPERATIONS) {
-    throw new StatusError(failure(413, 'RequestEntityTooLarge', `Request entity is too large: The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`));
+    throw new StatusError(
+      failure(
+        413,
+        'RequestEntityTooLarge',
+        `Request entity is too large: The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`,
+      ),
+    );
   }
   const document = new Document(target);
   for (const [index, raw] of patch.entries()) document.apply(parse(raw, index));
@@ -45,7 +59,9 @@ export function jsonPatch(target: unknown, patch: unknown): unknown {
 function parse(raw: unknown, index: number): Operation {
   if (!isObject(raw)) throw badRequest(`error decoding patch: operation ${index} is not an object`);
   const { op, path, from } = raw;
-  if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) throw unprocessable(`Unexpected kind: ${typeof op === 'string' ? op.slice(0, MAX_SHOWN) : typeof op}`);
+  if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) {
+    throw unprocessable(`Unexpected kind: ${typeof op === 'string' ? op.slice(0, MAX_SHOWN) : typeof op}`);
+  }
   if (typeof path !== 'string') throw unprocessable(`operation ${index} has no path`);
   if ((op === 'move' || op === 'copy') && typeof from !== 'string') throw unprocessable(`operation ${index} (${op}) has no from`);
   const hasValue = Object.hasOwn(raw, 'value');
@@ -56,8 +72,13 @@ function parse(raw: unknown, index: number): Operation {
 /** RFC 6901. */
 function pointer(text: string): string[] {
   if (text === '') return [];
-  if (!text.startsWith('/')) throw badRequest(`error decoding patch: the path ${JSON.stringify(text.slice(0, MAX_SHOWN))} does not start with /`);
-  return text.slice(1).split('/').map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+  if (!text.startsWith('/')) {
+    throw badRequest(`error decoding patch: the path ${JSON.stringify(text.slice(0, MAX_SHOWN))} does not start with /`);
+  }
+  return text
+    .slice(1)
+    .split('/')
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 /** A document under change. Remembers which containers are its own, so that each is copied once. */
@@ -88,13 +109,19 @@ class Document {
       case 'copy': {
         const value = this.#find(operation.from!, `/${operation.from!.join('/').slice(0, MAX_SHOWN)}`, false);
         this.#copied += encodeJsonText(value).length;
-        if (this.#copied > MAX_COPIED) throw unprocessable(`Unable to complete the copy, the accumulated size increase of copy is ${this.#copied}, exceeding the limit ${MAX_COPIED}`);
+        if (this.#copied > MAX_COPIED) {
+          throw unprocessable(
+            `Unable to complete the copy, the accumulated size increase of copy is ${this.#copied}, exceeding the limit ${MAX_COPIED}`,
+          );
+        }
         this.#disown(value);
         return this.#add(operation.path, value, operation.text);
       }
       default: {
         const from = operation.from!;
-        if (operation.path.length > from.length && from.every((token, i) => token === operation.path[i])) throw unprocessable(`${operation.text} lies within what is moved`);
+        if (operation.path.length > from.length && from.every((token, i) => token === operation.path[i])) {
+          throw unprocessable(`${operation.text} lies within what is moved`);
+        }
         return this.#add(operation.path, this.#remove(from, `/${from.join('/').slice(0, MAX_SHOWN)}`), operation.text);
       }
     }
@@ -113,8 +140,11 @@ class Document {
     }
     const parent = this.#own(path, text);
     const token = path.at(-1)!;
-    if (Array.isArray(parent)) parent.splice(this.#shift(parent, token === '-' ? parent.length : index(token, parent.length, text, true)), 0, value);
-    else setOwn(parent, token, value);
+    if (Array.isArray(parent)) {
+      parent.splice(this.#shift(parent, token === '-' ? parent.length : index(token, parent.length, text, true)), 0, value);
+    } else {
+      setOwn(parent, token, value);
+    }
   }
 
   #remove(path: readonly string[], text: string): unknown {
@@ -131,7 +161,15 @@ class Document {
   /** Counts what a change at `at` moves. @throws StatusError 413 when a patch moves too much */
   #shift(list: readonly unknown[], at: number): number {
     this.#shifted += list.length - at;
-    if (this.#shifted > MAX_SHIFTED) throw new StatusError(failure(413, 'RequestEntityTooLarge', `Request entity is too large: the operations of the JSON patch move more than ${MAX_SHIFTED} elements of lists`));
+    if (this.#shifted > MAX_SHIFTED) {
+      throw new StatusError(
+        failure(
+          413,
+          'RequestEntityTooLarge',
+          `Request entity is too large: the operations of the JSON patch move more than ${MAX_SHIFTED} elements of lists`,
+        ),
+      );
+    }
     return at;
   }
 

@@ -10,10 +10,17 @@ import type { JsonObject } from './own.ts';
 import { patchObject } from './patch.ts';
 import { strategicMerge } from './strategic-merge.ts';
 
-const SCHEMAS: Readonly<Record<string, string>> = { Pod: 'io.k8s.api.core.v1.Pod', Deployment: 'io.k8s.api.apps.v1.Deployment', Service: 'io.k8s.api.core.v1.Service' };
+const SCHEMAS: Readonly<Record<string, string>> = {
+  Pod: 'io.k8s.api.core.v1.Pod',
+  Deployment: 'io.k8s.api.apps.v1.Deployment',
+  Service: 'io.k8s.api.core.v1.Service',
+};
 
 /** What upstream made of them: see tools/strategic-merge-golden. */
-const golden = (await readFile(join(import.meta.dirname, 'golden.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { kind: string; original: JsonObject; patch: JsonObject; result: JsonObject });
+const golden = (await readFile(join(import.meta.dirname, 'golden.jsonl'), 'utf8'))
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as { kind: string; original: JsonObject; patch: JsonObject; result: JsonObject });
 
 /** Upstream leaves nulls in what it adds; decoding drops them. */
 function withoutNulls(value: unknown): unknown {
@@ -36,18 +43,39 @@ test('strategic merge patches do what upstream does', () => {
 
 test('a strategic merge patch that makes no sense is refused', () => {
   const pod = requireSchema(SCHEMAS.Pod!);
-  assert.throws(() => strategicMerge({ spec: { containers: [{ name: 'a' }] } }, { spec: { containers: [{ image: 'x' }] } }, pod), /does not contain declared merge key: name/);
+  assert.throws(
+    () => strategicMerge({ spec: { containers: [{ name: 'a' }] } }, { spec: { containers: [{ image: 'x' }] } }, pod),
+    /does not contain declared merge key: name/,
+  );
   assert.throws(() => strategicMerge({}, { $patch: 'sideways' }, pod), /unknown patch type: sideways/);
-  assert.throws(() => patchObject({ schema: 'com.example.v1.Widget' }, { type: 'strategic', body: {} }, {}), (error: Error) => error instanceof StatusError && error.status.code === 415);
+  assert.throws(
+    () => patchObject({ schema: 'com.example.v1.Widget' }, { type: 'strategic', body: {} }, {}),
+    (error: Error) => error instanceof StatusError && error.status.code === 415,
+  );
   assert.equal(schemaOf('com.example.v1.Widget'), undefined);
 });
 
 test('merge patches follow RFC 7386', () => {
   const cases: [unknown, unknown, unknown][] = [
-    [{ a: 'b' }, { a: 'c' }, { a: 'c' }], [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }], [{ a: 'b' }, { a: null }, {}], [{ a: 'b', b: 'c' }, { a: null }, { b: 'c' }],
-    [{ a: ['b'] }, { a: 'c' }, { a: 'c' }], [{ a: 'c' }, { a: ['b'] }, { a: ['b'] }], [{ a: { b: 'c' } }, { a: { b: 'd', c: null } }, { a: { b: 'd' } }],
-    [{ a: [{ b: 'c' }] }, { a: [1] }, { a: [1] }], [['a', 'b'], ['c', 'd'], ['c', 'd']], [{ a: 'b' }, ['c'], ['c']], [{ a: 'foo' }, null, null], [{ a: 'foo' }, 'bar', 'bar'],
-    [{ e: null }, { a: 1 }, { e: null, a: 1 }], [[1, 2], { a: 'b', c: null }, { a: 'b' }], [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
+    [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
+    [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],
+    [{ a: 'b' }, { a: null }, {}],
+    [{ a: 'b', b: 'c' }, { a: null }, { b: 'c' }],
+    [{ a: ['b'] }, { a: 'c' }, { a: 'c' }],
+    [{ a: 'c' }, { a: ['b'] }, { a: ['b'] }],
+    [{ a: { b: 'c' } }, { a: { b: 'd', c: null } }, { a: { b: 'd' } }],
+    [{ a: [{ b: 'c' }] }, { a: [1] }, { a: [1] }],
+    [
+      ['a', 'b'],
+      ['c', 'd'],
+      ['c', 'd'],
+    ],
+    [{ a: 'b' }, ['c'], ['c']],
+    [{ a: 'foo' }, null, null],
+    [{ a: 'foo' }, 'bar', 'bar'],
+    [{ e: null }, { a: 1 }, { e: null, a: 1 }],
+    [[1, 2], { a: 'b', c: null }, { a: 'b' }],
+    [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
   ];
   for (const [target, patch, result] of cases) assert.deepEqual(mergePatch(target, patch), result);
 });
@@ -56,7 +84,11 @@ test('no patch reaches a prototype', () => {
   const hostile = JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":{"__proto__":{"polluted":1}}}') as JsonObject;
   const merged = mergePatch({ a: {} }, hostile) as JsonObject;
   const strategic = strategicMerge({ a: {} }, hostile, undefined);
-  const patched = jsonPatch({}, [{ op: 'add', path: '/__proto__', value: { polluted: 1 } }, { op: 'add', path: '/a', value: {} }, { op: 'add', path: '/a/__proto__', value: 1 }]) as JsonObject;
+  const patched = jsonPatch({}, [
+    { op: 'add', path: '/__proto__', value: { polluted: 1 } },
+    { op: 'add', path: '/a', value: {} },
+    { op: 'add', path: '/a/__proto__', value: 1 },
+  ]) as JsonObject;
   for (const result of [merged, strategic, patched]) {
     assert.equal(Object.getPrototypeOf(result), Object.prototype);
     assert.ok(Object.hasOwn(result, '__proto__'));
@@ -74,12 +106,38 @@ test('JSON patches follow RFC 6902', () => {
     [{ baz: 'qux', foo: 'bar' }, [{ op: 'remove', path: '/baz' }], { foo: 'bar' }],
     [{ foo: ['bar', 'qux', 'baz'] }, [{ op: 'remove', path: '/foo/1' }], { foo: ['bar', 'baz'] }],
     [{ baz: 'qux', foo: 'bar' }, [{ op: 'replace', path: '/baz', value: 'boo' }], { baz: 'boo', foo: 'bar' }],
-    [{ foo: { bar: 'baz', waldo: 'fred' }, qux: { corge: 'grault' } }, [{ op: 'move', from: '/foo/waldo', path: '/qux/thud' }], { foo: { bar: 'baz' }, qux: { corge: 'grault', thud: 'fred' } }],
+    [
+      { foo: { bar: 'baz', waldo: 'fred' }, qux: { corge: 'grault' } },
+      [{ op: 'move', from: '/foo/waldo', path: '/qux/thud' }],
+      { foo: { bar: 'baz' }, qux: { corge: 'grault', thud: 'fred' } },
+    ],
     [{ foo: ['all', 'grass', 'cows', 'eat'] }, [{ op: 'move', from: '/foo/1', path: '/foo/3' }], { foo: ['all', 'cows', 'eat', 'grass'] }],
-    [{ baz: 'qux', foo: ['a', 2, 'c'] }, [{ op: 'test', path: '/baz', value: 'qux' }, { op: 'test', path: '/foo/1', value: 2 }], { baz: 'qux', foo: ['a', 2, 'c'] }],
-    [{ '/': 9, '~1': 10 }, [{ op: 'test', path: '/~01', value: 10 }, { op: 'replace', path: '/~1', value: 8 }], { '/': 8, '~1': 10 }],
+    [
+      { baz: 'qux', foo: ['a', 2, 'c'] },
+      [
+        { op: 'test', path: '/baz', value: 'qux' },
+        { op: 'test', path: '/foo/1', value: 2 },
+      ],
+      { baz: 'qux', foo: ['a', 2, 'c'] },
+    ],
+    [
+      { '/': 9, '~1': 10 },
+      [
+        { op: 'test', path: '/~01', value: 10 },
+        { op: 'replace', path: '/~1', value: 8 },
+      ],
+      { '/': 8, '~1': 10 },
+    ],
     [{ foo: ['bar'] }, [{ op: 'add', path: '/foo/-', value: ['abc', 'def'] }], { foo: ['bar', ['abc', 'def']] }],
-    [{ a: { b: [1] } }, [{ op: 'copy', from: '/a', path: '/c' }, { op: 'add', path: '/c/b/0', value: 0 }, { op: 'add', path: '/a/b/-', value: 2 }], { a: { b: [1, 2] }, c: { b: [0, 1] } }],
+    [
+      { a: { b: [1] } },
+      [
+        { op: 'copy', from: '/a', path: '/c' },
+        { op: 'add', path: '/c/b/0', value: 0 },
+        { op: 'add', path: '/a/b/-', value: 2 },
+      ],
+      { a: { b: [1, 2] }, c: { b: [0, 1] } },
+    ],
     [{ a: 1 }, [{ op: 'replace', path: '', value: [1] }], [1]],
     [{ a: [1, 2] }, [{ op: 'remove', path: '/a/-1' }], { a: [1] }],
     [{ a: 1 }, [{ op: 'test', path: '/b', value: null }], { a: 1 }],
@@ -92,7 +150,12 @@ test('JSON patches follow RFC 6902', () => {
 });
 
 test('a copy can be changed after its origin was changed in place', () => {
-  const patch = [{ op: 'add', path: '/a/x', value: 1 }, { op: 'copy', from: '/a', path: '/b' }, { op: 'add', path: '/a/y', value: 2 }, { op: 'add', path: '/b/z', value: 3 }];
+  const patch = [
+    { op: 'add', path: '/a/x', value: 1 },
+    { op: 'copy', from: '/a', path: '/b' },
+    { op: 'add', path: '/a/y', value: 2 },
+    { op: 'add', path: '/b/z', value: 3 },
+  ];
   assert.deepEqual(jsonPatch({ a: {} }, patch), { a: { x: 1, y: 2 }, b: { x: 1, z: 3 } });
 });
 

@@ -18,12 +18,20 @@ export function patchObject(resource: Pick<ResourceInfo, 'schema'>, patch: Exclu
   if (patch.type === 'json') return jsonPatch(object, patch.body);
   if (!isObject(patch.body)) {
     const found = patch.body === null ? 'null' : Array.isArray(patch.body) ? 'array' : typeof patch.body;
-    throw badRequest(`${patch.type === 'strategic' ? '' : 'error decoding patch: '}json: cannot unmarshal ${found} into Go value of type map[string]interface {}`);
+    throw badRequest(
+      `${patch.type === 'strategic' ? '' : 'error decoding patch: '}json: cannot unmarshal ${found} into Go value of type map[string]interface {}`,
+    );
   }
   if (patch.type === 'merge') return mergePatch(object, patch.body);
   const schema = schemaOf(resource.schema);
   if (schema === undefined) {
-    throw new StatusError(failure(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml'));
+    throw new StatusError(
+      failure(
+        415,
+        'UnsupportedMediaType',
+        'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
+      ),
+    );
   }
   return strategicMerge(object as JsonObject, patch.body, schema);
 }

@@ -74,10 +74,15 @@ function mergeMember(out: JsonObject, key: string, value: unknown, field: FieldS
     return;
   }
   const before = getOwn(out, key);
-  if (isObject(before) && isObject(value)) setOwn(out, key, strategicMerge(before, value, schemaOfMap(field?.type)));
-  else if (Array.isArray(before) && Array.isArray(value) && field?.patchMerge === true) setOwn(out, key, mergeList(before, value, field));
-  else if (Array.isArray(value) && field?.patchMerge === true) setOwn(out, key, withoutDirectives(value.filter((item) => !isDirective(item))));
-  else setOwn(out, key, withoutDirectives(value));
+  if (isObject(before) && isObject(value)) {
+    setOwn(out, key, strategicMerge(before, value, schemaOfMap(field?.type)));
+  } else if (Array.isArray(before) && Array.isArray(value) && field?.patchMerge === true) {
+    setOwn(out, key, mergeList(before, value, field));
+  } else if (Array.isArray(value) && field?.patchMerge === true) {
+    setOwn(out, key, withoutDirectives(value.filter((item) => !isDirective(item))));
+  } else {
+    setOwn(out, key, withoutDirectives(value));
+  }
 }
 
 /** The schema of what lies below: a struct's own; below a map from strings there is none but that of its values. */
@@ -89,7 +94,21 @@ function schemaOfMap(type: TypeRef | undefined): TypeSchema | undefined {
 
 /** A schema in which any name has that type. */
 function valuesOf(schema: TypeSchema): TypeSchema {
-  const field = { name: '', number: 0, type: { kind: 'struct', name: schema.name, schema }, pointer: false, omitEmpty: false, optional: false, patchMerge: false, patchRetainKeys: false, mergeKey: undefined, list: 'atomic', listKeys: [], atomic: false, default: undefined } as const;
+  const field = {
+    name: '',
+    number: 0,
+    type: { kind: 'struct', name: schema.name, schema },
+    pointer: false,
+    omitEmpty: false,
+    optional: false,
+    patchMerge: false,
+    patchRetainKeys: false,
+    mergeKey: undefined,
+    list: 'atomic',
+    listKeys: [],
+    atomic: false,
+    default: undefined,
+  } as const;
   return { name: '', short: '', atomic: false, members: [], fields: { get: () => field } as unknown as TypeSchema['fields'] };
 }
 
@@ -183,7 +202,14 @@ function mergeOrdered(out: JsonObject, patch: JsonObject, name: string, order: u
   const keyOf = keyReader(field);
   if (Array.isArray(change)) checkOrder(change, order, keyOf);
   let merged: unknown[] = original;
-  if (Array.isArray(change)) merged = field === undefined || !field.patchMerge ? change : field.mergeKey === undefined ? [...new Set([...original, ...(change as unknown[])])] : mergeElements(original, change, field, keyOf).merged;
+  if (Array.isArray(change)) {
+    merged =
+      field === undefined || !field.patchMerge
+        ? change
+        : field.mergeKey === undefined
+          ? [...new Set([...original, ...(change as unknown[])])]
+          : mergeElements(original, change, field, keyOf).merged;
+  }
   if (Array.isArray(removal)) merged = merged.filter((element) => !removal.includes(element));
   setOwn(out, name, inOrder(merged, order.map(keyOf), original, keyOf));
 }
@@ -194,7 +220,9 @@ function checkOrder(change: readonly unknown[], order: readonly unknown[], keyOf
   const named = change.filter((item) => !isObject(item) || getOwn(item, DIRECTIVE) === undefined);
   let at = 0;
   for (const wanted of order) if (at < named.length && keyOf(named[at]) === keyOf(wanted)) at++;
-  if (at < named.length) throw unexpected(`The order in patch list:\n${plainText(change)}\n doesn't match $setElementOrder list:\n${plainText(order)}\n`);
+  if (at < named.length) {
+    throw unexpected(`The order in patch list:\n${plainText(change)}\n doesn't match $setElementOrder list:\n${plainText(order)}\n`);
+  }
 }
 
 function removeValues(out: JsonObject, name: string, values: unknown): void {

@@ -52,7 +52,11 @@ export class Authority {
     const subject: Subject = { commonName: 'longshore-ca', organizations: [] };
     const issuer: Issuer = { subject, key: pair.privateKey, publicKey: pair.publicKey };
     const now = clock.now();
-    const certificate = issueCertificate({ subject, publicKey: pair.publicKey, use: 'authority', notBefore: now - BACKDATE_MS, notAfter: now + AUTHORITY_DAYS * DAY_MS }, issuer, random);
+    const certificate = issueCertificate(
+      { subject, publicKey: pair.publicKey, use: 'authority', notBefore: now - BACKDATE_MS, notAfter: now + AUTHORITY_DAYS * DAY_MS },
+      issuer,
+      random,
+    );
     await writePair(folder, 'ca', { certificate, key: keyPem(pair.privateKey) });
     return new Authority(folder, clock, random, issuer, certificate);
   }
@@ -81,7 +85,11 @@ export class Authority {
         return { privateKey, publicKey: createPublicKey(privateKey) };
       } catch (error) {
         const path = join(this.#folder, 'sa.key');
-        throw new LongshoreError('invalid', `cannot read the key that signs service-account tokens, ${path}: ${messageOf(error)}`, { object: path, remedy: 'Restore the file from a backup, or remove it to make a new key; tokens that were given out are void then.', cause: error });
+        throw new LongshoreError('invalid', `cannot read the key that signs service-account tokens, ${path}: ${messageOf(error)}`, {
+          object: path,
+          remedy: 'Restore the file from a backup, or remove it to make a new key; tokens that were given out are void then.',
+          cause: error,
+        });
       }
     }
     const pair = await newKey();
@@ -108,8 +116,16 @@ export class Authority {
   sign(request: SigningRequest, use: 'server' | 'client', lifetimeMs: number): string {
     const now = this.#clock.now();
     return issueCertificate(
-      { subject: request.subject, publicKey: request.publicKey, use, alternativeNames: request.alternativeNames, notBefore: now - 300_000, notAfter: now + Math.min(lifetimeMs, LEAF_DAYS * DAY_MS) },
-      this.#issuer, this.#random,
+      {
+        subject: request.subject,
+        publicKey: request.publicKey,
+        use,
+        alternativeNames: request.alternativeNames,
+        notBefore: now - 300_000,
+        notAfter: now + Math.min(lifetimeMs, LEAF_DAYS * DAY_MS),
+      },
+      this.#issuer,
+      this.#random,
     );
   }
 
@@ -130,7 +146,16 @@ export class Authority {
     const pair = await newKey();
     const now = this.#clock.now();
     const certificate = issueCertificate(
-      { subject, publicKey: pair.publicKey, use, alternativeNames: names, notBefore: now - BACKDATE_MS, notAfter: now + LEAF_DAYS * DAY_MS }, this.#issuer, this.#random,
+      {
+        subject,
+        publicKey: pair.publicKey,
+        use,
+        alternativeNames: names,
+        notBefore: now - BACKDATE_MS,
+        notAfter: now + LEAF_DAYS * DAY_MS,
+      },
+      this.#issuer,
+      this.#random,
     );
     return { certificate, key: keyPem(pair.privateKey) };
   }
@@ -145,7 +170,11 @@ export class Authority {
       return false; // whatever is wrong with it, it is made anew
     }
     const inTime = certificate.validToDate.getTime() - this.#clock.now() > RENEW_BEFORE_DAYS * DAY_MS;
-    return inTime && certificate.verify(this.#issuer.publicKey) && names.every((name) => (isIP(name) > 0 ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined);
+    return (
+      inTime &&
+      certificate.verify(this.#issuer.publicKey) &&
+      names.every((name) => (isIP(name) > 0 ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined)
+    );
   }
 }
 
@@ -156,7 +185,11 @@ function issuerOf(folder: string, pair: Credentials): Issuer {
     if (!certificate.checkPrivateKey(key)) throw new LongshoreError('invalid', 'ca.key is not the key of ca.crt');
     return { subject: { commonName: 'longshore-ca', organizations: [] }, key, publicKey: certificate.publicKey };
   } catch (error) {
-    throw new LongshoreError('invalid', `cannot read the certificate authority in ${folder}: ${messageOf(error)}`, { object: folder, remedy: 'Restore ca.crt and ca.key from a copy, or remove the folder to make a new authority; nodes have to join again then.', cause: error });
+    throw new LongshoreError('invalid', `cannot read the certificate authority in ${folder}: ${messageOf(error)}`, {
+      object: folder,
+      remedy: 'Restore ca.crt and ca.key from a copy, or remove the folder to make a new authority; nodes have to join again then.',
+      cause: error,
+    });
   }
 }
 

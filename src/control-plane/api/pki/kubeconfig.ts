@@ -47,11 +47,19 @@ export function newKubeconfig(entry: KubeconfigEntry): string {
 function open(text: string | undefined): Document {
   const document = parseDocument(text ?? '');
   const problem = document.errors[0];
-  if (problem !== undefined) throw new LongshoreError('invalid', `the kubeconfig is not valid YAML: ${problem.message}`, { remedy: 'repair it, or name another file with KUBECONFIG' });
+  if (problem !== undefined) {
+    throw new LongshoreError('invalid', `the kubeconfig is not valid YAML: ${problem.message}`, {
+      remedy: 'repair it, or name another file with KUBECONFIG',
+    });
+  }
   if (document.contents === null) {
     return new Document({ apiVersion: 'v1', kind: 'Config', clusters: [], contexts: [], 'current-context': '', users: [] });
   }
-  if (!isMap(document.contents)) throw new LongshoreError('invalid', 'the kubeconfig is not a YAML mapping', { remedy: 'repair it, or name another file with KUBECONFIG' });
+  if (!isMap(document.contents)) {
+    throw new LongshoreError('invalid', 'the kubeconfig is not a YAML mapping', {
+      remedy: 'repair it, or name another file with KUBECONFIG',
+    });
+  }
   return document;
 }
 

@@ -17,7 +17,9 @@ import { readSigningRequest } from './signing-request.ts';
 
 describe('DER', () => {
   test('object identifiers, integers and times', () => {
-    for (const text of ['1.2.840.10045.4.3.2', '2.5.29.17', '1.3.6.1.5.5.7.3.2', '1.2.840.113549.1.9.14']) assert.equal(readOid(readAll(oid(text))[0]), text);
+    for (const text of ['1.2.840.10045.4.3.2', '2.5.29.17', '1.3.6.1.5.5.7.3.2', '1.2.840.113549.1.9.14']) {
+      assert.equal(readOid(readAll(oid(text))[0]), text);
+    }
     assert.deepEqual([...integer(Buffer.from([0, 0, 0x7f]))], [2, 1, 0x7f]);
     assert.deepEqual([...integer(Buffer.from([0x80]))], [2, 2, 0, 0x80]);
     assert.deepEqual([...integer(Buffer.from([0]))], [2, 1, 0]);
@@ -29,10 +31,28 @@ describe('DER', () => {
 
   test('what is no DER is refused, whatever it is cut to', () => {
     const good = sequence(oid('1.2.3'), sequence(octetString(Buffer.from('abc'))));
-    for (let length = 1; length < good.length; length++) assert.throws(() => readAll(good.subarray(0, length)), (error) => isCode(error, 'invalid'), `cut at ${length}`);
-    for (const bad of ['30ff', '3080', '3084ffffffff', '1f01', '308300']) assert.throws(() => readAll(Buffer.from(bad, 'hex')), (error) => isCode(error, 'invalid'), bad);
-    assert.throws(() => readOne(Buffer.concat([good, good]), TAG.sequence), (error) => isCode(error, 'invalid'));
-    assert.throws(() => fromPem('CERTIFICATE', 'nothing'), (error) => isCode(error, 'invalid'));
+    for (let length = 1; length < good.length; length++) {
+      assert.throws(
+        () => readAll(good.subarray(0, length)),
+        (error) => isCode(error, 'invalid'),
+        `cut at ${length}`,
+      );
+    }
+    for (const bad of ['30ff', '3080', '3084ffffffff', '1f01', '308300']) {
+      assert.throws(
+        () => readAll(Buffer.from(bad, 'hex')),
+        (error) => isCode(error, 'invalid'),
+        bad,
+      );
+    }
+    assert.throws(
+      () => readOne(Buffer.concat([good, good]), TAG.sequence),
+      (error) => isCode(error, 'invalid'),
+    );
+    assert.throws(
+      () => fromPem('CERTIFICATE', 'nothing'),
+      (error) => isCode(error, 'invalid'),
+    );
   });
 
   test('names survive line breaks and what looks like other names', () => {
@@ -113,20 +133,39 @@ describe('the authority', () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const pem = signingRequest(privateKey, publicKey, 'system:node:n', ['system:nodes'], ['node.example.com', '192.0.2.7']);
     const request = authority.readRequest(pem);
-    assert.deepEqual([request.subject, request.alternativeNames], [{ commonName: 'system:node:n', organizations: ['system:nodes'] }, ['node.example.com', '192.0.2.7']]);
+    assert.deepEqual(
+      [request.subject, request.alternativeNames],
+      [{ commonName: 'system:node:n', organizations: ['system:nodes'] }, ['node.example.com', '192.0.2.7']],
+    );
     const certificate = new X509Certificate(authority.sign(request, 'client', 3_600_000));
     assert.ok(certificate.verify(new X509Certificate(authority.certificate).publicKey));
     assert.ok(certificate.checkPrivateKey(privateKey));
     const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     assert.throws(() => readSigningRequest(signingRequest(stranger.privateKey, publicKey, 'x', [], [])), /does not match its key/);
-    assert.throws(() => readSigningRequest(toPem('CERTIFICATE REQUEST', fromPem('CERTIFICATE REQUEST', pem).subarray(0, 60))), (error) => isCode(error, 'invalid'));
+    assert.throws(
+      () => readSigningRequest(toPem('CERTIFICATE REQUEST', fromPem('CERTIFICATE REQUEST', pem).subarray(0, 60))),
+      (error) => isCode(error, 'invalid'),
+    );
   });
 });
 
 /** A PKCS #10 request, as a node makes one. */
 function signingRequest(key: KeyObject, publicKey: KeyObject, commonName: string, organizations: string[], names: string[]): string {
-  const attributes = names.length === 0 ? [] : [sequence(oid('1.2.840.113549.1.9.14'), element(TAG.set, sequence(sequence(oid('2.5.29.17'), octetString(encodeAlternativeNames(names))))))];
-  const info = sequence(integer(Buffer.from([0])), encodeName({ commonName, organizations }), publicKey.export({ type: 'spki', format: 'der' }), explicit(0, ...attributes));
+  const attributes =
+    names.length === 0
+      ? []
+      : [
+          sequence(
+            oid('1.2.840.113549.1.9.14'),
+            element(TAG.set, sequence(sequence(oid('2.5.29.17'), octetString(encodeAlternativeNames(names))))),
+          ),
+        ];
+  const info = sequence(
+    integer(Buffer.from([0])),
+    encodeName({ commonName, organizations }),
+    publicKey.export({ type: 'spki', format: 'der' }),
+    explicit(0, ...attributes),
+  );
   return toPem('CERTIFICATE REQUEST', sequence(info, sequence(oid('1.2.840.10045.4.3.2')), bitString(sign('sha256', info, key))));
 }
 
@@ -163,14 +202,32 @@ users:
     assert.match(merged, /^# mine, do not touch\n/);
     assert.match(merged, /# the important one/);
     const twice = mergeKubeconfig(merged, { ...entry, server: 'https://127.0.0.1:7777' }, true);
-    const config = parse(twice) as { clusters: { name: string; cluster: { server: string } }[]; contexts: unknown[]; users: { name: string }[]; 'current-context': string; preferences: unknown };
-    assert.deepEqual(config.clusters.map(({ name, cluster }) => [name, cluster.server]), [['work', 'https://work.example.com'], ['longshore', 'https://127.0.0.1:7777']]);
-    assert.deepEqual([config.contexts.length, config.users.length, config['current-context'], config.preferences], [2, 2, 'longshore', { colors: true }]);
+    const config = parse(twice) as {
+      clusters: { name: string; cluster: { server: string } }[];
+      contexts: unknown[];
+      users: { name: string }[];
+      'current-context': string;
+      preferences: unknown;
+    };
+    assert.deepEqual(
+      config.clusters.map(({ name, cluster }) => [name, cluster.server]),
+      [
+        ['work', 'https://work.example.com'],
+        ['longshore', 'https://127.0.0.1:7777'],
+      ],
+    );
+    assert.deepEqual(
+      [config.contexts.length, config.users.length, config['current-context'], config.preferences],
+      [2, 2, 'longshore', { colors: true }],
+    );
     assert.equal((parse(merged) as typeof config)['current-context'], 'work');
   });
 
   test('removing takes the entry out and leaves the rest', () => {
-    const removed = parse(removeFromKubeconfig(mergeKubeconfig(EXISTING, entry, true), 'longshore')) as { clusters: { name: string }[]; 'current-context': string };
+    const removed = parse(removeFromKubeconfig(mergeKubeconfig(EXISTING, entry, true), 'longshore')) as {
+      clusters: { name: string }[];
+      'current-context': string;
+    };
     assert.deepEqual([removed.clusters.map((cluster) => cluster.name), removed['current-context']], [['work'], '']);
   });
 

@@ -23,9 +23,13 @@ export function readSigningRequest(pem: string): SigningRequest {
   const [, name, key, attributes] = children(info, TAG.sequence);
   if (name === undefined || key === undefined || signature === undefined || signature.tag !== TAG.bitString) throw malformed();
   const hash = HASHES[readOid(children(algorithm, TAG.sequence)[0])];
-  if (hash === undefined) throw new LongshoreError('invalid', 'the request is signed with an algorithm that is not ECDSA or RSA with SHA-2');
+  if (hash === undefined) {
+    throw new LongshoreError('invalid', 'the request is signed with an algorithm that is not ECDSA or RSA with SHA-2');
+  }
   const publicKey = createPublicKey({ key: key.raw, format: 'der', type: 'spki' });
-  if (!verify(hash, info!.raw, publicKey, signature.content.subarray(1))) throw new LongshoreError('invalid', "the request's signature does not match its key");
+  if (!verify(hash, info!.raw, publicKey, signature.content.subarray(1))) {
+    throw new LongshoreError('invalid', "the request's signature does not match its key");
+  }
   return { subject: decodeName(name), publicKey, alternativeNames: attributes === undefined ? [] : requestedNames(attributes.content) };
 }
 
@@ -37,7 +41,9 @@ function requestedNames(attributes: Buffer): readonly string[] {
       const parts = children(extension, TAG.sequence);
       if (readOid(parts[0]) !== ALTERNATIVE_NAMES) continue;
       const names = decodeAlternativeNames(readOne(parts.at(-1)!.raw, TAG.octetString).content);
-      if (names === undefined) throw new LongshoreError('invalid', 'the request asks for alternative names that are neither DNS names nor addresses');
+      if (names === undefined) {
+        throw new LongshoreError('invalid', 'the request asks for alternative names that are neither DNS names nor addresses');
+      }
       return names;
     }
   }

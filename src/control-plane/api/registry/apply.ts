@@ -16,7 +16,9 @@ import { change } from './update.ts';
  */
 export async function applyOver(pipeline: Pipeline, scope: Scope, name: string, body: KubeObject): Promise<WriteOutcome> {
   const { kind, options } = scope;
-  if (options.fieldManager === undefined || options.fieldManager === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
+  if (options.fieldManager === undefined || options.fieldManager === '') {
+    throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
+  }
   const applied = decodeApplied(pipeline, scope, body);
   // On a copy: what was sent says no more than it says.
   checkName(scope, { ...applied, metadata: { ...applied.metadata } }, name);
@@ -47,7 +49,10 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** As it was sent, perhaps without metadata: without defaults, since what is not in it is not applied. @throws StatusError 400 for another kind; 500, as the API server answers, for what does not fit it */
+/**
+ * As it was sent, perhaps without metadata: without defaults, since what is not in it is not applied.
+ * @throws StatusError 400 for another kind; 500, as the API server answers, for what does not fit it
+ */
 function decodeApplied(pipeline: Pipeline, scope: Scope, body: KubeObject): KubeObject {
   const { info, apiVersion, kind } = scope.kind;
   if (body.apiVersion !== apiVersion || body.kind !== kind) {

@@ -103,7 +103,12 @@ test('over a store that others write to, patches still all take effect', async (
     if (meddle-- <= 0) return undefined;
     const now = inner.get('/registry/core/configmaps/default/a')!;
     const object = JSON.parse(Buffer.from(now.value).toString()) as Data;
-    return inner.txn({ compare: [], success: [{ type: 'put', key: now.key, value: Buffer.from(JSON.stringify({ ...object, data: { ...object.data, [`other${meddle}`]: 'x' } })) }] });
+    return inner.txn({
+      compare: [],
+      success: [
+        { type: 'put', key: now.key, value: Buffer.from(JSON.stringify({ ...object, data: { ...object.data, [`other${meddle}`]: 'x' } })) },
+      ],
+    });
   };
   await Promise.all(['1', '2', '3'].map((n) => registry.patch(context(), configMaps, 'default', 'a', { type: 'merge', body: { data: { [`k${n}`]: n } } }, {})));
   const { data } = (await registry.get(context(), configMaps, 'default', 'a')).object as Data;
@@ -113,7 +118,8 @@ test('over a store that others write to, patches still all take effect', async (
 test('an object does not grow without end', async () => {
   const { registry } = await withTrouble();
   await registry.create(context(), configMaps, 'default', configMap('a'), {});
-  const grow = (n: number) => registry.patch(context(), configMaps, 'default', 'a', { type: 'merge', body: { data: { [`k${n}`]: 'x'.repeat(1024 * 1024) } } }, {});
+  const grow = (n: number) =>
+    registry.patch(context(), configMaps, 'default', 'a', { type: 'merge', body: { data: { [`k${n}`]: 'x'.repeat(1024 * 1024) } } }, {});
   await grow(1);
   await grow(2);
   await assert.rejects(grow(3), (error: Error) => error instanceof StatusError && error.status.code === 413);

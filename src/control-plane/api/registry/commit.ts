@@ -23,7 +23,9 @@ export interface Write {
 const MAX_OBJECT = 3 * 1024 * 1024;
 
 function tooLarge(bytes: number): StatusError {
-  return new StatusError(failure(413, 'RequestEntityTooLarge', `Request entity is too large: the object would have ${bytes} bytes, the limit is ${MAX_OBJECT}`));
+  return new StatusError(
+    failure(413, 'RequestEntityTooLarge', `Request entity is too large: the object would have ${bytes} bytes, the limit is ${MAX_OBJECT}`),
+  );
 }
 
 /** What is decided and not yet durable. */

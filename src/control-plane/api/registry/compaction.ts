@@ -9,7 +9,10 @@ import type { Feed } from './feed.ts';
  * that lists and watches can go on for one to two intervals.
  * @returns the undo
  */
-export function compactRegularly(parts: { readonly store: Store; readonly feed: Feed; readonly clock: Clock; readonly logger: Logger }, intervalMs: number): () => void {
+export function compactRegularly(
+  parts: { readonly store: Store; readonly feed: Feed; readonly clock: Clock; readonly logger: Logger },
+  intervalMs: number,
+): () => void {
   const { store, feed, clock, logger } = parts;
   let last = store.revision;
   let stopped = false;

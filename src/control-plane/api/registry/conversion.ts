@@ -41,7 +41,11 @@ export function storageOf(info: Pick<ResourceInfo, 'group' | 'resource'>): Stora
 /** The object in another version of its kind; shares what does not change. */
 export function convert(object: KubeObject, apiVersion: string): KubeObject {
   if (object.apiVersion === apiVersion) return object;
-  const pair = PAIRS.find(({ kind, stored, other }) => kind === object.kind && ((object.apiVersion === stored && apiVersion === other) || (object.apiVersion === other && apiVersion === stored)));
+  const pair = PAIRS.find(
+    ({ kind, stored, other }) =>
+      kind === object.kind &&
+      ((object.apiVersion === stored && apiVersion === other) || (object.apiVersion === other && apiVersion === stored)),
+  );
   const fields = pair === undefined ? object : apiVersion === pair.other ? pair.fromStored(object) : pair.toStored(object);
   const { kind, apiVersion: _, metadata, ...rest } = fields as KubeObject & Record<string, unknown>;
   return { ...(kind !== undefined && { kind }), apiVersion, ...(metadata !== undefined && { metadata }), ...rest };

@@ -50,7 +50,9 @@ function createNamed(pipeline: Pipeline, scope: Scope, draft: Draft, generated: 
   pipeline.checkNamespace(scope, name);
   const finished = prepareCreate(pipeline, scope, draft);
   const written = pipeline.write(scope, kind.key(scope.namespace, name), (current): Decision => {
-    if (current !== undefined) throw alreadyExists(kind.info, name, { generated, deleting: current.object.metadata?.deletionTimestamp !== undefined });
+    if (current !== undefined) {
+      throw alreadyExists(kind.info, name, { generated, deleting: current.object.metadata?.deletionTimestamp !== undefined });
+    }
     const object = pipeline.accompanied(kind) ? jsonCopy(finished) : finished; // What is allotted now must not be there when this is decided anew.
     const more = pipeline.companions(scope, object, undefined);
     return { type: 'put', object: object, created: true, more };

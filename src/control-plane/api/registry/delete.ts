@@ -13,7 +13,10 @@ const ORPHAN = 'orphan';
 /** What cannot be deleted, by `group/resource`. */
 const IMMORTAL: Readonly<Record<string, { readonly names: ReadonlySet<string>; readonly why: string }>> = {
   '/namespaces': { names: new Set(['default', 'kube-system', 'kube-public']), why: 'this namespace may not be deleted' },
-  'scheduling.k8s.io/priorityclasses': { names: new Set(['system-node-critical', 'system-cluster-critical']), why: 'this is a system priority class and cannot be deleted' },
+  'scheduling.k8s.io/priorityclasses': {
+    names: new Set(['system-node-critical', 'system-cluster-critical']),
+    why: 'this is a system priority class and cannot be deleted',
+  },
 };
 
 /**
@@ -73,15 +76,26 @@ export async function removeAll(pipeline: Pipeline, scope: Scope, listed: readon
 /** Warns where dependents are left because nothing was said of them. */
 function leave({ kind, context }: Scope, { propagationPolicy }: DeleteParameters): void {
   const { orphansByDefault } = kind.strategy;
-  if (orphansByDefault !== undefined && propagationPolicy === undefined && !context.warnings.includes(orphansByDefault)) context.warnings.push(orphansByDefault);
+  if (orphansByDefault !== undefined && propagationPolicy === undefined && !context.warnings.includes(orphansByDefault)) {
+    context.warnings.push(orphansByDefault);
+  }
 }
 
 function checkOptions(options: DeleteParameters): void {
   const { propagationPolicy } = options;
-  if (propagationPolicy !== undefined && propagationPolicy !== 'Orphan' && propagationPolicy !== 'Background' && propagationPolicy !== 'Foreground') {
-    throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [{
-      reason: 'FieldValueNotSupported', field: 'propagationPolicy', message: `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
-    }]);
+  if (
+    propagationPolicy !== undefined &&
+    propagationPolicy !== 'Orphan' &&
+    propagationPolicy !== 'Background' &&
+    propagationPolicy !== 'Foreground'
+  ) {
+    throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [
+      {
+        reason: 'FieldValueNotSupported',
+        field: 'propagationPolicy',
+        message: `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
+      },
+    ]);
   }
 }
 
@@ -89,10 +103,18 @@ function checkPreconditions(info: Scope['kind']['info'], name: string, old: Kube
   const { uid, resourceVersion } = options.preconditions ?? {};
   const named = { group: info.group, resource: info.kind };
   if (uid !== undefined && uid !== old.metadata?.uid) {
-    throw conflict(named, name, `the UID in the precondition (${uid}) does not match the UID in record (${old.metadata?.uid}). The object might have been deleted and then recreated`);
+    throw conflict(
+      named,
+      name,
+      `the UID in the precondition (${uid}) does not match the UID in record (${old.metadata?.uid}). The object might have been deleted and then recreated`,
+    );
   }
   if (resourceVersion !== undefined && resourceVersion !== old.metadata?.resourceVersion) {
-    throw conflict(named, name, `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${old.metadata?.resourceVersion}). The object might have been modified`);
+    throw conflict(
+      named,
+      name,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${old.metadata?.resourceVersion}). The object might have been modified`,
+    );
   }
 }
 
@@ -104,7 +126,9 @@ function decide(pipeline: Pipeline, scope: Scope, draft: Draft, old: KubeObject,
   if (info.group === '' && info.resource === 'namespaces') return decideNamespace(pipeline, draft, old, options);
   const grace = info.group === '' && info.resource === 'pods' ? decideGrace(pipeline, draft, old, options) : 'none';
   if (grace === 'pending') return 'unchanged';
-  if (scope.kind.strategy.garbageCollected) settleFinalizers(draft, old.metadata ?? {}, options, scope.kind.strategy.orphansByDefault !== undefined);
+  if (scope.kind.strategy.garbageCollected) {
+    settleFinalizers(draft, old.metadata ?? {}, options, scope.kind.strategy.orphansByDefault !== undefined);
+  }
   const held = finalizersOf(draft).length > 0;
   if (grace === 'graceful') return held || draft.metadata.deletionGracePeriodSeconds !== 0 ? 'marked' : 'gone';
   if (!held) return 'gone';
@@ -158,7 +182,10 @@ function decideGrace(pipeline: Pipeline, draft: Draft, old: PodLike, options: De
 /** The policy decides on the two finalizers of the garbage collector; without one those that are there stay, and then the kind's default counts. */
 function settleFinalizers(draft: Draft, meta: ObjectMeta, { propagationPolicy }: DeleteParameters, orphansByDefault = false): void {
   const before = meta.finalizers ?? [];
-  const orphan = propagationPolicy === undefined ? before.includes(ORPHAN) || (orphansByDefault && !before.includes(FOREGROUND)) : propagationPolicy === 'Orphan';
+  const orphan =
+    propagationPolicy === undefined
+      ? before.includes(ORPHAN) || (orphansByDefault && !before.includes(FOREGROUND))
+      : propagationPolicy === 'Orphan';
   const foreground = propagationPolicy === undefined ? !orphan && before.includes(FOREGROUND) : propagationPolicy === 'Foreground';
   const after = before.filter((finalizer) => finalizer !== ORPHAN && finalizer !== FOREGROUND);
   if (orphan) after.push(ORPHAN);

@@ -28,8 +28,11 @@ export function jsonCopy<T>(value: T): T {
   const out: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
     const item = (value as Record<string, unknown>)[key];
-    if (key === '__proto__') Object.defineProperty(out, key, { value: jsonCopy(item), writable: true, enumerable: true, configurable: true });
-    else out[key] = jsonCopy(item);
+    if (key === '__proto__') {
+      Object.defineProperty(out, key, { value: jsonCopy(item), writable: true, enumerable: true, configurable: true });
+    } else {
+      out[key] = jsonCopy(item);
+    }
   }
   return out as T;
 }

@@ -37,7 +37,14 @@ export function tooLargeResourceVersion(wanted: number, current: number): Status
 export function namespaceTerminating(resource: Named, name: string, namespace: string): StatusError {
   const causes: StatusCause[] = [{ reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' }];
   const object = name === '' ? `${qualified(resource)} is` : `${qualified(resource)} "${name}" is`;
-  return new StatusError(failure(403, 'Forbidden', `${object} forbidden: unable to create new content in namespace ${namespace} because it is being terminated`, { ...details(resource, name), causes }));
+  return new StatusError(
+    failure(
+      403,
+      'Forbidden',
+      `${object} forbidden: unable to create new content in namespace ${namespace} because it is being terminated`,
+      { ...details(resource, name), causes },
+    ),
+  );
 }
 
 export function notImplemented(message: string): StatusError {

@@ -18,7 +18,13 @@ interface Timed extends KubeObject {
 /** When the event was last told of, in milliseconds. */
 function lastSeen(event: Timed): number {
   const { metadata, lastTimestamp, eventTime, series } = event;
-  const times = [metadata?.creationTimestamp, lastTimestamp, eventTime, series?.lastObservedTime, ...(metadata?.managedFields?.map((entry) => entry.time) ?? [])];
+  const times = [
+    metadata?.creationTimestamp,
+    lastTimestamp,
+    eventTime,
+    series?.lastObservedTime,
+    ...(metadata?.managedFields?.map((entry) => entry.time) ?? []),
+  ];
   return Math.max(0, ...times.map((time) => (typeof time === 'string' ? Date.parse(time) || 0 : 0)));
 }
 
@@ -26,7 +32,10 @@ function lastSeen(event: Timed): number {
  * Deletes events that nobody told of for `ttlMs`, once a minute.
  * @returns the undo
  */
-export function expireEvents(parts: { readonly feed: Feed; readonly committer: Committer; readonly clock: Clock; readonly logger: Logger }, ttlMs: number): () => void {
+export function expireEvents(
+  parts: { readonly feed: Feed; readonly committer: Committer; readonly clock: Clock; readonly logger: Logger },
+  ttlMs: number,
+): () => void {
   const { feed, committer, clock, logger } = parts;
   let stopped = false;
   let cancel: () => void = () => {};

@@ -97,9 +97,19 @@ export async function fixture(options: Partial<RegistryOptions> = {}): Promise<F
   const store = options.store ?? await openMemoryStore();
   const clock = (options.clock as TestClock | undefined) ?? new TestClock();
   const registry = await openRegistry({
-    rules: lenientRules, admission: [], random: seededRandom(), logger: silentLogger, freeze: true,
-    applyPatch: ({ live, applied }) => ({ object: { ...live, ...applied, metadata: { ...live?.metadata, ...applied.metadata } }, changed: true }), trackUpdate: ({ updated }) => updated.metadata?.managedFields,
-    ...options, store, clock,
+    rules: lenientRules,
+    admission: [],
+    random: seededRandom(),
+    logger: silentLogger,
+    freeze: true,
+    applyPatch: ({ live, applied }) => ({
+      object: { ...live, ...applied, metadata: { ...live?.metadata, ...applied.metadata } },
+      changed: true,
+    }),
+    trackUpdate: ({ updated }) => updated.metadata?.managedFields,
+    ...options,
+    store,
+    clock,
   });
   if (options.store === undefined) await registry.create(context(), namespaces, undefined, { metadata: { name: 'default' } }, {});
   return { registry, store, clock };
@@ -113,11 +123,22 @@ export interface Recorded {
 }
 
 /** Watches, and keeps what comes. */
-export function record(registry: Registry, info: ResourceInfo, namespace: string | undefined, options: WatchParameters = {}): { readonly events: Recorded[]; readonly ends: (Error | undefined)[]; readonly stop: () => void } {
+export function record(
+  registry: Registry,
+  info: ResourceInfo,
+  namespace: string | undefined,
+  options: WatchParameters = {},
+): { readonly events: Recorded[]; readonly ends: (Error | undefined)[]; readonly stop: () => void } {
   const events: Recorded[] = [];
   const ends: (Error | undefined)[] = [];
   const sink: RegistryWatchSink = {
-    event: (type, stored) => void events.push({ type, name: stored.object.metadata?.name ?? '', revision: Number(stored.object.metadata?.resourceVersion), stored }),
+    event: (type, stored) =>
+      void events.push({
+        type,
+        name: stored.object.metadata?.name ?? '',
+        revision: Number(stored.object.metadata?.resourceVersion),
+        stored,
+      }),
     ended: (error) => void ends.push(error),
   };
   const stop = registry.watch(context(), info, namespace, options, sink);

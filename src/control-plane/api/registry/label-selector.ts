@@ -39,6 +39,10 @@ export function parseLabelSelector(text: string | undefined): LabelSelector | un
 
 function read(text: string): LabelSelector {
   const requirements = parse(text);
-  if (requirements.length > MAX_REQUIREMENTS) throw badRequest(`unable to parse requirement: a selector has at most ${MAX_REQUIREMENTS} requirements, this one has ${requirements.length}`);
+  if (requirements.length > MAX_REQUIREMENTS) {
+    throw badRequest(
+      `unable to parse requirement: a selector has at most ${MAX_REQUIREMENTS} requirements, this one has ${requirements.length}`,
+    );
+  }
   return new LabelSelector(requirements);
 }

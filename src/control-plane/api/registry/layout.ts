@@ -22,7 +22,9 @@ function layOutMeta(meta: ObjectMeta, revision: number): ObjectMeta {
   if (meta.generation) out.generation = meta.generation;
   if (meta.creationTimestamp) out.creationTimestamp = meta.creationTimestamp;
   if (meta.deletionTimestamp) out.deletionTimestamp = meta.deletionTimestamp;
-  if (meta.deletionGracePeriodSeconds !== undefined && meta.deletionGracePeriodSeconds !== null) out.deletionGracePeriodSeconds = meta.deletionGracePeriodSeconds;
+  if (meta.deletionGracePeriodSeconds !== undefined && meta.deletionGracePeriodSeconds !== null) {
+    out.deletionGracePeriodSeconds = meta.deletionGracePeriodSeconds;
+  }
   if (filled(meta.labels)) out.labels = meta.labels;
   if (filled(meta.annotations)) out.annotations = meta.annotations;
   if (meta.ownerReferences !== undefined && meta.ownerReferences.length > 0) out.ownerReferences = meta.ownerReferences;

@@ -13,10 +13,12 @@ import type { Stored } from './stored.ts';
 
 const LIST_OPTIONS = { group: 'meta.k8s.io', kind: 'ListOptions' };
 
-const TOKEN_EXPIRED = 'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, '
-  + 'or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - '
-  + 'objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';
-const CANNOT_RESTART = 'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.';
+const TOKEN_EXPIRED =
+  'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, ' +
+  'or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - ' +
+  'objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';
+const CANNOT_RESTART =
+  'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.';
 
 /** What a list asks for, after all checks of its options. */
 interface Plan {
@@ -44,11 +46,18 @@ function check(kind: Kind, namespace: string | undefined, options: ListParameter
   const causes: StatusCause[] = [];
   const { resourceVersionMatch: match, resourceVersion } = options;
   if (match !== undefined && match !== '') {
-    const forbid = (message: string): void => void causes.push({ reason: 'FieldValueForbidden', message: `Forbidden: ${message}`, field: 'resourceVersionMatch' });
-    if (resourceVersion === undefined || resourceVersion === '') forbid('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    const forbid = (message: string): void =>
+      void causes.push({ reason: 'FieldValueForbidden', message: `Forbidden: ${message}`, field: 'resourceVersionMatch' });
+    if (resourceVersion === undefined || resourceVersion === '') {
+      forbid('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    }
     if (options.continue !== undefined && options.continue !== '') forbid('resourceVersionMatch is forbidden when continue is provided');
     if (match !== 'Exact' && match !== 'NotOlderThan') {
-      causes.push({ reason: 'FieldValueNotSupported', message: `Unsupported value: "${match}": supported values: "Exact", "NotOlderThan", ""`, field: 'resourceVersionMatch' });
+      causes.push({
+        reason: 'FieldValueNotSupported',
+        message: `Unsupported value: "${match}": supported values: "Exact", "NotOlderThan", ""`,
+        field: 'resourceVersionMatch',
+      });
     }
     if (match === 'Exact' && resourceVersion === '0') forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
   }
@@ -59,7 +68,14 @@ function check(kind: Kind, namespace: string | undefined, options: ListParameter
   if (options.continue !== undefined && options.continue !== '') {
     if (revision !== undefined && revision !== 0) throw badRequest('specifying resource version is not allowed when using continue');
     const token = decodeContinue(options.continue);
-    return { selection, limit, start: selection.prefix + token.start, exactly: token.revision < 0 ? undefined : token.revision, notOlderThan: undefined, continuing: true };
+    return {
+      selection,
+      limit,
+      start: selection.prefix + token.start,
+      exactly: token.revision < 0 ? undefined : token.revision,
+      notOlderThan: undefined,
+      continuing: true,
+    };
   }
   // A limit with a version and no match means that very version, for the sake of old clients; version 0 means anything, and is not cut.
   const exact = revision !== undefined && revision > 0 && (match === 'Exact' || (!match && limit > 0));

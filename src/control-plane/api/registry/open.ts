@@ -72,7 +72,12 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const committer = new Committer({ store, feed, shared: options.shared ?? false, freeze: options.freeze ?? false });
   const kinds = new Kinds(feed, options.strategyOf ?? strategyOf, options.mixed ?? (() => false));
   const services = serviceCompanion({
-    committer, feed, random, serviceCidr: options.serviceCidr ?? '10.96.0.0/16', nodePortRange: options.nodePortRange ?? { first: 30000, last: 32767 }, now: () => pipeline.now(),
+    committer,
+    feed,
+    random,
+    serviceCidr: options.serviceCidr ?? '10.96.0.0/16',
+    nodePortRange: options.nodePortRange ?? { first: 30000, last: 32767 },
+    now: () => pipeline.now(),
   });
   const pipeline: Pipeline = new Pipeline({
     committer, rules: options.rules, admission: options.admission, clock, random, applyPatch: options.applyPatch, trackUpdate: options.trackUpdate,
@@ -80,7 +85,10 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   });
   const subresources = new Subresources(handlers(pipeline, committer, feed, hooks), virtualKinds(pipeline, kinds, hooks));
   await services.repair();
-  const background = [expireEvents({ feed, committer, clock, logger }, options.eventTtlMs ?? 3_600_000), compactRegularly({ store, feed, clock, logger }, options.historyMs ?? 300_000)];
+  const background = [
+    expireEvents({ feed, committer, clock, logger }, options.eventTtlMs ?? 3_600_000),
+    compactRegularly({ store, feed, clock, logger }, options.historyMs ?? 300_000),
+  ];
   return new KindRegistry({ store, feed, kinds, pipeline, subresources, clock, background });
 }
 
@@ -101,7 +109,12 @@ function handlers(pipeline: Pipeline, committer: Committer, feed: Feed, hooks: R
 function virtualKinds(pipeline: Pipeline, kinds: Kinds, hooks: RegistryHooks): Map<string, (scope: Scope, body: unknown) => Promise<WriteOutcome>> {
   const legacyBinding = async (scope: Scope, body: unknown): Promise<WriteOutcome> => {
     const name = (body as { metadata?: { name?: unknown } } | null)?.metadata?.name;
-    return bind(pipeline, { ...scope, kind: kinds.of(builtIn('pods')), options: { ...scope.options, subresource: 'binding' } }, typeof name === 'string' ? name : '', body);
+    return bind(
+      pipeline,
+      { ...scope, kind: kinds.of(builtIn('pods')), options: { ...scope.options, subresource: 'binding' } },
+      typeof name === 'string' ? name : '',
+      body,
+    );
   };
   return new Map([['/bindings', legacyBinding], ...(hooks.virtual ?? [])]);
 }

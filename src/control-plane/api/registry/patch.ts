@@ -43,7 +43,10 @@ function decodePatched(pipeline: Pipeline, scope: Scope, body: Exclude<PatchBody
   } catch (error) {
     if (!isReason(error, 'BadRequest')) throw error;
     const told = (error as Error).message.replace(/^.* cannot be handled as a \w+: /, '');
-    const [shown, why] = body.type === 'strategic' ? [plainText(body.body).slice(0, SHOWN), restoring(told)] : [encodeJsonText(body.body).slice(0, SHOWN), told];
+    const [shown, why] =
+      body.type === 'strategic'
+        ? [plainText(body.body).slice(0, SHOWN), restoring(told)]
+        : [encodeJsonText(body.body).slice(0, SHOWN), told];
     const message = `Invalid value: ${JSON.stringify(shown)}: ${why}`;
     throw new StatusError(failure(422, 'Invalid', ` "" is invalid: patch: ${message}`, { causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }] }));
   }

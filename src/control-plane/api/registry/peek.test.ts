@@ -32,7 +32,12 @@ test('plug-ins are asked once for each kind of request, and keep their order', (
     },
     [part]: () => undefined,
   });
-  const [first, second, other, last] = [plugin('first', true, 'mutate'), plugin('second', true, 'validate'), plugin('other', false, 'mutate'), plugin('last', true, 'mutate')];
+  const [first, second, other, last] = [
+    plugin('first', true, 'mutate'),
+    plugin('second', true, 'validate'),
+    plugin('other', false, 'mutate'),
+    plugin('last', true, 'mutate'),
+  ];
   const plugins = new Plugins([first, second, other, last]);
   for (let n = 0; n < 3; n++) assert.deepEqual(plugins.of(pods, 'CREATE', undefined), { mutating: [first, last], validating: [second] });
   assert.equal(asked.length, 4);

@@ -128,7 +128,8 @@ export class Pipeline {
   /** @throws StatusError 404 or 403 unless something may be made in this namespace */
   checkNamespace(scope: Scope, name: string): void {
     if (!scope.kind.namespaced) return;
-    const namespace = this.#parts.committer.latest(this.#parts.namespaces(), scope.namespace!).stored?.object as { metadata: { deletionTimestamp?: string }; status?: { phase?: string } } | undefined;
+    const namespace = this.#parts.committer.latest(this.#parts.namespaces(), scope.namespace!).stored?.object as
+      { metadata: { deletionTimestamp?: string }; status?: { phase?: string } } | undefined;
     if (namespace === undefined) throw notFound({ group: '', resource: 'namespaces' }, scope.namespace!);
     if (namespace.status?.phase === 'Terminating' || namespace.metadata.deletionTimestamp !== undefined) {
       throw namespaceTerminating(scope.kind.info, name, scope.namespace!);
@@ -164,7 +165,11 @@ export class Pipeline {
     if (errors.length > 0) {
       // Both groups of events are stored as one kind, of the core.
       const { group, kind } = scope.kind.info;
-      throw invalid({ group: kind === 'Event' ? '' : group, kind }, object.metadata.name ?? '', errors.map(({ type, message, field }) => ({ reason: type, message, field })));
+      throw invalid(
+        { group: kind === 'Event' ? '' : group, kind },
+        object.metadata.name ?? '',
+        errors.map(({ type, message, field }) => ({ reason: type, message, field })),
+      );
     }
   }
 
@@ -201,7 +206,13 @@ export class Pipeline {
     return companion === undefined ? [] : companion.release(old);
   }
 
-  #attributes(scope: Scope, operation: 'CREATE' | 'UPDATE' | 'DELETE', name: string | undefined, object: KubeObject | undefined, oldObject: KubeObject | undefined): AdmissionAttributes {
+  #attributes(
+    scope: Scope,
+    operation: 'CREATE' | 'UPDATE' | 'DELETE',
+    name: string | undefined,
+    object: KubeObject | undefined,
+    oldObject: KubeObject | undefined,
+  ): AdmissionAttributes {
     return {
       context: scope.context, operation, resource: scope.kind.info, subresource: scope.options.subresource, namespace: scope.namespace, name, object, oldObject,
       dryRun: scope.options.dryRun ?? false,

@@ -26,9 +26,15 @@ test('what was created is got, listed and watched as the same bytes', async () =
 test('a name is taken once, and a namespace must be there', async () => {
   const { registry } = await fixture();
   await registry.create(context(), configMaps, 'default', configMap('a'), {});
-  await assert.rejects(registry.create(context(), configMaps, 'default', configMap('a'), {}), (error: Error) => isReason(error, 'AlreadyExists') && error.message === 'configmaps "a" already exists');
+  await assert.rejects(
+    registry.create(context(), configMaps, 'default', configMap('a'), {}),
+    (error: Error) => isReason(error, 'AlreadyExists') && error.message === 'configmaps "a" already exists',
+  );
   await assert.rejects(registry.create(context(), configMaps, 'nowhere', configMap('a'), {}), /namespaces "nowhere" not found/);
-  await assert.rejects(registry.create(context(), configMaps, 'default', { ...configMap('b'), metadata: { name: 'b', namespace: 'other' } }, {}), /the namespace of the provided object does not match/);
+  await assert.rejects(
+    registry.create(context(), configMaps, 'default', { ...configMap('b'), metadata: { name: 'b', namespace: 'other' } }, {}),
+    /the namespace of the provided object does not match/,
+  );
 });
 
 test('of two creates at once one wins, whichever is not durable yet', async () => {
@@ -51,14 +57,21 @@ test('an update needs the newest version, and without a change writes nothing', 
   const unconditional = await registry.update(context(), configMaps, 'default', 'a', configMap('a', { x: '9' }), {});
   assert.equal((unconditional.stored.object as { data?: Record<string, string> }).data!.x, '9');
   assert.equal(unconditional.stored.object.metadata!.uid, stored.object.metadata!.uid);
-  await assert.rejects(registry.update(context(), configMaps, 'default', 'a', { ...configMap('a'), metadata: { name: 'a', uid: 'other' } }, {}), /Precondition failed: UID in precondition: other/);
+  await assert.rejects(
+    registry.update(context(), configMaps, 'default', 'a', { ...configMap('a'), metadata: { name: 'a', uid: 'other' } }, {}),
+    /Precondition failed: UID in precondition: other/,
+  );
   await assert.rejects(registry.update(context(), configMaps, 'default', 'b', configMap('b'), {}), /configmaps "b" not found/);
 });
 
 test('patches of one object at once all take effect', async () => {
   const { registry } = await fixture();
   await registry.create(context(), configMaps, 'default', configMap('a'), {});
-  await Promise.all(Array.from({ length: 50 }, (_, n) => registry.patch(context(), configMaps, 'default', 'a', { type: 'merge', body: { data: { [`k${n}`]: 'v' } } }, {})));
+  await Promise.all(
+    Array.from({ length: 50 }, (_, n) =>
+      registry.patch(context(), configMaps, 'default', 'a', { type: 'merge', body: { data: { [`k${n}`]: 'v' } } }, {}),
+    ),
+  );
   const { object } = await registry.get(context(), configMaps, 'default', 'a');
   assert.equal(Object.keys((object as { data?: object }).data!).length, 50);
 });
@@ -82,7 +95,9 @@ test('a watch tells what enters and leaves its selection', async () => {
 test('a watch goes on from any revision, also one that memory forgot', async () => {
   const { registry } = await fixture();
   const first = await registry.create(context(), configMaps, 'default', configMap('a'), {});
-  for (let n = 0; n < 700; n++) await registry.patch(context(), configMaps, 'default', 'a', { type: 'merge', body: { data: { n: String(n) } } }, {});
+  for (let n = 0; n < 700; n++) {
+    await registry.patch(context(), configMaps, 'default', 'a', { type: 'merge', body: { data: { n: String(n) } } }, {});
+  }
   const late = record(registry, configMaps, 'default', { resourceVersion: String(first.stored.revision) });
   const recent = record(registry, configMaps, 'default', { resourceVersion: String(registry.revision - 3) });
   await registry.create(context(), configMaps, 'default', configMap('z'), {});
@@ -111,7 +126,10 @@ test('pods: a scheduled one is deleted in two steps, the second may shorten the 
   assert.equal(again.stored.revision, marked.stored.revision);
   const shorter = await registry.delete(context(), pods, 'default', 'bound', { gracePeriodSeconds: 5 });
   assert.equal(shorter.stored.object.metadata!.deletionTimestamp, '2030-01-02T03:04:10Z');
-  await assert.rejects(registry.delete(context(), pods, 'default', 'bound', { gracePeriodSeconds: 0, preconditions: { uid: 'x' } }), /the UID in the precondition \(x\) does not match/);
+  await assert.rejects(
+    registry.delete(context(), pods, 'default', 'bound', { gracePeriodSeconds: 0, preconditions: { uid: 'x' } }),
+    /the UID in the precondition \(x\) does not match/,
+  );
   assert.equal((await registry.delete(context(), pods, 'default', 'bound', { gracePeriodSeconds: 0 })).gone, true);
   await assert.rejects(async () => registry.get(context(), pods, 'default', 'bound'), /pods "bound" not found/);
 });

@@ -1,7 +1,20 @@
 import type { Clock } from '../../../lib/clock.ts';
 import type { ResourceInfo } from '../../../types/kubernetes/resource-info.ts';
 import type {
-  DeleteOutcome, DeleteParameters, ListPage, ListParameters, PatchBody, ReadOptions, Registry, RegistryPeek, RegistryWatchSink, RequestContext, StoredObject, WatchParameters, WriteOutcome, WriteParameters,
+  DeleteOutcome,
+  DeleteParameters,
+  ListPage,
+  ListParameters,
+  PatchBody,
+  ReadOptions,
+  Registry,
+  RegistryPeek,
+  RegistryWatchSink,
+  RequestContext,
+  StoredObject,
+  WatchParameters,
+  WriteOutcome,
+  WriteParameters,
 } from '../contract.ts';
 import { notFound } from '../errors.ts';
 import type { Store } from '../../store/store.ts';
@@ -49,11 +62,19 @@ export class KindRegistry implements Registry {
     return this.#parts.feed.revision;
   }
 
-  get(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, options: ReadOptions & { readonly subresource?: string } = {}): StoredObject | Promise<StoredObject> {
+  get(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    name: string,
+    options: ReadOptions & { readonly subresource?: string } = {},
+  ): StoredObject | Promise<StoredObject> {
     const { feed, kinds, subresources } = this.#parts;
     const { resourceVersion, subresource } = options;
     const wait = resourceVersion === undefined ? undefined : feed.notOlderThan(parseRevision(resourceVersion) ?? 0);
-    if (wait !== undefined) return wait.then(() => this.get(context, resource, namespace, name, subresource === undefined ? {} : { subresource }));
+    if (wait !== undefined) {
+      return wait.then(() => this.get(context, resource, namespace, name, subresource === undefined ? {} : { subresource }));
+    }
     const kind = kinds.of(resource);
     const stored = kind.cache.get(kind.key(namespace, name));
     if (stored === undefined) throw notFound(resource, name);
@@ -65,7 +86,13 @@ export class KindRegistry implements Registry {
     return list(this.#parts.feed, this.#parts.kinds.of(resource), namespace, options);
   }
 
-  async create(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, body: unknown, options: WriteParameters & { readonly name?: string } = {}): Promise<WriteOutcome> {
+  async create(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    body: unknown,
+    options: WriteParameters & { readonly name?: string } = {},
+  ): Promise<WriteOutcome> {
     const scope = this.#scope(context, resource, namespace, options);
     if (options.subresource !== undefined) return this.#parts.subresources.create(scope, options.name ?? '', options.subresource, body);
     const virtual = this.#parts.subresources.virtual(scope);
@@ -73,23 +100,49 @@ export class KindRegistry implements Registry {
     return await create(this.#parts.pipeline, scope, body);
   }
 
-  async update(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, body: unknown, options: WriteParameters = {}): Promise<WriteOutcome> {
+  async update(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    name: string,
+    body: unknown,
+    options: WriteParameters = {},
+  ): Promise<WriteOutcome> {
     const scope = this.#scope(context, resource, namespace, options);
     const own = options.subresource === undefined ? undefined : this.#parts.subresources.update(scope, name, options.subresource, body);
     return await (own ?? update(this.#parts.pipeline, scope, name, body));
   }
 
-  async patch(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, body: PatchBody, options: WriteParameters = {}): Promise<WriteOutcome> {
+  async patch(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    name: string,
+    body: PatchBody,
+    options: WriteParameters = {},
+  ): Promise<WriteOutcome> {
     const scope = this.#scope(context, resource, namespace, options);
     const own = options.subresource === undefined ? undefined : this.#parts.subresources.patch(scope, name, options.subresource, body);
     return await (own ?? patch(this.#parts.pipeline, scope, name, body));
   }
 
-  async delete(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, name: string, options: DeleteParameters = {}): Promise<DeleteOutcome> {
+  async delete(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    name: string,
+    options: DeleteParameters = {},
+  ): Promise<DeleteOutcome> {
     return remove(this.#parts.pipeline, this.#scope(context, resource, namespace, { dryRun: options.dryRun ?? false }), name, options);
   }
 
-  async deleteCollection(context: RequestContext, resource: ResourceInfo, namespace: string | undefined, selection: ListParameters, options: DeleteParameters = {}): Promise<readonly StoredObject[]> {
+  async deleteCollection(
+    context: RequestContext,
+    resource: ResourceInfo,
+    namespace: string | undefined,
+    selection: ListParameters,
+    options: DeleteParameters = {},
+  ): Promise<readonly StoredObject[]> {
     const page = await this.list(context, resource, namespace, selection);
     const scope = this.#scope(context, resource, namespace, { dryRun: options.dryRun ?? false });
     return removeAll(this.#parts.pipeline, scope, page.items, options);

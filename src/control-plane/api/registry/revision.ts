@@ -7,6 +7,10 @@ import { badRequest } from '../errors.ts';
  */
 export function parseRevision(text: string | undefined, prefix = ''): number | undefined {
   if (text === undefined || text === '') return undefined;
-  if (!/^\d{1,16}$/.test(text)) throw badRequest(`${prefix}resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^\d{1,16}$/.test(text)) {
+    throw badRequest(
+      `${prefix}resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
+  }
   return Number(text);
 }

@@ -40,7 +40,9 @@ export function reportFields(scope: Scope, unknown: readonly string[], body: unk
     return;
   }
   const { kind } = body as { kind?: string };
-  throw badRequest(`${kind ?? scope.kind.kind} in version "${scope.kind.info.version}" cannot be handled as a ${scope.kind.kind}: strict decoding error: ${said.join(', ')}`);
+  throw badRequest(
+    `${kind ?? scope.kind.kind} in version "${scope.kind.info.version}" cannot be handled as a ${scope.kind.kind}: strict decoding error: ${said.join(', ')}`,
+  );
 }
 
 /** The body must be about the object that the path names. @throws StatusError 400 */

@@ -9,7 +9,13 @@ const names = (page: ListPage): string[] => page.items.map((item) => item.object
 async function withPods(count = 100) {
   const fix = await fixture();
   for (let n = 0; n < count; n++) {
-    await fix.registry.create(context(), pods, 'default', pod(`p${String(n).padStart(3, '0')}`, { nodeName: `n${n % 10}`, labels: { app: n % 50 === 0 ? 'rare' : 'common', n: String(n) } }), {});
+    await fix.registry.create(
+      context(),
+      pods,
+      'default',
+      pod(`p${String(n).padStart(3, '0')}`, { nodeName: `n${n % 10}`, labels: { app: n % 50 === 0 ? 'rare' : 'common', n: String(n) } }),
+      {},
+    );
   }
   return fix;
 }
@@ -28,10 +34,26 @@ test('label selectors find by index what a scan finds, and follow changes', asyn
 
 test('field selectors: by node, by name, several at once, and what is not supported', async () => {
   const { registry } = await withPods();
-  assert.deepEqual(names(await registry.list(context(), pods, undefined, { fieldSelector: 'spec.nodeName=n3,metadata.name!=p003' })), ['p013', 'p023', 'p033', 'p043', 'p053', 'p063', 'p073', 'p083', 'p093']);
+  assert.deepEqual(names(await registry.list(context(), pods, undefined, { fieldSelector: 'spec.nodeName=n3,metadata.name!=p003' })), [
+    'p013',
+    'p023',
+    'p033',
+    'p043',
+    'p053',
+    'p063',
+    'p073',
+    'p083',
+    'p093',
+  ]);
   assert.deepEqual(names(await registry.list(context(), pods, 'default', { fieldSelector: 'metadata.name=p042' })), ['p042']);
-  assert.deepEqual(names(await registry.list(context(), pods, undefined, { fieldSelector: 'metadata.name=p042,metadata.namespace=default' })), ['p042']);
-  await assert.rejects(async () => registry.list(context(), pods, 'default', { fieldSelector: 'spec.foo=1' }), (error: Error) => isReason(error, 'BadRequest') && error.message === 'field label not supported: spec.foo');
+  assert.deepEqual(
+    names(await registry.list(context(), pods, undefined, { fieldSelector: 'metadata.name=p042,metadata.namespace=default' })),
+    ['p042'],
+  );
+  await assert.rejects(
+    async () => registry.list(context(), pods, 'default', { fieldSelector: 'spec.foo=1' }),
+    (error: Error) => isReason(error, 'BadRequest') && error.message === 'field label not supported: spec.foo',
+  );
 });
 
 test('pages show the state of the first one, whatever happens meanwhile', async () => {
@@ -69,7 +91,10 @@ test('a token whose state is forgotten is answered with 410 and a token to go on
     return error.message.startsWith('The provided continue parameter is too old to display a consistent list result.');
   });
   assert.deepEqual(names(await registry.list(context(), pods, 'default', { limit: 2, continue: next })), ['p004', 'p005']);
-  await assert.rejects(async () => registry.list(context(), pods, 'default', { resourceVersion: String(first.revision), resourceVersionMatch: 'Exact' }), /The resourceVersion for the provided list is too old/);
+  await assert.rejects(
+    async () => registry.list(context(), pods, 'default', { resourceVersion: String(first.revision), resourceVersionMatch: 'Exact' }),
+    /The resourceVersion for the provided list is too old/,
+  );
 });
 
 test('bad tokens and options are refused', async () => {
@@ -84,7 +109,9 @@ test('bad tokens and options are refused', async () => {
     [{ resourceVersionMatch: 'Near', resourceVersion: '1' }, /Unsupported value: "Near"/],
     [{ labelSelector: 'a in' }, /unable to parse requirement/],
   ];
-  for (const [options, message] of tries) await assert.rejects(async () => registry.list(context(), configMaps, 'default', options), message);
+  for (const [options, message] of tries) {
+    await assert.rejects(async () => registry.list(context(), configMaps, 'default', options), message);
+  }
 });
 
 test('a revision that is not there yet is waited for, and not for ever', async () => {
@@ -95,5 +122,9 @@ test('a revision that is not there yet is waited for, and not for ever', async (
   assert.deepEqual(names(await soon), ['a']);
   const never = Promise.resolve(registry.get(context(), configMaps, 'default', 'a', { resourceVersion: '1000' }));
   clock.advance(3000);
-  await assert.rejects(never, (error: Error) => error instanceof StatusError && error.status.code === 504 && /Too large resource version: 1000, current: \d+/.test(error.message));
+  await assert.rejects(
+    never,
+    (error: Error) =>
+      error instanceof StatusError && error.status.code === 504 && /Too large resource version: 1000, current: \d+/.test(error.message),
+  );
 });

@@ -49,7 +49,13 @@ export interface ServiceCompanionParts {
 export function serviceCompanion(parts: ServiceCompanionParts): Companion & { repair(): Promise<void> } {
   const { committer, feed } = parts;
   const ledger = new StoreLedger(committer, feed);
-  const allocator = new ServiceAllocator<Write>({ ledger, cidr: parseCidr(parts.serviceCidr), ports: parts.nodePortRange, random: parts.random, now: parts.now });
+  const allocator = new ServiceAllocator<Write>({
+    ledger,
+    cidr: parseCidr(parts.serviceCidr),
+    ports: parts.nodePortRange,
+    random: parts.random,
+    now: parts.now,
+  });
   return {
     handles: (kind) => kind.info.group === '' && kind.info.resource === 'services',
     prepare: (object, old) => allocator.prepare(object, old),
@@ -60,7 +66,11 @@ export function serviceCompanion(parts: ServiceCompanionParts): Companion & { re
       const addresses = new Set(services.flatMap((service) => addressesOf(specOf(service.object))));
       const ports = new Set(services.flatMap((service) => [...nodePortsOf(specOf(service.object))].map(String)));
       const writes = new Map<string, Write>();
-      for (const service of services) for (const write of allocator.repair(service.object)) writes.set(write.cache.prefix + write.key, write);
+      for (const service of services) {
+        for (const write of allocator.repair(service.object)) {
+          writes.set(write.cache.prefix + write.key, write);
+        }
+      }
       for (const what of ['address', 'port'] as const) {
         const cache = ledger.cache(what);
         const used = what === 'address' ? addresses : ports;

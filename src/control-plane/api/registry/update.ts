@@ -79,21 +79,32 @@ function checkPreconditions(scope: Scope, name: string, draft: Draft, old: KubeO
   }
   if (!resourceVersion || resourceVersion === '0') {
     if (derived || strategy.unconditionalUpdate) return;
-    throw invalid({ group: info.group, kind: info.resource }, name, [{ reason: 'FieldValueInvalid', message: 'Invalid value: 0: must be specified for an update', field: 'metadata.resourceVersion' }]);
+    throw invalid({ group: info.group, kind: info.resource }, name, [
+      { reason: 'FieldValueInvalid', message: 'Invalid value: 0: must be specified for an update', field: 'metadata.resourceVersion' },
+    ]);
   }
   if (!/^\d+$/.test(resourceVersion)) throw unexpected(`strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`);
   if (resourceVersion !== String(revision)) throw conflict(info, name, OPTIMISTIC_LOCK);
 }
 
 /** Everything that happens to a changed object before it is written. */
-function prepareUpdate(pipeline: Pipeline, scope: Scope, name: string, draft: Draft, old: KubeObject, tracked: boolean): { object: Draft; more: readonly Write[] } {
+function prepareUpdate(
+  pipeline: Pipeline,
+  scope: Scope,
+  name: string,
+  draft: Draft,
+  old: KubeObject,
+  tracked: boolean,
+): { object: Draft; more: readonly Write[] } {
   const { strategy } = scope.kind;
   if (!tracked) pipeline.track(scope, draft, old);
   const object = pipeline.mutate(scope, 'UPDATE', name, draft, old);
   keepSystemFields(object, old);
   strategy.prepareForUpdate(object, old, scope.options.subresource);
   keepSystemFields(object, old);
-  if (strategy.generation && scope.options.subresource !== 'status' && strategy.changed(object, old)) object.metadata.generation = (old.metadata?.generation ?? 0) + 1;
+  if (strategy.generation && scope.options.subresource !== 'status' && strategy.changed(object, old)) {
+    object.metadata.generation = (old.metadata?.generation ?? 0) + 1;
+  }
   const more = pipeline.companions(scope, object, old);
   pipeline.validate(scope, object, old);
   pipeline.admit(scope, 'UPDATE', name, object, old);
@@ -110,7 +121,9 @@ function keepSystemFields(object: Draft, old: KubeObject): void {
   metadata.resourceVersion = before.resourceVersion;
   setOrDelete(metadata, 'generation', before.generation);
   setOrDelete(metadata, 'deletionTimestamp', before.deletionTimestamp);
-  if (before.deletionTimestamp === undefined || metadata.deletionGracePeriodSeconds === undefined) setOrDelete(metadata, 'deletionGracePeriodSeconds', before.deletionGracePeriodSeconds);
+  if (before.deletionTimestamp === undefined || metadata.deletionGracePeriodSeconds === undefined) {
+    setOrDelete(metadata, 'deletionGracePeriodSeconds', before.deletionGracePeriodSeconds);
+  }
   setOrDelete(metadata, 'generateName', metadata.generateName ?? before.generateName);
   delete metadata.selfLink;
 }
@@ -125,7 +138,9 @@ function isFinished(object: Draft, old: KubeObject): boolean {
   const finalizers = object.metadata.finalizers;
   if (finalizers !== undefined && finalizers.length > 0) return false;
   if (old.metadata?.deletionTimestamp === undefined) return false;
-  if (object.kind === 'Namespace' && ((object.spec as { finalizers?: readonly string[] } | undefined)?.finalizers ?? []).length > 0) return false;
+  if (object.kind === 'Namespace' && ((object.spec as { finalizers?: readonly string[] } | undefined)?.finalizers ?? []).length > 0) {
+    return false;
+  }
   return !old.metadata.deletionGracePeriodSeconds;
 }
 

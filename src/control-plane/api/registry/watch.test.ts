@@ -50,7 +50,13 @@ test('watches by name and by node hear of their own only, moves included', async
   const unbound = record(registry, pods, undefined, { fieldSelector: 'spec.nodeName=' });
   await registry.create(context(), pods, 'default', pod('a'), {});
   await registry.create(context(), pods, 'default', pod('b', { nodeName: 'n2' }), {});
-  await registry.create(context(), pods, 'default', { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'a' }, target: { kind: 'Node', name: 'n1' } }, { name: 'a', subresource: 'binding' });
+  await registry.create(
+    context(),
+    pods,
+    'default',
+    { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'a' }, target: { kind: 'Node', name: 'n1' } },
+    { name: 'a', subresource: 'binding' },
+  );
   await registry.delete(context(), pods, 'default', 'a', { gracePeriodSeconds: 0 });
   assert.deepEqual(brief(named.events), ['ADDED a', 'MODIFIED a', 'DELETED a']);
   assert.deepEqual(brief(byField.events), ['ADDED a', 'DELETED a']);
@@ -62,7 +68,11 @@ test('a watch from a forgotten revision ends with 410', async () => {
   const from = registry.revision;
   for (let n = 0; n < 600; n++) await registry.create(context(), configMaps, 'default', configMap(`c${n}`), {});
   await store.compact(registry.revision - 10);
-  assert.throws(() => record(registry, configMaps, 'default', { resourceVersion: String(from) }), (error: Error) => error instanceof StatusError && error.status.code === 410 && /^too old resource version: \d+ \(\d+\)$/.test(error.message));
+  assert.throws(
+    () => record(registry, configMaps, 'default', { resourceVersion: String(from) }),
+    (error: Error) =>
+      error instanceof StatusError && error.status.code === 410 && /^too old resource version: \d+ \(\d+\)$/.test(error.message),
+  );
 });
 
 test('closing ends watches in good order', async () => {
@@ -94,14 +104,26 @@ test('a watch that starts within an event of another neither misses nor repeats'
   const { registry } = await fixture();
   const inner: string[] = [];
   let started = false;
-  registry.watch(context(), configMaps, 'default', {}, {
-    event: () => {
-      if (started) return;
-      started = true;
-      registry.watch(context(), configMaps, 'default', {}, { event: (type, stored) => void inner.push(`${type} ${stored.object.metadata!.name}`), ended: () => {} });
+  registry.watch(
+    context(),
+    configMaps,
+    'default',
+    {},
+    {
+      event: () => {
+        if (started) return;
+        started = true;
+        registry.watch(
+          context(),
+          configMaps,
+          'default',
+          {},
+          { event: (type, stored) => void inner.push(`${type} ${stored.object.metadata!.name}`), ended: () => {} },
+        );
+      },
+      ended: () => {},
     },
-    ended: () => {},
-  });
+  );
   await Promise.all(['a', 'b'].map((name) => registry.create(context(), configMaps, 'default', configMap(name), {})));
   assert.deepEqual(inner, ['ADDED a', 'ADDED b']);
 });

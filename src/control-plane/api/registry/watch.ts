@@ -17,7 +17,13 @@ import { Watcher } from './watcher.ts';
  * @returns the undo that stops it
  * @throws StatusError 410 `too old resource version`, 400
  */
-export function watch(parts: { readonly store: Store; readonly feed: Feed }, kind: Kind, namespace: string | undefined, options: WatchParameters, sink: RegistryWatchSink): () => void {
+export function watch(
+  parts: { readonly store: Store; readonly feed: Feed },
+  kind: Kind,
+  namespace: string | undefined,
+  options: WatchParameters,
+  sink: RegistryWatchSink,
+): () => void {
   const { feed, store } = parts;
   const from = parseRevision(options.resourceVersion) ?? 0;
   const selection = select(kind, namespace, options);

@@ -23,7 +23,13 @@ export class Watcher {
   /**
    * @param after only changes after this revision are delivered
    */
-  constructor(parts: { readonly selection: Selection; readonly bookmarks: boolean; readonly after: number; readonly sink: RegistryWatchSink; readonly kind: WatchedKind }) {
+  constructor(parts: {
+    readonly selection: Selection;
+    readonly bookmarks: boolean;
+    readonly after: number;
+    readonly sink: RegistryWatchSink;
+    readonly kind: WatchedKind;
+  }) {
     this.selection = parts.selection;
     this.bookmarks = parts.bookmarks;
     this.#after = parts.after;

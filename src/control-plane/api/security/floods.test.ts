@@ -9,7 +9,13 @@ import { serve, TOKENS, type Served } from '../server.test-helper.ts';
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
 let served: Served;
 before(async () => {
-  served = await serve({ staticTokens: new Map([...TOKENS, ['greedy-token', { name: 'greedy', groups: ['system:masters'] }], ['modest-token', { name: 'modest', groups: ['system:masters'] }]]) });
+  served = await serve({
+    staticTokens: new Map([
+      ...TOKENS,
+      ['greedy-token', { name: 'greedy', groups: ['system:masters'] }],
+      ['modest-token', { name: 'modest', groups: ['system:masters'] }],
+    ]),
+  });
 });
 after(() => served.close());
 
@@ -31,14 +37,23 @@ function frame(type: number, flags: number, stream: number, body: Buffer): Buffe
 }
 
 /** A header field that is put into no table (RFC 7541, section 6.2.2); both parts shorter than 127 bytes. */
-const field = (name: string, value: string): Buffer => Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)]);
-const REQUEST = Buffer.concat([field(':method', 'GET'), field(':scheme', 'https'), field(':path', '/version'), field(':authority', 'x'), field('authorization', 'Bearer admin-token')]);
+const field = (name: string, value: string): Buffer =>
+  Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)]);
+const REQUEST = Buffer.concat([
+  field(':method', 'GET'),
+  field(':scheme', 'https'),
+  field(':path', '/version'),
+  field(':authority', 'x'),
+  field('authorization', 'Bearer admin-token'),
+]);
 
 async function open(protocol: 'h2' | 'http/1.1'): Promise<TLSSocket> {
   const socket = connectTls({ host: '127.0.0.1', port: served.api.port, ca: served.api.authority.certificate, ALPNProtocols: [protocol] });
   await once(socket, 'secureConnect');
   socket.on('error', () => {}); // Being cut off is what these tests are about.
-  if (protocol === 'h2') socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(SETTINGS, 0, 0, Buffer.alloc(0))]));
+  if (protocol === 'h2') {
+    socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(SETTINGS, 0, 0, Buffer.alloc(0))]));
+  }
   return socket;
 }
 
@@ -62,7 +77,12 @@ async function isWell(): Promise<void> {
 describe('frames', () => {
   test('streams that are opened and reset at once end the connection', async () => {
     const socket = await open('h2');
-    const taken = await pour(socket, 20_000, (n) => Buffer.concat([frame(HEADERS, END_STREAM | END_HEADERS, n * 2 + 1, REQUEST), frame(RST_STREAM, 0, n * 2 + 1, Buffer.from([0, 0, 0, 8]))]));
+    const taken = await pour(socket, 20_000, (n) =>
+      Buffer.concat([
+        frame(HEADERS, END_STREAM | END_HEADERS, n * 2 + 1, REQUEST),
+        frame(RST_STREAM, 0, n * 2 + 1, Buffer.from([0, 0, 0, 8])),
+      ]),
+    );
     assert.ok(taken < 20_000);
     await isWell();
   });
@@ -78,7 +98,11 @@ describe('frames', () => {
     const socket = await open('h2');
     socket.pause();
     const before = process.memoryUsage().rss;
-    for (let n = 0; n < 50_000 && !socket.destroyed; n++) if (!socket.write(frame(PING, 0, 0, Buffer.alloc(8))) || n % 100 === 0) await turn();
+    for (let n = 0; n < 50_000 && !socket.destroyed; n++) {
+      if (!socket.write(frame(PING, 0, 0, Buffer.alloc(8))) || n % 100 === 0) {
+        await turn();
+      }
+    }
     assert.ok(process.memoryUsage().rss - before < 64 << 20);
     socket.destroy();
     await isWell();
@@ -96,9 +120,17 @@ describe('frames', () => {
         rest = rest.subarray(9 + rest.readUIntBE(0, 3));
       }
     });
-    const watch = Buffer.concat([field(':method', 'GET'), field(':scheme', 'https'), field(':path', `${CONFIG_MAPS}?watch=1`), field(':authority', 'x'), field('authorization', 'Bearer admin-token')]);
+    const watch = Buffer.concat([
+      field(':method', 'GET'),
+      field(':scheme', 'https'),
+      field(':path', `${CONFIG_MAPS}?watch=1`),
+      field(':authority', 'x'),
+      field('authorization', 'Bearer admin-token'),
+    ]);
     socket.write(Buffer.concat(Array.from({ length: 1000 }, (_, n) => frame(HEADERS, END_STREAM | END_HEADERS, n * 2 + 1, watch))));
-    for (let waits = 0; waits < 500 && seen.answers < 250 && !socket.destroyed; waits++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let waits = 0; waits < 500 && seen.answers < 250 && !socket.destroyed; waits++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     assert.ok(seen.answers <= 250, String(seen.answers));
     socket.destroy();
     await isWell();
@@ -156,7 +188,9 @@ describe('bodies', () => {
     const refused = `POST ${CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nobody-token\r\nContent-Length: 2\r\n\r\n{}`;
     for (let n = 1; n <= 3; n++) {
       socket.write(refused);
-      for (let waits = 0; waits < 500 && (text.match(/HTTP\/1\.1 403/g)?.length ?? 0) < n; waits++) await new Promise((resolve) => setTimeout(resolve, 5));
+      for (let waits = 0; waits < 500 && (text.match(/HTTP\/1\.1 403/g)?.length ?? 0) < n; waits++) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
     }
     assert.equal(text.match(/HTTP\/1\.1 403/g)?.length, 3);
     socket.destroy();
@@ -185,12 +219,19 @@ describe('answers', () => {
   });
 
   test('one client at full speed leaves another, who asks now and then, what it asks for', async () => {
-    const sessions: ClientHttp2Session[] = Array.from({ length: 4 }, () => connectHttp2(`https://127.0.0.1:${served.api.port}`, { ca: served.api.authority.certificate }));
+    const sessions: ClientHttp2Session[] = Array.from({ length: 4 }, () =>
+      connectHttp2(`https://127.0.0.1:${served.api.port}`, { ca: served.api.authority.certificate }),
+    );
     let done = false;
     let flooded = 0;
     const flood = async (session: ClientHttp2Session, n: number): Promise<void> => {
       while (!done) {
-        const stream = session.request({ ':method': n % 2 === 0 ? 'GET' : 'POST', ':path': n % 2 === 0 ? `${CONFIG_MAPS}/bulky-0` : `${CONFIG_MAPS}?dryRun=All`, authorization: 'Bearer greedy-token', 'content-type': 'application/json' });
+        const stream = session.request({
+          ':method': n % 2 === 0 ? 'GET' : 'POST',
+          ':path': n % 2 === 0 ? `${CONFIG_MAPS}/bulky-0` : `${CONFIG_MAPS}?dryRun=All`,
+          authorization: 'Bearer greedy-token',
+          'content-type': 'application/json',
+        });
         if (n % 2 !== 0) stream.end('{"metadata":{"name":"f"}}');
         stream.resume();
         await once(stream, 'close');

@@ -90,7 +90,14 @@ export class StreamConnector implements Connector {
   #rest({ route, target }: ApiRequest): string {
     const rest = route.rest === undefined || route.rest === '' ? '/' : route.rest;
     // An encoded slash or backslash splits as well, for whoever decodes before it splits.
-    if (rest.split('/').flatMap((part) => safeDecode(part).split(/[/\\]/)).some((part) => part === '.' || part === '..')) throw noSuchResource();
+    if (
+      rest
+        .split('/')
+        .flatMap((part) => safeDecode(part).split(/[/\\]/))
+        .some((part) => part === '.' || part === '..')
+    ) {
+      throw noSuchResource();
+    }
     return target.rawQuery === '' ? rest : `${rest}?${target.rawQuery}`;
   }
 }

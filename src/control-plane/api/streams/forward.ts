@@ -111,6 +111,8 @@ async function textOf(answer: IncomingMessage): Promise<string> {
 function failureOf(status: number, text: string): StatusError {
   if (status === 400) return badRequest(text);
   if (status === 404) return new StatusError(failure(404, 'NotFound', text));
-  if (status >= 300 && status < 400) return new StatusError(failure(502, 'BadGateway', 'the node answered with a redirect, which is not followed'));
+  if (status >= 300 && status < 400) {
+    return new StatusError(failure(502, 'BadGateway', 'the node answered with a redirect, which is not followed'));
+  }
   return new StatusError(failure(500, 'InternalError', `Internal error occurred: ${text}`));
 }

@@ -26,7 +26,13 @@ export class NodeConnector {
   readonly #clock: Clock;
 
   /** @param credentials of the API server as the client of a node: by them the node knows that the request is authorised */
-  constructor(parts: { readonly lookup: Lookup; readonly local: LocalNodes | undefined; readonly authority: string; readonly credentials: Credentials; readonly clock: Clock }) {
+  constructor(parts: {
+    readonly lookup: Lookup;
+    readonly local: LocalNodes | undefined;
+    readonly authority: string;
+    readonly credentials: Credentials;
+    readonly clock: Clock;
+  }) {
     this.#lookup = parts.lookup;
     this.#local = parts.local;
     this.#authority = parts.authority;
@@ -48,15 +54,31 @@ export class NodeConnector {
 
   /** A node serves with the certificate that it got when it joined: made by our authority, in the node's name. */
   #isNode(certificate: X509Certificate | undefined, name: string): boolean {
-    if (certificate === undefined || nodeName(certificate) !== name || !certificate.verify(new X509Certificate(this.#authority).publicKey)) return false;
+    if (
+      certificate === undefined ||
+      nodeName(certificate) !== name ||
+      !certificate.verify(new X509Certificate(this.#authority).publicKey)
+    ) {
+      return false;
+    }
     const now = this.#clock.now();
     return Date.parse(certificate.validFrom) <= now && now <= Date.parse(certificate.validTo);
   }
 
   #dial(name: string, host: string, port: number): Promise<Duplex> {
     return new Promise((resolve, reject) => {
-      const socket = connectTls({ host, port, ca: this.#authority, cert: this.#credentials.certificate, key: this.#credentials.key, ALPNProtocols: ['http/1.1'], rejectUnauthorized: false });
-      const cancel = this.#clock.after(CONNECT_MS, () => socket.destroy(new LongshoreError('timeout', `dial tcp ${host}:${port}: i/o timeout`)));
+      const socket = connectTls({
+        host,
+        port,
+        ca: this.#authority,
+        cert: this.#credentials.certificate,
+        key: this.#credentials.key,
+        ALPNProtocols: ['http/1.1'],
+        rejectUnauthorized: false,
+      });
+      const cancel = this.#clock.after(CONNECT_MS, () =>
+        socket.destroy(new LongshoreError('timeout', `dial tcp ${host}:${port}: i/o timeout`)),
+      );
       socket.once('secureConnect', () => {
         cancel();
         if (!socket.authorized && !this.#isNode(socket.getPeerX509Certificate(), name)) {

@@ -22,7 +22,11 @@ const CASES: readonly (readonly [string, string])[] = [
 ];
 
 test('addresses at the root lead through the proxy, in pieces of any size', () => {
-  for (const [page, expected] of CASES) for (const size of [1, 2, 7, 1000]) assert.equal(rewrite(page, size), expected, `${page} in pieces of ${size}`);
+  for (const [page, expected] of CASES) {
+    for (const size of [1, 2, 7, 1000]) {
+      assert.equal(rewrite(page, size), expected, `${page} in pieces of ${size}`);
+    }
+  }
 });
 
 test('a tag without an end is not kept for ever', () => {

@@ -1,5 +1,21 @@
 /** Attributes of HTML that hold an address. */
-const ADDRESSES = ['action', 'background', 'cite', 'classid', 'codebase', 'data', 'formaction', 'href', 'icon', 'longdesc', 'manifest', 'poster', 'profile', 'src', 'usemap'];
+const ADDRESSES = [
+  'action',
+  'background',
+  'cite',
+  'classid',
+  'codebase',
+  'data',
+  'formaction',
+  'href',
+  'icon',
+  'longdesc',
+  'manifest',
+  'poster',
+  'profile',
+  'src',
+  'usemap',
+];
 /** An address that begins at the root of its server: one slash, not two, since two would name another server. */
 const ROOTED = new RegExp(String.raw`(\s(?:${ADDRESSES.join('|')})\s*=\s*["']?)(?=/(?!/))`, 'gi');
 /** Elements whose content is no markup. */

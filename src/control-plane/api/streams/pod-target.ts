@@ -30,7 +30,9 @@ export function podOf(lookup: Lookup, namespace: string, name: string): Pod {
 
 /** The container that a request names or means. @throws StatusError 400 */
 export function containerOf(pod: Pod, query: Query): string {
-  const all = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? []), ...(pod.spec?.ephemeralContainers ?? [])].map((container) => container.name);
+  const all = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? []), ...(pod.spec?.ephemeralContainers ?? [])].map(
+    (container) => container.name,
+  );
   const name = pod.metadata?.name ?? '';
   const wanted = query.get('container') ?? '';
   if (wanted !== '') {
@@ -55,7 +57,16 @@ const segments = (...parts: readonly string[]): string => parts.map((part) => `/
 /** Where a node serves `exec` and `attach`; the kubelet's names for the streams. */
 export function commandPath(verb: 'exec' | 'attach', namespace: string, pod: string, container: string, query: Query): string {
   const pairs: [string, string][] = [];
-  for (const [ours, theirs] of [['stdin', 'input'], ['stdout', 'output'], ['stderr', 'error'], ['tty', 'tty']] as const) if (flag(query, ours) === true) pairs.push([theirs, '1']);
+  for (const [ours, theirs] of [
+    ['stdin', 'input'],
+    ['stdout', 'output'],
+    ['stderr', 'error'],
+    ['tty', 'tty'],
+  ] as const) {
+    if (flag(query, ours) === true) {
+      pairs.push([theirs, '1']);
+    }
+  }
   if (verb === 'exec') for (const word of query.all('command')) pairs.push(['command', word]);
   return segments(verb, namespace, pod, container) + parameters(pairs);
 }
@@ -93,19 +104,33 @@ export function logOptions(pod: string, query: Query): readonly (readonly [strin
   for (const name of LOG_NUMBERS) {
     const value = number(query, name);
     if (value === undefined) continue;
-    if (value < (name === 'tailLines' ? 0 : 1)) wrong(name, `Invalid value: ${value}: must be greater than ${name === 'tailLines' ? 'or equal to ' : ''}0`);
+    if (value < (name === 'tailLines' ? 0 : 1)) {
+      wrong(name, `Invalid value: ${value}: must be greater than ${name === 'tailLines' ? 'or equal to ' : ''}0`);
+    }
     pairs.push([name, String(value)]);
   }
   const since = query.get('sinceTime') ?? '';
   if (since !== '') {
-    if (Number.isNaN(Date.parse(since))) throw badRequest(`parsing time ${JSON.stringify(since.slice(0, 64))} as "2006-01-02T15:04:05Z07:00": cannot parse it`);
-    if (pairs.some(([name]) => name === 'sinceSeconds')) wrong('[]', 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified', 'FieldValueForbidden');
+    if (Number.isNaN(Date.parse(since))) {
+      throw badRequest(`parsing time ${JSON.stringify(since.slice(0, 64))} as "2006-01-02T15:04:05Z07:00": cannot parse it`);
+    }
+    if (pairs.some(([name]) => name === 'sinceSeconds')) {
+      wrong('[]', 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified', 'FieldValueForbidden');
+    }
     pairs.push(['sinceTime', since]);
   }
   const stream = query.get('stream') ?? '';
   if (stream !== '' && stream !== 'All') {
-    if (!STREAMS.includes(stream)) wrong('stream', `Unsupported value: ${JSON.stringify(stream.slice(0, 64))}: supported values: ${STREAMS.map((one) => JSON.stringify(one)).join(', ')}`, 'FieldValueNotSupported');
-    if (pairs.some(([name]) => name === 'tailLines')) wrong('[]', 'Forbidden: `tailLines` and specific `stream` are mutually exclusive for now', 'FieldValueForbidden');
+    if (!STREAMS.includes(stream)) {
+      wrong(
+        'stream',
+        `Unsupported value: ${JSON.stringify(stream.slice(0, 64))}: supported values: ${STREAMS.map((one) => JSON.stringify(one)).join(', ')}`,
+        'FieldValueNotSupported',
+      );
+    }
+    if (pairs.some(([name]) => name === 'tailLines')) {
+      wrong('[]', 'Forbidden: `tailLines` and specific `stream` are mutually exclusive for now', 'FieldValueForbidden');
+    }
     pairs.push(['stream', stream]);
   }
   if (causes.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, pod, causes);

@@ -41,7 +41,12 @@ export function podProxyTarget(lookup: Lookup, namespace: string, text: string):
   const host = pod.status?.podIP ?? '';
   if (!isProxyable(host)) throw badRequest('address not allowed');
   const declared = pod.spec?.containers?.flatMap((container) => container.ports ?? []);
-  const number = port === '' ? (declared?.[0]?.containerPort ?? (scheme === 'https' ? 443 : 80)) : isPort(port) ? Number(port) : declared?.find((one) => one.name === port)?.containerPort;
+  const number =
+    port === ''
+      ? (declared?.[0]?.containerPort ?? (scheme === 'https' ? 443 : 80))
+      : isPort(port)
+        ? Number(port)
+        : declared?.find((one) => one.name === port)?.containerPort;
   if (number === undefined) throw badRequest(`pod ${name} has no port ${JSON.stringify(port)}`);
   return { tls: scheme === 'https', host, port: number };
 }
@@ -70,8 +75,23 @@ export function serviceProxyTarget(lookup: Lookup, random: Random, namespace: st
 
 /** Compared as numbers, however an address is written; IPv4 within IPv6 included. */
 const OUR_OWN = { ipv4: new BlockList(), ipv6: new BlockList() };
-for (const [net, bits] of [['0.0.0.0', 8], ['127.0.0.0', 8], ['169.254.0.0', 16], ['224.0.0.0', 3]] as const) OUR_OWN.ipv4.addSubnet(net, bits, 'ipv4');
-for (const [net, bits] of [['::', 127], ['::ffff:0:0', 96], ['64:ff9b::', 96], ['fe80::', 10], ['ff00::', 8]] as const) OUR_OWN.ipv6.addSubnet(net, bits, 'ipv6');
+for (const [net, bits] of [
+  ['0.0.0.0', 8],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['224.0.0.0', 3],
+] as const) {
+  OUR_OWN.ipv4.addSubnet(net, bits, 'ipv4');
+}
+for (const [net, bits] of [
+  ['::', 127],
+  ['::ffff:0:0', 96],
+  ['64:ff9b::', 96],
+  ['fe80::', 10],
+  ['ff00::', 8],
+] as const) {
+  OUR_OWN.ipv6.addSubnet(net, bits, 'ipv6');
+}
 
 /** Addresses that a user may have us connect to: never ourselves, never a cloud's metadata. */
 export function isProxyable(address: string): boolean {
@@ -83,8 +103,12 @@ export function isProxyable(address: string): boolean {
 /** Connects to a pod. Its certificate, if it speaks TLS, is its own affair: nobody here knows its authority. @throws StatusError 500 */
 export function dial(target: ProxyTarget, clock: Clock): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = target.tls ? connectTls({ host: target.host, port: target.port, rejectUnauthorized: false }) : connect({ host: target.host, port: target.port });
-    const cancel = clock.after(CONNECT_MS, () => socket.destroy(new LongshoreError('timeout', `dial tcp ${target.host}:${target.port}: i/o timeout`)));
+    const socket: Socket = target.tls
+      ? connectTls({ host: target.host, port: target.port, rejectUnauthorized: false })
+      : connect({ host: target.host, port: target.port });
+    const cancel = clock.after(CONNECT_MS, () =>
+      socket.destroy(new LongshoreError('timeout', `dial tcp ${target.host}:${target.port}: i/o timeout`)),
+    );
     socket.once(target.tls ? 'secureConnect' : 'connect', () => {
       cancel();
       socket.setNoDelay(true);

@@ -2,14 +2,35 @@ import type { Exchange } from '../http/exchange.ts';
 
 /** Headers that end here: they belong to this connection, or say who the user is to us and to nobody else. */
 const OURS = new Set([
-  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'host', 'authorization', 'content-length', 'expect',
-  'x-remote-user', 'x-remote-group', 'x-remote-uid',
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'authorization',
+  'content-length',
+  'expect',
+  'x-remote-user',
+  'x-remote-group',
+  'x-remote-uid',
 ]);
 
 /** The headers of a request that go on to a node, pod or service. What `Connection` names goes no further either. */
 export function relayedHeaders(exchange: Exchange): (readonly [string, string])[] {
-  const named = new Set(exchange.headers('connection').flatMap((value) => value.split(',')).map((name) => name.trim().toLowerCase()));
-  return exchange.allHeaders().filter(([name]) => !OURS.has(name) && !named.has(name) && !name.startsWith('impersonate-') && !name.startsWith('x-remote-extra-'));
+  const named = new Set(
+    exchange
+      .headers('connection')
+      .flatMap((value) => value.split(','))
+      .map((name) => name.trim().toLowerCase()),
+  );
+  return exchange
+    .allHeaders()
+    .filter(([name]) => !OURS.has(name) && !named.has(name) && !name.startsWith('impersonate-') && !name.startsWith('x-remote-extra-'));
 }
 
 /** Whether a request asks for another protocol on its connection (RFC 9110, section 7.8); the protocol. */

@@ -28,7 +28,15 @@ export async function relayUpgrade(request: ApiRequest, target: Duplex, method: 
   exchange.onClose(() => {
     if (!exchange.answered) target.destroy();
   });
-  target.write(requestHead(method, path, [['host', host], ...relayedHeaders(exchange), ['connection', 'Upgrade'], ['upgrade', protocol], ...(method === 'POST' ? [['content-length', '0'] as const] : [])]));
+  target.write(
+    requestHead(method, path, [
+      ['host', host],
+      ...relayedHeaders(exchange),
+      ['connection', 'Upgrade'],
+      ['upgrade', protocol],
+      ...(method === 'POST' ? [['content-length', '0'] as const] : []),
+    ]),
+  );
   let head;
   try {
     head = await readResponseHead(target);

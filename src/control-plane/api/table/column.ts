@@ -17,8 +17,19 @@ export interface Column {
   cell(object: KubeObject, now: number): Cell;
 }
 
-export function column<T extends KubeObject>(name: string, cell: (object: T, now: number) => Cell, options: { readonly type?: Column['type']; readonly wide?: boolean; readonly description?: string } = {}): Column {
-  return { name, type: options.type ?? 'string', format: '', description: options.description ?? name, priority: options.wide === true ? 1 : 0, cell: cell };
+export function column<T extends KubeObject>(
+  name: string,
+  cell: (object: T, now: number) => Cell,
+  options: { readonly type?: Column['type']; readonly wide?: boolean; readonly description?: string } = {},
+): Column {
+  return {
+    name,
+    type: options.type ?? 'string',
+    format: '',
+    description: options.description ?? name,
+    priority: options.wide === true ? 1 : 0,
+    cell: cell,
+  };
 }
 
 /** A column for `-o wide`. */

@@ -46,14 +46,20 @@ export const capabilitiesRestricted: Check = (_pod, spec) => {
   const adding = which(spec, (context) => bad(context).length > 0);
   const details: string[] = [];
   if (missing.length > 0) details.push(`${named(missing)} must set securityContext.capabilities.drop=["ALL"]`);
-  if (adding.length > 0) details.push(`${named(adding)} must not include ${quoted(sorted(containersOf(spec).flatMap((container) => bad(container.securityContext))))} in securityContext.capabilities.add`);
+  if (adding.length > 0) {
+    details.push(
+      `${named(adding)} must not include ${quoted(sorted(containersOf(spec).flatMap((container) => bad(container.securityContext))))} in securityContext.capabilities.add`,
+    );
+  }
   return details.length === 0 ? undefined : { reason: 'unrestricted capabilities', detail: details.join('; ') };
 };
 
 export const allowPrivilegeEscalation: Check = (_pod, spec) => {
   if (isWindows(spec)) return undefined;
   const bad = which(spec, (context) => context?.allowPrivilegeEscalation !== false);
-  return bad.length === 0 ? undefined : { reason: 'allowPrivilegeEscalation != false', detail: `${named(bad)} must set securityContext.allowPrivilegeEscalation=false` };
+  return bad.length === 0
+    ? undefined
+    : { reason: 'allowPrivilegeEscalation != false', detail: `${named(bad)} must set securityContext.allowPrivilegeEscalation=false` };
 };
 
 export const privileged: Check = (_pod, spec) => {
@@ -62,7 +68,11 @@ export const privileged: Check = (_pod, spec) => {
 };
 
 export const hostNamespaces: Check = (_pod, spec) => {
-  const bad = [spec.hostNetwork === true && 'hostNetwork=true', spec.hostPID === true && 'hostPID=true', spec.hostIPC === true && 'hostIPC=true'].filter((one) => one !== false);
+  const bad = [
+    spec.hostNetwork === true && 'hostNetwork=true',
+    spec.hostPID === true && 'hostPID=true',
+    spec.hostIPC === true && 'hostIPC=true',
+  ].filter((one) => one !== false);
   return bad.length === 0 ? undefined : { reason: 'host namespaces', detail: bad.join(', ') };
 };
 
@@ -81,19 +91,32 @@ export const hostPorts: Check = (_pod, spec) => {
 
 export const hostProbes: Check = (_pod, spec) => {
   const hosts = (container: AnyContainer): string[] => {
-    const handlers = [container.livenessProbe, container.readinessProbe, container.startupProbe, container.lifecycle?.postStart, container.lifecycle?.preStop];
-    return handlers.flatMap((handler) => [handler?.httpGet?.host, handler?.tcpSocket?.host]).filter((host): host is string => host !== undefined && host !== '');
+    const handlers = [
+      container.livenessProbe,
+      container.readinessProbe,
+      container.startupProbe,
+      container.lifecycle?.postStart,
+      container.lifecycle?.preStop,
+    ];
+    return handlers
+      .flatMap((handler) => [handler?.httpGet?.host, handler?.tcpSocket?.host])
+      .filter((host): host is string => host !== undefined && host !== '');
   };
   const bad = sorted(which(spec, (_context, container) => hosts(container).length > 0));
   if (bad.length === 0) return undefined;
   const all = sorted(containersOf(spec).flatMap(hosts));
-  return { reason: 'probe or lifecycle host', detail: `${named(bad)} ${plural('uses', 'use', bad.length)} ${plural('probe or lifecycle host', 'probe or lifecycle hosts', all.length)} ${quoted(all)}` };
+  return {
+    reason: 'probe or lifecycle host',
+    detail: `${named(bad)} ${plural('uses', 'use', bad.length)} ${plural('probe or lifecycle host', 'probe or lifecycle hosts', all.length)} ${quoted(all)}`,
+  };
 };
 
 export const hostProcess: Check = (_pod, spec) => {
   const own = spec.securityContext?.windowsOptions?.hostProcess === true;
   const bad = which(spec, (context) => context?.windowsOptions?.hostProcess === true);
-  return !own && bad.length === 0 ? undefined : { reason: 'hostProcess', detail: `${setters(own, bad)} must not set securityContext.windowsOptions.hostProcess=true` };
+  return !own && bad.length === 0
+    ? undefined
+    : { reason: 'hostProcess', detail: `${setters(own, bad)} must not set securityContext.windowsOptions.hostProcess=true` };
 };
 
 export const procMount: Check = (_pod, spec) => {
@@ -111,21 +134,40 @@ export const appArmor: Check = (pod, spec) => {
   const own = odd(spec.securityContext?.appArmorProfile?.type);
   const bad = which(spec, (context) => odd(context?.appArmorProfile?.type));
   const annotations = Object.entries(pod.metadata?.annotations ?? {})
-    .filter(([key, value]) => key.startsWith(APPARMOR) && value !== '' && value !== 'runtime/default' && !value.startsWith('localhost/')).map(([key, value]) => `${key}=${JSON.stringify(value)}`).sort();
-  const who = [setters(own, bad), annotations.length > 0 ? plural('annotation', 'annotations', annotations.length) : ''].filter((part) => part !== '').join(' and ');
+    .filter(([key, value]) => key.startsWith(APPARMOR) && value !== '' && value !== 'runtime/default' && !value.startsWith('localhost/'))
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+    .sort();
+  const who = [setters(own, bad), annotations.length > 0 ? plural('annotation', 'annotations', annotations.length) : '']
+    .filter((part) => part !== '')
+    .join(' and ');
   if (who === '') return undefined;
-  const values = [...sorted([spec.securityContext?.appArmorProfile?.type, ...containersOf(spec).map((container) => container.securityContext?.appArmorProfile?.type)].filter((type): type is string => odd(type))), ...annotations];
-  return { reason: plural('forbidden AppArmor profile', 'forbidden AppArmor profiles', values.length), detail: `${who} must not set AppArmor profile type to ${quoted(values)}` };
+  const values = [
+    ...sorted(
+      [
+        spec.securityContext?.appArmorProfile?.type,
+        ...containersOf(spec).map((container) => container.securityContext?.appArmorProfile?.type),
+      ].filter((type): type is string => odd(type)),
+    ),
+    ...annotations,
+  ];
+  return {
+    reason: plural('forbidden AppArmor profile', 'forbidden AppArmor profiles', values.length),
+    detail: `${who} must not set AppArmor profile type to ${quoted(values)}`,
+  };
 };
 
 const SELINUX_TYPES = new Set(['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']);
 
 export const seLinux: Check = (_pod, spec) => {
-  const odd = (options: { type?: string; user?: string; role?: string } | undefined): boolean => options !== undefined && (!SELINUX_TYPES.has(options.type ?? '') || !!options.user || !!options.role);
+  const odd = (options: { type?: string; user?: string; role?: string } | undefined): boolean =>
+    options !== undefined && (!SELINUX_TYPES.has(options.type ?? '') || !!options.user || !!options.role);
   const own = odd(spec.securityContext?.seLinuxOptions);
   const bad = which(spec, (context) => odd(context?.seLinuxOptions));
   if (!own && bad.length === 0) return undefined;
-  const all = [spec.securityContext?.seLinuxOptions, ...containersOf(spec).map((container) => container.securityContext?.seLinuxOptions)].filter((options) => options !== undefined);
+  const all = [
+    spec.securityContext?.seLinuxOptions,
+    ...containersOf(spec).map((container) => container.securityContext?.seLinuxOptions),
+  ].filter((options) => options !== undefined);
   const types = sorted(all.map((options) => options.type ?? '').filter((type) => !SELINUX_TYPES.has(type)));
   const data = [
     ...(types.length > 0 ? [`${plural('type', 'types', types.length)} ${quoted(types)}`] : []),
@@ -141,7 +183,12 @@ export const seccompBaseline: Check = (_pod, spec) => {
   const own = odd(spec.securityContext?.seccompProfile?.type);
   const bad = which(spec, (context) => odd(context?.seccompProfile?.type));
   if (!own && bad.length === 0) return undefined;
-  const types = sorted([spec.securityContext?.seccompProfile?.type, ...containersOf(spec).map((container) => container.securityContext?.seccompProfile?.type)].filter((type): type is string => odd(type)));
+  const types = sorted(
+    [
+      spec.securityContext?.seccompProfile?.type,
+      ...containersOf(spec).map((container) => container.securityContext?.seccompProfile?.type),
+    ].filter((type): type is string => odd(type)),
+  );
   return { reason: 'seccompProfile', detail: `${setters(own, bad)} must not set securityContext.seccompProfile.type to ${quoted(types)}` };
 };
 
@@ -151,12 +198,27 @@ export const seccompRestricted: Check = (pod, spec) => {
   if (explicit !== undefined) return explicit;
   if (spec.securityContext?.seccompProfile !== undefined) return undefined;
   const missing = which(spec, (context) => context?.seccompProfile === undefined);
-  return missing.length === 0 ? undefined : { reason: 'seccompProfile', detail: `pod or ${named(missing)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"` };
+  return missing.length === 0
+    ? undefined
+    : {
+        reason: 'seccompProfile',
+        detail: `pod or ${named(missing)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"`,
+      };
 };
 
 const SYSCTLS = new Set([
-  'kernel.shm_rmid_forced', 'net.ipv4.ip_local_port_range', 'net.ipv4.tcp_syncookies', 'net.ipv4.ping_group_range', 'net.ipv4.ip_unprivileged_port_start', 'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem',
+  'kernel.shm_rmid_forced',
+  'net.ipv4.ip_local_port_range',
+  'net.ipv4.tcp_syncookies',
+  'net.ipv4.ping_group_range',
+  'net.ipv4.ip_unprivileged_port_start',
+  'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_fin_timeout',
+  'net.ipv4.tcp_keepalive_intvl',
+  'net.ipv4.tcp_keepalive_probes',
+  'net.ipv4.tcp_rmem',
+  'net.ipv4.tcp_wmem',
 ]);
 
 export const sysctls: Check = (_pod, spec) => {
@@ -164,7 +226,17 @@ export const sysctls: Check = (_pod, spec) => {
   return bad.length === 0 ? undefined : { reason: 'forbidden sysctls', detail: bad.join(', ') };
 };
 
-const VOLUMES: readonly (keyof Volume)[] = ['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'image', 'persistentVolumeClaim', 'projected', 'secret'];
+const VOLUMES: readonly (keyof Volume)[] = [
+  'configMap',
+  'csi',
+  'downwardAPI',
+  'emptyDir',
+  'ephemeral',
+  'image',
+  'persistentVolumeClaim',
+  'projected',
+  'secret',
+];
 
 export const restrictedVolumes: Check = (_pod, spec) => {
   const bad = (spec.volumes ?? []).filter((volume) => !VOLUMES.some((type) => volume[type] !== undefined));
@@ -179,7 +251,12 @@ export const restrictedVolumes: Check = (_pod, spec) => {
 export const runAsNonRoot: Check = (_pod, spec) => {
   const own = spec.securityContext?.runAsNonRoot;
   const explicit = which(spec, (context) => context?.runAsNonRoot === false);
-  if (own === false || explicit.length > 0) return { reason: 'runAsNonRoot != true', detail: `${setters(own === false, explicit)} must not set securityContext.runAsNonRoot=false` };
+  if (own === false || explicit.length > 0) {
+    return {
+      reason: 'runAsNonRoot != true',
+      detail: `${setters(own === false, explicit)} must not set securityContext.runAsNonRoot=false`,
+    };
+  }
   const missing = own === true ? [] : which(spec, (context) => context?.runAsNonRoot === undefined);
   return missing.length === 0 ? undefined : { reason: 'runAsNonRoot != true', detail: `pod or ${named(missing)} must set securityContext.runAsNonRoot=true` };
 };

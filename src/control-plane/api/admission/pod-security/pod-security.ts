@@ -6,8 +6,26 @@ import type { Lookup } from '../../lookup.ts';
 import { jsonSame } from '../json-same.ts';
 import { refuse } from '../plugin.ts';
 import {
-  allowPrivilegeEscalation, appArmor, capabilitiesBaseline, capabilitiesRestricted, hostNamespaces, hostPathVolumes, hostPorts, hostProbes, hostProcess, privileged, procMount, restrictedVolumes, runAsNonRoot,
-  runAsUser, seccompBaseline, seccompRestricted, seLinux, sysctls, type Check, type Violation,
+  allowPrivilegeEscalation,
+  appArmor,
+  capabilitiesBaseline,
+  capabilitiesRestricted,
+  hostNamespaces,
+  hostPathVolumes,
+  hostPorts,
+  hostProbes,
+  hostProcess,
+  privileged,
+  procMount,
+  restrictedVolumes,
+  runAsNonRoot,
+  runAsUser,
+  seccompBaseline,
+  seccompRestricted,
+  seLinux,
+  sysctls,
+  type Check,
+  type Violation,
 } from './checks.ts';
 
 type Level = 'privileged' | 'baseline' | 'restricted';
@@ -15,9 +33,36 @@ type Level = 'privileged' | 'baseline' | 'restricted';
 // In the order of their names upstream, in which violations are listed.
 const CHECKS: Readonly<Record<Level, readonly Check[]>> = {
   privileged: [],
-  baseline: [appArmor, capabilitiesBaseline, hostNamespaces, hostPathVolumes, hostPorts, hostProbes, privileged, procMount, seLinux, seccompBaseline, sysctls, hostProcess],
+  baseline: [
+    appArmor,
+    capabilitiesBaseline,
+    hostNamespaces,
+    hostPathVolumes,
+    hostPorts,
+    hostProbes,
+    privileged,
+    procMount,
+    seLinux,
+    seccompBaseline,
+    sysctls,
+    hostProcess,
+  ],
   restricted: [
-    appArmor, hostNamespaces, hostPorts, hostProbes, privileged, procMount, seLinux, sysctls, hostProcess, allowPrivilegeEscalation, capabilitiesRestricted, hostPathVolumes, restrictedVolumes, runAsNonRoot, runAsUser,
+    appArmor,
+    hostNamespaces,
+    hostPorts,
+    hostProbes,
+    privileged,
+    procMount,
+    seLinux,
+    sysctls,
+    hostProcess,
+    allowPrivilegeEscalation,
+    capabilitiesRestricted,
+    hostPathVolumes,
+    restrictedVolumes,
+    runAsNonRoot,
+    runAsUser,
     seccompRestricted,
   ],
 };
@@ -25,7 +70,16 @@ const CHECKS: Readonly<Record<Level, readonly Check[]>> = {
 const PREFIX = 'pod-security.kubernetes.io/';
 const MODES = ['enforce', 'audit', 'warn'] as const;
 /** Kinds that make pods: they are warned about, and never refused. */
-const MAKERS = new Set(['deployments.apps', 'replicasets.apps', 'statefulsets.apps', 'daemonsets.apps', 'replicationcontrollers.', 'jobs.batch', 'cronjobs.batch', 'podtemplates.']);
+const MAKERS = new Set([
+  'deployments.apps',
+  'replicasets.apps',
+  'statefulsets.apps',
+  'daemonsets.apps',
+  'replicationcontrollers.',
+  'jobs.batch',
+  'cronjobs.batch',
+  'podtemplates.',
+]);
 
 /** All violations of a pod, as one line; '' for none. */
 export function violations(level: Level, pod: Pick<Pod, 'metadata'>, spec: PodSpec): string {
@@ -90,7 +144,10 @@ function versionOf(labels: Readonly<Record<string, string>>, mode: string): stri
 }
 
 function templateOf(object: KubeObject): PodTemplateSpec | undefined {
-  const { template, spec } = object as KubeObject & { template?: PodTemplateSpec; spec?: { template?: PodTemplateSpec; jobTemplate?: { spec?: { template?: PodTemplateSpec } } } };
+  const { template, spec } = object as KubeObject & {
+    template?: PodTemplateSpec;
+    spec?: { template?: PodTemplateSpec; jobTemplate?: { spec?: { template?: PodTemplateSpec } } };
+  };
   return template ?? spec?.template ?? spec?.jobTemplate?.spec?.template;
 }
 
@@ -102,9 +159,21 @@ function checkLabels(at: AdmissionAttributes): void {
     const [level, version] = [`${PREFIX}${mode}`, `${PREFIX}${mode}-version`];
     const out = [];
     const value = labels[level];
-    if (value !== undefined && value !== old[level] && !(value in CHECKS)) out.push({ reason: 'FieldValueInvalid', field: field(level), message: `Invalid value: ${JSON.stringify(value)}: must be one of privileged, baseline, restricted` });
+    if (value !== undefined && value !== old[level] && !(value in CHECKS)) {
+      out.push({
+        reason: 'FieldValueInvalid',
+        field: field(level),
+        message: `Invalid value: ${JSON.stringify(value)}: must be one of privileged, baseline, restricted`,
+      });
+    }
     const at = labels[version];
-    if (at !== undefined && at !== old[version] && !/^(latest|v1\.\d{1,3})$/.test(at)) out.push({ reason: 'FieldValueInvalid', field: field(version), message: `Invalid value: ${JSON.stringify(at)}: must be "latest" or "v1.x"` });
+    if (at !== undefined && at !== old[version] && !/^(latest|v1\.\d{1,3})$/.test(at)) {
+      out.push({
+        reason: 'FieldValueInvalid',
+        field: field(version),
+        message: `Invalid value: ${JSON.stringify(at)}: must be "latest" or "v1.x"`,
+      });
+    }
     return out;
   });
   if (causes.length > 0) throw invalid({ group: '', kind: 'Namespace' }, at.object?.metadata?.name ?? '', causes);

@@ -20,7 +20,11 @@ const golden = (await readFile(join(import.meta.dirname, 'golden.jsonl'), 'utf8'
 
 /** The row, or what stands for it where the kind is no resource. */
 function rowOf(object: KubeObject): ResourceInfo {
-  const row = RESOURCES.find((candidate) => candidate.kind === object.kind && (candidate.group === '' ? candidate.version : `${candidate.group}/${candidate.version}`) === object.apiVersion);
+  const row = RESOURCES.find(
+    (candidate) =>
+      candidate.kind === object.kind &&
+      (candidate.group === '' ? candidate.version : `${candidate.group}/${candidate.version}`) === object.apiVersion,
+  );
   return row ?? { ...RESOURCES[0]!, kind: object.kind!, schema: `io.k8s.apimachinery.pkg.apis.meta.v1.${object.kind}` };
 }
 
@@ -50,7 +54,12 @@ test('int64 stays exact past 2^53', () => {
 
 test('a list and a watch event carry objects', () => {
   const cm = RESOURCES.find((row) => row.resource === 'configmaps')!;
-  const list = codec.list(cm, { revision: 7, items: [Stored.of({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }, 5)], continue: 'c', remainingItemCount: 2 });
+  const list = codec.list(cm, {
+    revision: 7,
+    items: [Stored.of({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }, 5)],
+    continue: 'c',
+    remainingItemCount: 2,
+  });
   assert.equal(list.toString('latin1', 0, 4), 'k8s\0');
   assert.ok(list.includes('ConfigMapList'));
   const event = codec.watchEvent('ADDED', codec.object(cm, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }));
@@ -82,6 +91,11 @@ test('nesting is bounded', () => {
   const crd = RESOURCES.find((row) => row.resource === 'customresourcedefinitions')!;
   let schema: Record<string, unknown> = { type: 'string' };
   for (let depth = 0; depth < 300; depth++) schema = { not: schema };
-  const body = codec.object(crd, { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'x' }, spec: { versions: [{ name: 'v1', schema: { openAPIV3Schema: schema } }] } } as KubeObject);
+  const body = codec.object(crd, {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'x' },
+    spec: { versions: [{ name: 'v1', schema: { openAPIV3Schema: schema } }] },
+  } as KubeObject);
   assert.throws(() => codec.decode(body), /nested too deeply/);
 });

@@ -43,7 +43,9 @@ export class ProtobufCodec {
   readonly list = (resource: ResourceInfo, page: ListPage): Buffer => {
     const coder = messageCoder(schemaOf(resource.schema)!);
     const metadata: ListMeta = {
-      resourceVersion: String(page.revision), ...(page.continue !== undefined && { continue: page.continue }), ...(page.remainingItemCount !== undefined && { remainingItemCount: page.remainingItemCount }),
+      resourceVersion: String(page.revision),
+      ...(page.continue !== undefined && { continue: page.continue }),
+      ...(page.remainingItemCount !== undefined && { remainingItemCount: page.remainingItemCount }),
     };
     return envelope(resource.group === '' ? resource.version : `${resource.group}/${resource.version}`, `${resource.kind}List`, (writer) => {
       for (let at = page.items.length - 1; at >= 0; at--) {
@@ -74,7 +76,9 @@ export class ProtobufCodec {
 
   /** The object of a body. @throws StatusError 400 */
   readonly decode = (body: Buffer): unknown => {
-    if (body.length < MAGIC.length || body.compare(MAGIC, 0, 4, 0, 4) !== 0) throw malformed('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
+    if (body.length < MAGIC.length || body.compare(MAGIC, 0, 4, 0, 4) !== 0) {
+      throw malformed('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
+    }
     let apiVersion = '';
     let kind = '';
     let raw: Buffer = Buffer.alloc(0);

@@ -69,8 +69,15 @@ function coderOf(type: TypeRef): Coder {
   if (type.kind === 'list') return wrappedList(coderOf(type.element));
   if (type.kind === 'map') throw new Error('the schema table has a map within a map or list, which protobuf has not');
   switch (type.kind) {
-    case 'JSONSchemaPropsOrBool': case 'JSONSchemaPropsOrArray': case 'JSONSchemaPropsOrStringArray': return schemaPropsCoder(type.kind, lazy(() => requireSchema(SCHEMA_PROPS)));
-    default: return SCALAR_CODERS[type.kind];
+    case 'JSONSchemaPropsOrBool':
+    case 'JSONSchemaPropsOrArray':
+    case 'JSONSchemaPropsOrStringArray':
+      return schemaPropsCoder(
+        type.kind,
+        lazy(() => requireSchema(SCHEMA_PROPS)),
+      );
+    default:
+      return SCALAR_CODERS[type.kind];
   }
 }
 
@@ -78,7 +85,11 @@ const SCHEMA_PROPS = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.J
 
 /** Types may hold themselves: the coder of what lies below is asked for when it is needed. */
 function lazy(schema: () => TypeSchema): Coder {
-  return { wire: BYTES, write: (writer, value) => messageCoder(schema()).write(writer, value), read: (reader, depth) => messageCoder(schema()).read(reader, depth) };
+  return {
+    wire: BYTES,
+    write: (writer, value) => messageCoder(schema()).write(writer, value),
+    read: (reader, depth) => messageCoder(schema()).read(reader, depth),
+  };
 }
 
 function memberOf(field: FieldSchema): Member {

@@ -10,7 +10,13 @@ const MAX_KEY_SHOWN = 256;
 /** What a body may weigh in JSON: aliases may not make of it what no body could be. */
 const MAX_JSON_BYTES = 3 * 1024 * 1024;
 /** Tags of YAML 1.1 whose values JSON has no form for: they are read as strings and maps. */
-const ODD_TAGS = new Set(['tag:yaml.org,2002:timestamp', 'tag:yaml.org,2002:binary', 'tag:yaml.org,2002:omap', 'tag:yaml.org,2002:pairs', 'tag:yaml.org,2002:set']);
+const ODD_TAGS = new Set([
+  'tag:yaml.org,2002:timestamp',
+  'tag:yaml.org,2002:binary',
+  'tag:yaml.org,2002:omap',
+  'tag:yaml.org,2002:pairs',
+  'tag:yaml.org,2002:set',
+]);
 
 /** What may be in one text: a parser's node takes a kilobyte and more. The largest of the custom resource definitions that people install has a third of it. */
 const MAX_WORDS = 150_000;
@@ -82,13 +88,19 @@ export async function readYaml(source: string): Promise<YamlRead> {
     });
     const [broken] = document.errors;
     if (broken?.code === 'MULTIPLE_DOCS') return { manyDocuments: true };
-    if (broken !== undefined) return { problem: broken.message.startsWith(OVERFLOW) ? TOO_DEEP : `yaml: ${broken.message.split('\n', 1)[0]!}` };
+    if (broken !== undefined) {
+      return { problem: broken.message.startsWith(OVERFLOW) ? TOO_DEEP : `yaml: ${broken.message.split('\n', 1)[0]!}` };
+    }
     const json = encodeJsonText(document.toJS({ maxAliasCount: MAX_ALIASES }) ?? null);
-    if (json.length > MAX_JSON_BYTES) return { problem: `yaml: document contains excessive aliasing: it is larger than ${MAX_JSON_BYTES} bytes in JSON` };
+    if (json.length > MAX_JSON_BYTES) {
+      return { problem: `yaml: document contains excessive aliasing: it is larger than ${MAX_JSON_BYTES} bytes in JSON` };
+    }
     return { json, duplicates: duplicates(document) };
   } catch (error) {
     if (error instanceof TypeError && error.message.includes('circular')) return { problem: 'yaml: anchor value contains itself' };
-    if (error instanceof RangeError || error instanceof ReferenceError) return { problem: error.message.startsWith(OVERFLOW) ? TOO_DEEP : `yaml: ${messageOf(error)}` };
+    if (error instanceof RangeError || error instanceof ReferenceError) {
+      return { problem: error.message.startsWith(OVERFLOW) ? TOO_DEEP : `yaml: ${messageOf(error)}` };
+    }
     throw error;
   }
 

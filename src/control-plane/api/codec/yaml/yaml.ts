@@ -65,7 +65,9 @@ export class YamlReader {
 
   async #inThread(source: string, user: string): Promise<YamlRead> {
     const own = this.#ofUser.get(user) ?? 0;
-    if (this.#queue.length >= QUEUE || own >= PER_USER) throw tooManyRequests('too many large YAML bodies wait to be read, please try again later or send JSON', 1);
+    if (this.#queue.length >= QUEUE || own >= PER_USER) {
+      throw tooManyRequests('too many large YAML bodies wait to be read, please try again later or send JSON', 1);
+    }
     this.#ofUser.set(user, own + 1);
     try {
       return await new Promise<YamlRead>((resolve, reject) => {

@@ -31,7 +31,11 @@ export function decodersOf(door: Door, { user }: ApiRequest): BodyDecoders {
 /** What a request wants its answer to be. @throws StatusError 406 */
 export function negotiate(door: Door, request: ApiRequest): Wanted {
   const { resource } = request;
-  return door.negotiator.choose(request.exchange.header('accept'), { protobuf: door.representation.canProtobuf(resource), view: true, watchable: request.route.name === undefined && request.exchange.method === 'GET' });
+  return door.negotiator.choose(request.exchange.header('accept'), {
+    protobuf: door.representation.canProtobuf(resource),
+    view: true,
+    watchable: request.route.name === undefined && request.exchange.method === 'GET',
+  });
 }
 
 /** The request with its warnings among the headers of the answer. */

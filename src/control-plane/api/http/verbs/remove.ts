@@ -8,9 +8,23 @@ import { decodersOf, negotiate, withWarnings, type Door } from './door.ts';
 
 /** Kinds whose deletion answers with the object that is gone; the others answer with a Status. */
 const RETURNS_OBJECT = new Set([
-  'pods', 'namespaces', 'services', 'serviceaccounts', 'persistentvolumes', 'persistentvolumeclaims', 'podtemplates', 'resourcequotas', 'storageclasses.storage.k8s.io',
-  'csidrivers.storage.k8s.io', 'csinodes.storage.k8s.io', 'volumeattachments.storage.k8s.io', 'volumeattributesclasses.storage.k8s.io', 'resourceclaims.resource.k8s.io',
-  'resourceclaimtemplates.resource.k8s.io', 'resourceslices.resource.k8s.io', 'deviceclasses.resource.k8s.io',
+  'pods',
+  'namespaces',
+  'services',
+  'serviceaccounts',
+  'persistentvolumes',
+  'persistentvolumeclaims',
+  'podtemplates',
+  'resourcequotas',
+  'storageclasses.storage.k8s.io',
+  'csidrivers.storage.k8s.io',
+  'csinodes.storage.k8s.io',
+  'volumeattachments.storage.k8s.io',
+  'volumeattributesclasses.storage.k8s.io',
+  'resourceclaims.resource.k8s.io',
+  'resourceclaimtemplates.resource.k8s.io',
+  'resourceslices.resource.k8s.io',
+  'deviceclasses.resource.k8s.io',
 ]);
 
 async function optionsOf(door: Door, request: ApiRequest): Promise<DeleteRequest> {
@@ -25,8 +39,11 @@ export async function remove(door: Door, request: ApiRequest): Promise<void> {
   const { acceptedWhenLeft, ...options } = await optionsOf(door, request);
   const outcome = await door.registry.delete(request.context, request.resource, request.route.namespace, request.route.name!, options);
   const status = !outcome.gone && acceptedWhenLeft === true ? 202 : 200;
-  if (!outcome.gone || RETURNS_OBJECT.has(keyOf(request.resource))) await door.representation.sendObject(withWarnings(request), wanted, status, outcome.stored);
-  else await sendValue(withWarnings(request), status, { ...wanted, as: undefined }, successOf(request.resource, outcome));
+  if (!outcome.gone || RETURNS_OBJECT.has(keyOf(request.resource))) {
+    await door.representation.sendObject(withWarnings(request), wanted, status, outcome.stored);
+  } else {
+    await sendValue(withWarnings(request), status, { ...wanted, as: undefined }, successOf(request.resource, outcome));
+  }
 }
 
 /** DELETE of all that a selector matches. */
@@ -43,5 +60,11 @@ function keyOf(resource: ResourceInfo): string {
 
 function successOf(resource: ResourceInfo, outcome: DeleteOutcome): unknown {
   const { name, uid } = outcome.stored.object.metadata ?? {};
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details: { name, ...(resource.group !== '' && { group: resource.group }), kind: resource.resource, uid } };
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: { name, ...(resource.group !== '' && { group: resource.group }), kind: resource.resource, uid },
+  };
 }

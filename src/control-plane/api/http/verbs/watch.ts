@@ -18,7 +18,12 @@ const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
 
-const OPEN = { ADDED: '{"type":"ADDED","object":', MODIFIED: '{"type":"MODIFIED","object":', DELETED: '{"type":"DELETED","object":', BOOKMARK: '{"type":"BOOKMARK","object":' } as const;
+const OPEN = {
+  ADDED: '{"type":"ADDED","object":',
+  MODIFIED: '{"type":"MODIFIED","object":',
+  DELETED: '{"type":"DELETED","object":',
+  BOOKMARK: '{"type":"BOOKMARK","object":',
+} as const;
 /** The frame of an event, shared by all that watch it plainly. */
 const frames = new WeakMap<StoredObject, Map<EventType, Buffer>>();
 
@@ -75,7 +80,11 @@ export function watch(door: Door, request: ApiRequest): void {
   }));
   // Nothing has gone out yet: what the registry refuses at once is an answer of its own, but for a revision that is too old.
   if (failed !== undefined && !(failed instanceof StatusError && failed.status.code === 410)) throw failed;
-  body = exchange.stream(200, [...request.headers, 'Content-Type', wanted.format === 'protobuf' ? 'application/vnd.kubernetes.protobuf;stream=watch' : 'application/json']);
+  body = exchange.stream(200, [
+    ...request.headers,
+    'Content-Type',
+    wanted.format === 'protobuf' ? 'application/vnd.kubernetes.protobuf;stream=watch' : 'application/json',
+  ]);
   for (const frame of early.splice(0)) body.write(frame);
   if (over) {
     if (failed !== undefined) body.write(errorFrame(door, request, wanted, failed));
@@ -103,7 +112,12 @@ function begin(start: () => () => void): () => void {
 function frameOf(door: Door, request: ApiRequest, wanted: Wanted, type: EventType, object: StoredObject, first: boolean): Buffer {
   if (wanted.format === 'protobuf') return door.representation.protobufFrame(request, type, object.object);
   if (wanted.as !== undefined) {
-    return frame(type, type === 'BOOKMARK' && wanted.as === 'Table' ? tableBookmark(object.object) : door.representation.eventBody(request, wanted, object, first));
+    return frame(
+      type,
+      type === 'BOOKMARK' && wanted.as === 'Table'
+        ? tableBookmark(object.object)
+        : door.representation.eventBody(request, wanted, object, first),
+    );
   }
   let known = frames.get(object);
   if (known === undefined) frames.set(object, (known = new Map()));
@@ -125,7 +139,22 @@ function frame(type: EventType, body: Buffer): Buffer {
 /** A Table without columns or rows, that carries the version alone. */
 function tableBookmark(object: KubeObject): Buffer {
   const { resourceVersion, annotations } = object.metadata ?? {};
-  return encodeJson({ kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: { resourceVersion }, columnDefinitions: null, rows: [{ cells: [], object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: { resourceVersion, ...(annotations && { annotations }) } } }] });
+  return encodeJson({
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: { resourceVersion },
+    columnDefinitions: null,
+    rows: [
+      {
+        cells: [],
+        object: {
+          kind: 'PartialObjectMetadata',
+          apiVersion: 'meta.k8s.io/v1',
+          metadata: { resourceVersion, ...(annotations && { annotations }) },
+        },
+      },
+    ],
+  });
 }
 
 function errorFrame(door: Door, request: ApiRequest, wanted: Wanted, error: Error): Buffer {

@@ -27,13 +27,23 @@ export async function update(door: Door, request: ApiRequest): Promise<void> {
   const { exchange, route, context } = request;
   const media = bodyMedia(exchange);
   const options = writeParameters(request.target.query, exchange.header('user-agent'), 'UpdateOptions', false);
-  const body = decided(await decodeBody(await exchange.body(BODY_LIMIT), media, decodersOf(door, request), kindOf(request)), options, request);
-  const outcome = await door.registry.update(context, request.resource, route.namespace, route.name!, body, { ...options, ...(route.subresource !== undefined && { subresource: route.subresource }) });
+  const body = decided(
+    await decodeBody(await exchange.body(BODY_LIMIT), media, decodersOf(door, request), kindOf(request)),
+    options,
+    request,
+  );
+  const outcome = await door.registry.update(context, request.resource, route.namespace, route.name!, body, {
+    ...options,
+    ...(route.subresource !== undefined && { subresource: route.subresource }),
+  });
   await door.representation.sendObject(withWarnings(request), wanted, outcome.created ? 201 : 200, outcome.stored);
 }
 
 const PATCHES = {
-  'application/json-patch+json': 'json', 'application/merge-patch+json': 'merge', 'application/strategic-merge-patch+json': 'strategic', 'application/apply-patch+yaml': 'apply',
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply',
 } as const;
 
 /** PATCH in any of its four types. */
@@ -59,8 +69,13 @@ async function patchBody(type: PatchBody['type'], bytes: Buffer, yaml: YamlDecod
     return { body: { type, body: value }, strictFaults: type === 'json' ? [...told, ...strangeMembers(value)].map((fault) => `json patch ${fault}`) : told };
   }
   const { value: body, duplicates } = await applied(bytes, yaml);
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw badRequest('error decoding YAML: the applied configuration must be an object');
-  return { body: { type, body }, strictFaults: duplicates.map((path) => (path.startsWith('line ') ? path : `key ${JSON.stringify(path)} already set in map`)) };
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw badRequest('error decoding YAML: the applied configuration must be an object');
+  }
+  return {
+    body: { type, body },
+    strictFaults: duplicates.map((path) => (path.startsWith('line ') ? path : `key ${JSON.stringify(path)} already set in map`)),
+  };
 }
 
 /** A configuration in YAML, of which JSON is the most frequent case; one that begins with a brace may be in flow style all the same. */
@@ -85,7 +100,13 @@ const OPERATION = new Set(['op', 'path', 'from', 'value']);
 /** Members of operations that JSON patches do not have. */
 function strangeMembers(patch: unknown): string[] {
   if (!Array.isArray(patch)) return [];
-  return (patch as unknown[]).flatMap((operation, at) => (typeof operation === 'object' && operation !== null ? Object.keys(operation).filter((key) => !OPERATION.has(key)).map((key) => `unknown field "[${at}].${key}"`) : []));
+  return (patch as unknown[]).flatMap((operation, at) =>
+    typeof operation === 'object' && operation !== null
+      ? Object.keys(operation)
+          .filter((key) => !OPERATION.has(key))
+          .map((key) => `unknown field "[${at}].${key}"`)
+      : [],
+  );
 }
 
 /** Keys that came twice: an error where the client is strict, a warning by default. */

@@ -33,7 +33,13 @@ interface Autoscaler extends KubeObject {
   readonly status?: Fields & { currentMetrics?: readonly Metric[] | null; conditions?: unknown; currentCPUUtilizationPercentage?: number };
 }
 
-const MEMBERS: Readonly<Record<string, string>> = { Resource: 'resource', ContainerResource: 'containerResource', Pods: 'pods', Object: 'object', External: 'external' };
+const MEMBERS: Readonly<Record<string, string>> = {
+  Resource: 'resource',
+  ContainerResource: 'containerResource',
+  Pods: 'pods',
+  Object: 'object',
+  External: 'external',
+};
 
 function isCpu(metric: Metric, amount: 'target' | 'current'): boolean {
   const source = metric.resource as Source | undefined;
@@ -50,12 +56,24 @@ function older(metric: Metric, amount: 'target' | 'current'): Metric {
   const source = member === undefined ? undefined : metric[member] as Source | undefined;
   if (member === undefined || source === undefined) return metric;
   const { value, averageValue, averageUtilization } = source[amount] ?? {};
-  const [plain, average, utilization] = amount === 'target' ? ['targetValue', 'targetAverageValue', 'targetAverageUtilization'] : ['currentValue', 'currentAverageValue', 'currentAverageUtilization'];
-  const fields: Fields = member === 'resource' || member === 'containerResource'
-    ? { name: source.name, container: source.container, [utilization]: averageUtilization, [average]: averageValue }
-    : member === 'object' ? { target: source.describedObject, metricName: source.metric?.name, selector: source.metric?.selector, [plain]: value, averageValue }
-      : member === 'pods' ? { metricName: source.metric?.name, selector: source.metric?.selector, [average]: averageValue }
-        : { metricName: source.metric?.name, metricSelector: source.metric?.selector, [plain]: value, [average]: averageValue };
+  const [plain, average, utilization] =
+    amount === 'target'
+      ? ['targetValue', 'targetAverageValue', 'targetAverageUtilization']
+      : ['currentValue', 'currentAverageValue', 'currentAverageUtilization'];
+  const fields: Fields =
+    member === 'resource' || member === 'containerResource'
+      ? { name: source.name, container: source.container, [utilization]: averageUtilization, [average]: averageValue }
+      : member === 'object'
+        ? {
+            target: source.describedObject,
+            metricName: source.metric?.name,
+            selector: source.metric?.selector,
+            [plain]: value,
+            averageValue,
+          }
+        : member === 'pods'
+          ? { metricName: source.metric?.name, selector: source.metric?.selector, [average]: averageValue }
+          : { metricName: source.metric?.name, metricSelector: source.metric?.selector, [plain]: value, [average]: averageValue };
   return { type: metric.type, [member]: compact(fields) };
 }
 
@@ -96,7 +114,11 @@ export function autoscalerFromV2(object: KubeObject): KubeObject {
     ...rest,
     metadata: { ...metadata, ...(Object.keys(annotations).length > 0 && { annotations }) },
     spec: { ...specRest, ...(cpu && { targetCPUUtilizationPercentage: (cpu.resource as Source).target!.averageUtilization }) },
-    status: { ...statusRest, currentReplicas: statusRest.currentReplicas ?? 0, ...(currentCpu && { currentCPUUtilizationPercentage: (currentCpu.resource as Source).current!.averageUtilization }) },
+    status: {
+      ...statusRest,
+      currentReplicas: statusRest.currentReplicas ?? 0,
+      ...(currentCpu && { currentCPUUtilizationPercentage: (currentCpu.resource as Source).current!.averageUtilization }),
+    },
   } as KubeObject;
 }
 
@@ -105,18 +127,35 @@ export function autoscalerToV2(object: KubeObject): KubeObject {
   const { metadata, spec, status, ...rest } = object as Autoscaler;
   const { targetCPUUtilizationPercentage: target, ...specRest } = spec ?? {};
   const { currentCPUUtilizationPercentage: current, currentReplicas, ...statusRest } = status ?? {};
-  const { [METRICS]: metricsText, [CURRENT]: currentText, [CONDITIONS]: conditionsText, [BEHAVIOR]: behaviorText, ...annotations } = metadata?.annotations ?? {};
+  const {
+    [METRICS]: metricsText,
+    [CURRENT]: currentText,
+    [CONDITIONS]: conditionsText,
+    [BEHAVIOR]: behaviorText,
+    ...annotations
+  } = metadata?.annotations ?? {};
   const { annotations: _, ...meta } = metadata ?? {};
   const cpu = (amount: Fields): Metric => ({ type: 'Resource', resource: { name: 'cpu', ...amount } });
-  const metrics = [...listOf(metricsText).map((metric) => newer(metric, 'target')), ...(target === undefined ? [] : [cpu({ target: { type: 'Utilization', averageUtilization: target } })])];
-  const currentMetrics = [...listOf(currentText).map((metric) => newer(metric, 'current')), ...(current === undefined ? [] : [cpu({ current: { averageUtilization: current } })])];
+  const metrics = [
+    ...listOf(metricsText).map((metric) => newer(metric, 'target')),
+    ...(target === undefined ? [] : [cpu({ target: { type: 'Utilization', averageUtilization: target } })]),
+  ];
+  const currentMetrics = [
+    ...listOf(currentText).map((metric) => newer(metric, 'current')),
+    ...(current === undefined ? [] : [cpu({ current: { averageUtilization: current } })]),
+  ];
   const conditions = listOf(conditionsText);
   const behavior = parsed(behaviorText);
   return {
     ...rest,
     metadata: { ...meta, ...(Object.keys(annotations).length > 0 && { annotations }) },
     spec: { ...specRest, ...(metrics.length > 0 && { metrics }), ...(behavior !== undefined && { behavior }) },
-    status: { ...statusRest, ...(currentReplicas !== 0 && currentReplicas !== undefined && { currentReplicas }), currentMetrics: currentMetrics.length > 0 ? currentMetrics : null, ...(conditions.length > 0 && { conditions }) },
+    status: {
+      ...statusRest,
+      ...(currentReplicas !== 0 && currentReplicas !== undefined && { currentReplicas }),
+      currentMetrics: currentMetrics.length > 0 ? currentMetrics : null,
+      ...(conditions.length > 0 && { conditions }),
+    },
   } as KubeObject;
 }
 

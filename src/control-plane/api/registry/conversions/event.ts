@@ -2,8 +2,13 @@ import type { KubeObject } from '../../../../types/kubernetes/meta.ts';
 
 /** Names of the same fields in v1 and in events.k8s.io/v1. */
 const NAMES: readonly (readonly [core: string, events: string])[] = [
-  ['involvedObject', 'regarding'], ['message', 'note'], ['source', 'deprecatedSource'], ['firstTimestamp', 'deprecatedFirstTimestamp'], ['lastTimestamp', 'deprecatedLastTimestamp'],
-  ['count', 'deprecatedCount'], ['reportingComponent', 'reportingController'],
+  ['involvedObject', 'regarding'],
+  ['message', 'note'],
+  ['source', 'deprecatedSource'],
+  ['firstTimestamp', 'deprecatedFirstTimestamp'],
+  ['lastTimestamp', 'deprecatedLastTimestamp'],
+  ['count', 'deprecatedCount'],
+  ['reportingComponent', 'reportingController'],
 ];
 const TO_EVENTS = new Map(NAMES);
 const TO_CORE = new Map(NAMES.map(([core, events]) => [events, core]));
@@ -23,7 +28,13 @@ export function eventFromCore(object: KubeObject): KubeObject {
 
 /** events.k8s.io/v1 to v1. */
 export function eventToCore(object: KubeObject): KubeObject {
-  return { ...renamed(object, TO_CORE), reportingComponent: '', reportingInstance: '', ...pickText(object, 'reportingController', 'reportingComponent'), ...pickText(object, 'reportingInstance', 'reportingInstance') } as KubeObject;
+  return {
+    ...renamed(object, TO_CORE),
+    reportingComponent: '',
+    reportingInstance: '',
+    ...pickText(object, 'reportingController', 'reportingComponent'),
+    ...pickText(object, 'reportingInstance', 'reportingInstance'),
+  } as KubeObject;
 }
 
 function pickText(object: KubeObject, from: string, to: string): Record<string, unknown> {

@@ -15,7 +15,8 @@ const SPECIAL: Readonly<Record<string, (general: Strategy) => Strategy>> = {
   // A node tells its status when it registers.
   'core/nodes': (general) => ({ ...general, prepareForCreate: () => {} }),
   'core/namespaces': namespaceStrategy,
-  'core/persistentvolumes': (general) => withInitialStatus(general, (object) => ({ phase: 'Pending', lastPhaseTransitionTime: object.metadata.creationTimestamp })),
+  'core/persistentvolumes': (general) =>
+    withInitialStatus(general, (object) => ({ phase: 'Pending', lastPhaseTransitionTime: object.metadata.creationTimestamp })),
   'core/persistentvolumeclaims': (general) => withInitialStatus(general, () => ({ phase: 'Pending' })),
   'core/services': serviceStrategy,
   'apps/deployments': deploymentStrategy,
@@ -23,7 +24,10 @@ const SPECIAL: Readonly<Record<string, (general: Strategy) => Strategy>> = {
   'batch/jobs': jobStrategy,
   'certificates.k8s.io/certificatesigningrequests': csrStrategy,
   'apiextensions.k8s.io/customresourcedefinitions': crdStrategy,
-  'discovery.k8s.io/endpointslices': (general) => ({ ...general, changed: (object, old) => general.changed(object, old) || !jsonEqual(object.metadata.labels, old.metadata?.labels) }),
+  'discovery.k8s.io/endpointslices': (general) => ({
+    ...general,
+    changed: (object, old) => general.changed(object, old) || !jsonEqual(object.metadata.labels, old.metadata?.labels),
+  }),
 };
 
 /** How each kind behaves when it is written. */
@@ -119,7 +123,8 @@ function daemonSetStrategy(general: Strategy): Strategy {
   };
 }
 
-const LEFT_PODS = 'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning';
+const LEFT_PODS =
+  'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning';
 
 function jobStrategy(general: Strategy): Strategy {
   return {
@@ -157,9 +162,16 @@ function csrStrategy(general: Strategy): Strategy {
       const before = ((old as { status?: CsrStatus }).status ?? {});
       const now = (object.status ?? {}) as CsrStatus;
       keepAllBut(object, old, 'status');
-      if (subresource === 'approval') object.status = { ...before, conditions: now.conditions ?? [] };
-      else if (subresource === 'status') object.status = { ...now, conditions: [...(before.conditions ?? []).filter(decided), ...(now.conditions ?? []).filter((condition) => !decided(condition))] };
-      else keep(object, old, 'status');
+      if (subresource === 'approval') {
+        object.status = { ...before, conditions: now.conditions ?? [] };
+      } else if (subresource === 'status') {
+        object.status = {
+          ...now,
+          conditions: [...(before.conditions ?? []).filter(decided), ...(now.conditions ?? []).filter((condition) => !decided(condition))],
+        };
+      } else {
+        keep(object, old, 'status');
+      }
     },
   };
 }
@@ -177,7 +189,9 @@ function crdStrategy(general: Strategy): Strategy {
       const { versions = [] } = (object.spec ?? {}) as { versions?: readonly { name?: string; storage?: boolean }[] };
       const status = (object.status ?? {}) as { storedVersions?: readonly string[] };
       const stored = versions.find((version) => version.storage)?.name;
-      if (stored !== undefined && !(status.storedVersions ?? []).includes(stored)) object.status = { ...status, storedVersions: [...(status.storedVersions ?? []), stored] };
+      if (stored !== undefined && !(status.storedVersions ?? []).includes(stored)) {
+        object.status = { ...status, storedVersions: [...(status.storedVersions ?? []), stored] };
+      }
     },
   };
 }

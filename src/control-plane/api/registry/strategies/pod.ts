@@ -21,7 +21,10 @@ interface PodSpec {
 
 /** Guaranteed, Burstable or BestEffort: how much of what it uses a pod was promised. */
 export function qosClass(spec: PodSpec): string {
-  const containers: Container[] = spec.resources === undefined || Object.keys(spec.resources).length === 0 ? [...(spec.containers ?? []), ...(spec.initContainers ?? [])] : [{ resources: spec.resources }];
+  const containers: Container[] =
+    spec.resources === undefined || Object.keys(spec.resources).length === 0
+      ? [...(spec.containers ?? []), ...(spec.initContainers ?? [])]
+      : [{ resources: spec.resources }];
   let any = false;
   let guaranteed = true;
   for (const { resources = {} } of containers) {
@@ -47,8 +50,20 @@ export function podStrategy(general: Strategy): Strategy {
       const spec = (object.spec ?? {}) as PodSpec;
       const gated = (spec.schedulingGates ?? []).length > 0;
       object.status = {
-        phase: 'Pending', qosClass: qosClass(spec),
-        ...(gated && { conditions: [{ type: 'PodScheduled', status: 'False', lastProbeTime: null, lastTransitionTime: object.metadata.creationTimestamp, reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' }] }),
+        phase: 'Pending',
+        qosClass: qosClass(spec),
+        ...(gated && {
+          conditions: [
+            {
+              type: 'PodScheduled',
+              status: 'False',
+              lastProbeTime: null,
+              lastTransitionTime: object.metadata.creationTimestamp,
+              reason: 'SchedulingGated',
+              message: 'Scheduling is blocked due to non-empty scheduling gates',
+            },
+          ],
+        }),
       };
     },
     prepareForUpdate(object: Draft, old: KubeObject, subresource: string | undefined): void {
@@ -57,7 +72,9 @@ export function podStrategy(general: Strategy): Strategy {
         case 'status':
           keepAllBut(object, old, 'status');
           keep(object.metadata, old.metadata, 'ownerReferences');
-          if (before.status?.qosClass !== undefined) object.status = { qosClass: before.status.qosClass, ...(object.status as object | undefined) };
+          if (before.status?.qosClass !== undefined) {
+            object.status = { qosClass: before.status.qosClass, ...(object.status as object | undefined) };
+          }
           return;
         case 'ephemeralcontainers': {
           const { ephemeralContainers } = (object.spec ?? {}) as PodSpec;

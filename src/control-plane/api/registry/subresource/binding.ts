@@ -23,7 +23,13 @@ export async function bind(pipeline: Pipeline, scope: Scope, name: string, body:
   const binding = decodeAs(pipeline.rules, scope, BINDING, body, name) as Binding;
   const { target, metadata } = binding;
   if (target?.kind !== undefined && target.kind !== '' && target.kind !== 'Node') {
-    throw invalid(BINDING, name, [{ reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(target.kind)}: supported values: "Node", "<empty>"`, field: 'target.kind' }]);
+    throw invalid(BINDING, name, [
+      {
+        reason: 'FieldValueNotSupported',
+        message: `Unsupported value: ${JSON.stringify(target.kind)}: supported values: "Node", "<empty>"`,
+        field: 'target.kind',
+      },
+    ]);
   }
   if (!target?.name) throw unexpected('target.name: Required value');
   const node = target.name;
@@ -31,9 +37,13 @@ export async function bind(pipeline: Pipeline, scope: Scope, name: string, body:
   const { stored } = await pipeline.write(scope, scope.kind.key(scope.namespace, name), (current): Decision => {
     if (current === undefined) throw notFound({ group: '', resource: 'pods' }, name);
     const pod = current.object as PodLike;
-    if (metadata?.uid && metadata.uid !== pod.metadata?.uid) throw conflict(NAMED, name, `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${pod.metadata?.uid}`);
+    if (metadata?.uid && metadata.uid !== pod.metadata?.uid) {
+      throw conflict(NAMED, name, `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${pod.metadata?.uid}`);
+    }
     if (metadata?.resourceVersion && metadata.resourceVersion !== String(current.revision)) throw conflict(NAMED, name, OPTIMISTIC_LOCK);
-    if (pod.metadata?.deletionTimestamp !== undefined) throw conflict(NAMED, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+    if (pod.metadata?.deletionTimestamp !== undefined) {
+      throw conflict(NAMED, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+    }
     if (pod.spec?.nodeName) throw conflict(NAMED, name, `pod ${name} is already assigned to node "${pod.spec.nodeName}"`);
     if ((pod.spec?.schedulingGates ?? []).length > 0) throw conflict(NAMED, name, `pod ${name} has non-empty .spec.schedulingGates`);
     const { nominatedNodeName: _, ...status } = pod.status ?? {};

@@ -10,7 +10,19 @@ import { Stored } from '../stored.ts';
 export function bodyType(apiVersion: string, kind: string, schema: string): ResourceInfo {
   requireSchema(schema);
   const [version, group = ''] = apiVersion.split('/').reverse() as [string, string?];
-  return { group, version, resource: `${kind.toLowerCase()}s`, singular: kind.toLowerCase(), kind, namespaced: true, verbs: [], shortNames: [], categories: [], subresources: [], schema };
+  return {
+    group,
+    version,
+    resource: `${kind.toLowerCase()}s`,
+    singular: kind.toLowerCase(),
+    kind,
+    namespaced: true,
+    verbs: [],
+    shortNames: [],
+    categories: [],
+    subresources: [],
+    schema,
+  };
 }
 
 /**
@@ -25,7 +37,11 @@ export function decodeAs(rules: Rules, scope: Scope, type: ResourceInfo, body: u
   rules.applyDefaults(type, object);
   const { metadata } = object;
   if (metadata?.name && metadata.name !== name) throw badRequest(`name in URL does not match name in ${type.kind} object`);
-  if (metadata?.namespace && metadata.namespace !== scope.namespace) throw badRequest(`the namespace of the object (${metadata.namespace}) does not match the namespace on the request (${scope.namespace})`);
+  if (metadata?.namespace && metadata.namespace !== scope.namespace) {
+    throw badRequest(
+      `the namespace of the object (${metadata.namespace}) does not match the namespace on the request (${scope.namespace})`,
+    );
+  }
   return object;
 }
 

@@ -19,14 +19,29 @@ const MAX_DISRUPTED = 2000;
 const REFUSED = "Cannot evict pod as it would violate the pod's disruption budget.";
 
 interface Eviction extends KubeObject {
-  readonly deleteOptions?: { readonly gracePeriodSeconds?: number; readonly preconditions?: DeleteParameters['preconditions']; readonly propagationPolicy?: DeleteParameters['propagationPolicy']; readonly dryRun?: readonly string[] };
+  readonly deleteOptions?: {
+    readonly gracePeriodSeconds?: number;
+    readonly preconditions?: DeleteParameters['preconditions'];
+    readonly propagationPolicy?: DeleteParameters['propagationPolicy'];
+    readonly dryRun?: readonly string[];
+  };
 }
 
 interface Budget extends KubeObject {
   readonly spec?: { readonly selector?: Parameters<typeof labelSelectorMatcher>[0]; readonly unhealthyPodEvictionPolicy?: string };
   readonly status?: {
-    readonly observedGeneration?: number; readonly disruptionsAllowed?: number; readonly currentHealthy?: number; readonly desiredHealthy?: number;
-    readonly disruptedPods?: Readonly<Record<string, string>>; readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string; readonly lastTransitionTime?: string | null }[];
+    readonly observedGeneration?: number;
+    readonly disruptionsAllowed?: number;
+    readonly currentHealthy?: number;
+    readonly desiredHealthy?: number;
+    readonly disruptedPods?: Readonly<Record<string, string>>;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+      readonly lastTransitionTime?: string | null;
+    }[];
   };
 }
 
@@ -58,8 +73,22 @@ export class Evictor {
       if (current === undefined) throw notFound({ group: '', resource: 'pods' }, name);
       const pod = current.object as PodLike;
       const charge = this.#charge(pod);
-      const marked = { ...pod, status: withCondition(pod.status ?? {}, { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' }, pipeline.now()) };
-      const decision = decideDeletion(pipeline, { ...writing, options: { ...writing.options, subresource: 'eviction' } }, name, current, marked, options);
+      const marked = {
+        ...pod,
+        status: withCondition(
+          pod.status ?? {},
+          { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' },
+          pipeline.now(),
+        ),
+      };
+      const decision = decideDeletion(
+        pipeline,
+        { ...writing, options: { ...writing.options, subresource: 'eviction' } },
+        name,
+        current,
+        marked,
+        options,
+      );
       return decision.type === 'keep' || charge === undefined ? decision : { ...decision, more: [...decision.more, charge] };
     });
     return success(stored.revision);
@@ -68,10 +97,22 @@ export class Evictor {
   /** What it takes from the pod's budget; undefined: nothing. @throws when the budget forbids */
   #charge(pod: PodLike): Write | undefined {
     const phase = pod.status?.phase;
-    if (phase === 'Succeeded' || phase === 'Failed' || phase === 'Pending' || phase === undefined || pod.metadata?.deletionTimestamp !== undefined) return undefined;
+    if (
+      phase === 'Succeeded' ||
+      phase === 'Failed' ||
+      phase === 'Pending' ||
+      phase === undefined ||
+      pod.metadata?.deletionTimestamp !== undefined
+    ) {
+      return undefined;
+    }
     const found = this.#budgetsOf(pod);
     if (found.length === 0) return undefined;
-    if (found.length > 1) throw new StatusError(failure(500, 'InternalError', 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'));
+    if (found.length > 1) {
+      throw new StatusError(
+        failure(500, 'InternalError', 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'),
+      );
+    }
     const [{ key, stored }] = found as [{ key: string; stored: Stored }];
     const budget = stored.object as Budget;
     const { spec, status = {} } = budget;
@@ -83,9 +124,13 @@ export class Evictor {
     }
     const allowed = status.disruptionsAllowed ?? 0;
     const named = { group: 'policy', resource: 'poddisruptionbudgets' };
-    if ((status.observedGeneration ?? 0) < (budget.metadata?.generation ?? 0)) throw refusal(`The disruption budget ${name} is still being processed by the server.`, 10);
+    if ((status.observedGeneration ?? 0) < (budget.metadata?.generation ?? 0)) {
+      throw refusal(`The disruption budget ${name} is still being processed by the server.`, 10);
+    }
     if (allowed < 0) throw forbidden(named, name, 'pdb disruptions allowed is negative');
-    if (Object.keys(status.disruptedPods ?? {}).length > MAX_DISRUPTED) throw forbidden(named, name, 'DisruptedPods map too big - too many evictions not confirmed by PDB controller');
+    if (Object.keys(status.disruptedPods ?? {}).length > MAX_DISRUPTED) {
+      throw forbidden(named, name, 'DisruptedPods map too big - too many evictions not confirmed by PDB controller');
+    }
     if (allowed === 0) throw refusal(whyNot(name, status), undefined);
     const object = {
       ...budget,
@@ -101,7 +146,14 @@ export class Evictor {
   #spent({ conditions = [], observedGeneration }: NonNullable<Budget['status']>): NonNullable<Budget['status']>['conditions'] {
     const before = conditions.find(({ type }) => type === 'DisruptionAllowed');
     const lastTransitionTime = before?.status === 'False' ? before.lastTransitionTime : this.#pipeline.now();
-    const spent = { type: 'DisruptionAllowed', status: 'False', ...(observedGeneration !== undefined && { observedGeneration }), lastTransitionTime, reason: 'InsufficientPods', message: '' };
+    const spent = {
+      type: 'DisruptionAllowed',
+      status: 'False',
+      ...(observedGeneration !== undefined && { observedGeneration }),
+      lastTransitionTime,
+      reason: 'InsufficientPods',
+      message: '',
+    };
     return before === undefined ? [...conditions, spent] : conditions.map((condition) => (condition === before ? spent : condition));
   }
 
@@ -127,14 +179,25 @@ function selects(budget: Budget, pod: KubeObject): boolean {
 }
 
 function refusal(message: string, retryAfterSeconds: number | undefined): StatusError {
-  return new StatusError(failure(429, 'TooManyRequests', REFUSED, { causes: [{ reason: 'DisruptionBudget', message }], ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) }));
+  return new StatusError(
+    failure(429, 'TooManyRequests', REFUSED, {
+      causes: [{ reason: 'DisruptionBudget', message }],
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    }),
+  );
 }
 
 function whyNot(name: string, status: NonNullable<Budget['status']>): string {
   const condition = status.conditions?.find((candidate) => candidate.type === 'DisruptionAllowed');
   const refused = condition?.status === 'False' && condition.message ? condition : undefined;
-  if (refused?.reason === 'SyncFailed') return `The disruption budget ${name} does not allow evicting pods currently because it failed sync: ${refused.message}`;
-  if ((status.currentHealthy ?? 0) <= (status.desiredHealthy ?? 0)) return `The disruption budget ${name} needs ${status.desiredHealthy ?? 0} healthy pods and has ${status.currentHealthy ?? 0} currently`;
-  if (refused !== undefined) return `The disruption budget ${name} does not allow evicting pods currently (${refused.reason}): ${refused.message}`;
+  if (refused?.reason === 'SyncFailed') {
+    return `The disruption budget ${name} does not allow evicting pods currently because it failed sync: ${refused.message}`;
+  }
+  if ((status.currentHealthy ?? 0) <= (status.desiredHealthy ?? 0)) {
+    return `The disruption budget ${name} needs ${status.desiredHealthy ?? 0} healthy pods and has ${status.currentHealthy ?? 0} currently`;
+  }
+  if (refused !== undefined) {
+    return `The disruption budget ${name} does not allow evicting pods currently (${refused.reason}): ${refused.message}`;
+  }
   return `The disruption budget ${name} does not allow evicting pods currently`;
 }

@@ -45,7 +45,15 @@ export function scaleHandler(pipeline: Pipeline): SubresourceHandler {
       next: (old) => {
         const scale = next(old!);
         const replicas = scale.spec?.replicas ?? 0;
-        if (replicas < 0) throw invalid(SCALE, name, [{ reason: 'FieldValueInvalid', message: `Invalid value: ${replicas}: must be greater than or equal to 0`, field: 'spec.replicas' }]);
+        if (replicas < 0) {
+          throw invalid(SCALE, name, [
+            {
+              reason: 'FieldValueInvalid',
+              message: `Invalid value: ${replicas}: must be greater than or equal to 0`,
+              field: 'spec.replicas',
+            },
+          ]);
+        }
         return withReplicas(old!, replicas, scale);
       },
     });
@@ -76,7 +84,12 @@ function withReplicas(old: KubeObject, replicas: number, scale: Scale): Draft {
 async function applyScale(pipeline: Pipeline, scope: Scope, name: string, body: Scale): Promise<WriteOutcome> {
   const scale = decodeAs(pipeline.rules, scope, SCALE, body, name) as Scale;
   if (scale.spec?.replicas === undefined) throw badRequest('an applied Scale must have spec.replicas');
-  const applied = { apiVersion: scope.kind.apiVersion, kind: scope.kind.kind, metadata: { name, namespace: scope.namespace }, spec: { replicas: scale.spec.replicas } };
+  const applied = {
+    apiVersion: scope.kind.apiVersion,
+    kind: scope.kind.kind,
+    metadata: { name, namespace: scope.namespace },
+    spec: { replicas: scale.spec.replicas },
+  };
   const outcome = await applyOver(pipeline, scope, name, applied);
   return { stored: scaleOf(outcome.stored as Stored), created: false };
 }

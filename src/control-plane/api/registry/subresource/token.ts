@@ -20,7 +20,18 @@ export function tokenHandler(pipeline: Pipeline, sign: SignToken): SubresourceHa
       if (account === undefined) throw notFound(scope.kind.info, name);
       pipeline.admit(scope, 'CREATE', name, request, undefined);
       const signed = await sign(scope.context, account.object, request);
-      return { stored: Stored.of({ kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', ...signed, metadata: { name, namespace: scope.namespace, creationTimestamp: pipeline.now(), ...signed.metadata } }, account.revision), created: true };
+      return {
+        stored: Stored.of(
+          {
+            kind: 'TokenRequest',
+            apiVersion: 'authentication.k8s.io/v1',
+            ...signed,
+            metadata: { name, namespace: scope.namespace, creationTimestamp: pipeline.now(), ...signed.metadata },
+          },
+          account.revision,
+        ),
+        created: true,
+      };
     },
   };
 }

@@ -21,47 +21,107 @@ const container = (more: unknown): unknown => pod({ containers: [{ name: 'a', im
 
 // What kube-apiserver 1.36 answered to each of these bodies.
 const REFUSED: readonly (readonly [unknown, string])[] = [
-  [pod({ terminationGracePeriodSeconds: 'x' }), 'json: cannot unmarshal string into Go struct field PodSpec.spec.terminationGracePeriodSeconds of type int64'],
-  [pod({ terminationGracePeriodSeconds: 1.5 }), 'json: cannot unmarshal number 1.5 into Go struct field PodSpec.spec.terminationGracePeriodSeconds of type int64'],
-  [pod({ terminationGracePeriodSeconds: 2 ** 63 }), 'json: cannot unmarshal number 9223372036854775808 into Go struct field PodSpec.spec.terminationGracePeriodSeconds of type int64'],
+  [
+    pod({ terminationGracePeriodSeconds: 'x' }),
+    'json: cannot unmarshal string into Go struct field PodSpec.spec.terminationGracePeriodSeconds of type int64',
+  ],
+  [
+    pod({ terminationGracePeriodSeconds: 1.5 }),
+    'json: cannot unmarshal number 1.5 into Go struct field PodSpec.spec.terminationGracePeriodSeconds of type int64',
+  ],
+  [
+    pod({ terminationGracePeriodSeconds: 2 ** 63 }),
+    'json: cannot unmarshal number 9223372036854775808 into Go struct field PodSpec.spec.terminationGracePeriodSeconds of type int64',
+  ],
   [pod({ priority: 2 ** 31 }), 'json: cannot unmarshal number 2147483648 into Go struct field PodSpec.spec.priority of type int32'],
   [pod({ restartPolicy: 3 }), 'json: cannot unmarshal number into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy'],
   [pod({ containers: {} }), 'json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container'],
   [pod({ containers: 'a' }), 'json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type []v1.Container'],
   [pod({ containers: ['a'] }), 'json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type v1.Container'],
   [pod({ containers: [{ name: 5 }] }), 'json: cannot unmarshal number into Go struct field Container.spec.containers.name of type string'],
-  [container({ env: [{ name: 'x', value: 5 }] }), 'json: cannot unmarshal number into Go struct field EnvVar.spec.containers.env.value of type string'],
-  [pod({ volumes: [{ name: 'a', secret: 'x' }] }), 'json: cannot unmarshal string into Go struct field Volume.spec.volumes.VolumeSource.secret of type v1.SecretVolumeSource'],
-  [pod({ ephemeralContainers: [{ image: 5 }] }), 'json: cannot unmarshal number into Go struct field EphemeralContainer.spec.ephemeralContainers.EphemeralContainerCommon.image of type string'],
-  [container({ envFrom: [{ secretRef: { name: 5 } }] }), 'json: cannot unmarshal number into Go struct field SecretEnvSource.spec.containers.envFrom.secretRef.LocalObjectReference.name of type string'],
+  [
+    container({ env: [{ name: 'x', value: 5 }] }),
+    'json: cannot unmarshal number into Go struct field EnvVar.spec.containers.env.value of type string',
+  ],
+  [
+    pod({ volumes: [{ name: 'a', secret: 'x' }] }),
+    'json: cannot unmarshal string into Go struct field Volume.spec.volumes.VolumeSource.secret of type v1.SecretVolumeSource',
+  ],
+  [
+    pod({ ephemeralContainers: [{ image: 5 }] }),
+    'json: cannot unmarshal number into Go struct field EphemeralContainer.spec.ephemeralContainers.EphemeralContainerCommon.image of type string',
+  ],
+  [
+    container({ envFrom: [{ secretRef: { name: 5 } }] }),
+    'json: cannot unmarshal number into Go struct field SecretEnvSource.spec.containers.envFrom.secretRef.LocalObjectReference.name of type string',
+  ],
   [{ metadata: { labels: { a: 5 } } }, 'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string'],
   [{ metadata: 'x' }, 'json: cannot unmarshal string into Go struct field Pod.metadata of type v1.ObjectMeta'],
   [pod({ hostNetwork: 'yes' }), 'json: cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool'],
-  [container({ resources: { limits: { cpu: 'x' } } }), "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
-  [container({ resources: { limits: { cpu: {} } } }), "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
-  [{ metadata: { creationTimestamp: 'yesterday' } }, 'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"'],
-  [{ metadata: { creationTimestamp: 5 } }, 'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.creationTimestamp of type string'],
-  [container({ livenessProbe: { tcpSocket: { port: true } } }), 'json: cannot unmarshal bool into Go struct field TCPSocketAction.spec.containers.livenessProbe.ProbeHandler.tcpSocket.port of type int32'],
-  [container({ livenessProbe: { tcpSocket: { port: 1.5 } } }), 'json: cannot unmarshal number 1.5 into Go struct field TCPSocketAction.spec.containers.livenessProbe.ProbeHandler.tcpSocket.port of type int32'],
-  [container({ livenessProbe: { tcpSocket: { port: 2 ** 40 } } }), 'json: cannot unmarshal number 1099511627776 into Go struct field TCPSocketAction.spec.containers.livenessProbe.ProbeHandler.tcpSocket.port of type int32'],
+  [
+    container({ resources: { limits: { cpu: 'x' } } }),
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+  ],
+  [
+    container({ resources: { limits: { cpu: {} } } }),
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+  ],
+  [
+    { metadata: { creationTimestamp: 'yesterday' } },
+    'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
+  ],
+  [
+    { metadata: { creationTimestamp: 5 } },
+    'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.creationTimestamp of type string',
+  ],
+  [
+    container({ livenessProbe: { tcpSocket: { port: true } } }),
+    'json: cannot unmarshal bool into Go struct field TCPSocketAction.spec.containers.livenessProbe.ProbeHandler.tcpSocket.port of type int32',
+  ],
+  [
+    container({ livenessProbe: { tcpSocket: { port: 1.5 } } }),
+    'json: cannot unmarshal number 1.5 into Go struct field TCPSocketAction.spec.containers.livenessProbe.ProbeHandler.tcpSocket.port of type int32',
+  ],
+  [
+    container({ livenessProbe: { tcpSocket: { port: 2 ** 40 } } }),
+    'json: cannot unmarshal number 1099511627776 into Go struct field TCPSocketAction.spec.containers.livenessProbe.ProbeHandler.tcpSocket.port of type int32',
+  ],
 ];
 
 test('values of a wrong type are refused in the API server\'s words', () => {
   for (const [body, message] of REFUSED) assert.equal(refusal('Pod', body), message);
   assert.equal(refusal('Secret', { data: { a: '%%%' } }), 'illegal base64 data at input byte 0');
   assert.equal(refusal('Secret', { data: { a: 5 } }), 'json: cannot unmarshal number into Go struct field Secret.data of type []uint8');
-  assert.equal(refusal('Deployment', { spec: { replicas: '3' } }), 'json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32');
+  assert.equal(
+    refusal('Deployment', { spec: { replicas: '3' } }),
+    'json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32',
+  );
 });
 
 test('a body of another kind or none is refused', () => {
   for (const body of [[], 'a', 5, true]) assert.match(refusal('Pod', body), /the object provided is unrecognized \(must be of type Pod\)/);
   assert.match(refusal('Pod', []), /cannot unmarshal array into Go value of type struct \{ APIVersion string "json:\\"apiVersion,omitempty\\""; .* \(5b5d\)$/);
   assert.match(refusal('Pod', { apiVersion: 'v1', kind: 5 }), /Go struct field \.kind of type string/);
-  assert.equal(whole('Pod', { apiVersion: 'apps/v1', kind: 'Deployment' }), 'Deployment in version "v1" cannot be handled as a Pod: converting (v1.Deployment) to (core.Pod): unknown conversion');
-  assert.equal(whole('ClusterRole', { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role' }), 'Role in version "v1" cannot be handled as a ClusterRole: converting (v1.Role) to (rbac.ClusterRole): unknown conversion');
-  assert.equal(whole('Pod', { kind: 'Podd' }), 'Podd in version "v1" cannot be handled as a Pod: no kind "Podd" is registered for version "v1" in scheme "pkg/runtime/scheme.go:111"');
-  assert.equal(whole('Deployment', { apiVersion: 'apps/v1beta1', kind: 'Deployment' }), 'the API version in the data (apps/v1beta1) does not match the expected API version (apps/v1)');
-  assert.match(whole('Pod', { apiVersion: 'a/b/c', kind: 'Pod' }), /^the object provided is unrecognized \(must be of type Pod\): unexpected GroupVersion string: a\/b\/c \(\{"apiVersion":"a\/b\/c","kind":" \.\.\.\)$/);
+  assert.equal(
+    whole('Pod', { apiVersion: 'apps/v1', kind: 'Deployment' }),
+    'Deployment in version "v1" cannot be handled as a Pod: converting (v1.Deployment) to (core.Pod): unknown conversion',
+  );
+  assert.equal(
+    whole('ClusterRole', { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role' }),
+    'Role in version "v1" cannot be handled as a ClusterRole: converting (v1.Role) to (rbac.ClusterRole): unknown conversion',
+  );
+  assert.equal(
+    whole('Pod', { kind: 'Podd' }),
+    'Podd in version "v1" cannot be handled as a Pod: no kind "Podd" is registered for version "v1" in scheme "pkg/runtime/scheme.go:111"',
+  );
+  assert.equal(
+    whole('Deployment', { apiVersion: 'apps/v1beta1', kind: 'Deployment' }),
+    'the API version in the data (apps/v1beta1) does not match the expected API version (apps/v1)',
+  );
+  assert.match(
+    whole('Pod', { apiVersion: 'a/b/c', kind: 'Pod' }),
+    /^the object provided is unrecognized \(must be of type Pod\): unexpected GroupVersion string: a\/b\/c \(\{"apiVersion":"a\/b\/c","kind":" \.\.\.\)$/,
+  );
 });
 
 test('unknown fields are told by path', () => {
@@ -71,13 +131,39 @@ test('unknown fields are told by path', () => {
 });
 
 test('nulls are left out, zero values as Go does', () => {
-  assert.deepEqual(decode('ConfigMap', { metadata: { name: 'x', annotations: null, labels: {}, finalizers: [] }, data: { a: null, b: '' } }), {
-    apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: { a: '', b: '' },
-  });
-  assert.deepEqual(decode('Pod', pod({ hostNetwork: false, restartPolicy: '', terminationGracePeriodSeconds: 0, containers: [null, { name: 'a', args: [], command: null }] })), {
-    apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' }, status: {},
-    spec: { terminationGracePeriodSeconds: 0, containers: [{ name: '', resources: {} }, { name: 'a', resources: {} }] },
-  });
+  assert.deepEqual(
+    decode('ConfigMap', { metadata: { name: 'x', annotations: null, labels: {}, finalizers: [] }, data: { a: null, b: '' } }),
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'x' },
+      data: { a: '', b: '' },
+    },
+  );
+  assert.deepEqual(
+    decode(
+      'Pod',
+      pod({
+        hostNetwork: false,
+        restartPolicy: '',
+        terminationGracePeriodSeconds: 0,
+        containers: [null, { name: 'a', args: [], command: null }],
+      }),
+    ),
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'x' },
+      status: {},
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [
+          { name: '', resources: {} },
+          { name: 'a', resources: {} },
+        ],
+      },
+    },
+  );
   assert.deepEqual(decode('Deployment', null), {
     apiVersion: 'apps/v1', kind: 'Deployment', metadata: {}, status: {}, spec: { template: { metadata: {}, spec: {} }, strategy: {} },
   });

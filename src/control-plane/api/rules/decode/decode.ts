@@ -11,7 +11,8 @@ import { MISFIT } from './scalars.ts';
 export type DecodedKind = Pick<ResourceInfo, 'group' | 'version' | 'kind' | 'schema'>;
 
 /**
- * Checks a parsed body against the kind's schema, and returns a clean copy: no nulls but for times that are not set, canonical quantities and times, values that are
+ * Checks a parsed body against the kind's schema, and returns a clean copy: no nulls but for times that are not set,
+ * canonical quantities and times, values that are
  * always written filled in, apiVersion and kind set. Never looks at a prototype; keys such as `__proto__` are data.
  * @param unknown collects the paths of fields that the schema does not know (at most 100)
  * @throws StatusError 400, worded as the API server does
@@ -36,12 +37,22 @@ export function decodeKind(kind: DecodedKind, body: unknown, unknown: string[]):
 function typeOf(kind: DecodedKind, body: unknown): { apiVersion: string; kind: string } {
   const own = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
   if (body === null) return { apiVersion: own, kind: kind.kind };
-  if (typeof body !== 'object' || Array.isArray(body)) throw unrecognized(kind, body, `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(body)} into Go value of type ${TYPE_META}`);
+  if (typeof body !== 'object' || Array.isArray(body)) {
+    throw unrecognized(
+      kind,
+      body,
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(body)} into Go value of type ${TYPE_META}`,
+    );
+  }
   const given = body as { readonly apiVersion?: unknown; readonly kind?: unknown };
   for (const field of ['apiVersion', 'kind'] as const) {
     const value = given[field];
     if (value !== undefined && value !== null && typeof value !== 'string') {
-      throw unrecognized(kind, body, `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(value)} into Go struct field .${field} of type string`);
+      throw unrecognized(
+        kind,
+        body,
+        `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(value)} into Go struct field .${field} of type string`,
+      );
     }
   }
   const apiVersion = (given.apiVersion ?? '') === '' ? own : given.apiVersion as string;

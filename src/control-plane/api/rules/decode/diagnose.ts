@@ -59,7 +59,9 @@ class Walker {
         return;
       case 'map':
         if (typeof value !== 'object' || Array.isArray(value)) return this.#mismatch(value, place);
-        for (const [key, item] of Object.entries(value)) this.#value(type.value, item, `${path}.${key}`, { ...place, goType: elementType(place.goType, type.value) });
+        for (const [key, item] of Object.entries(value)) {
+          this.#value(type.value, item, `${path}.${key}`, { ...place, goType: elementType(place.goType, type.value) });
+        }
         return;
       case 'JSONSchemaPropsOrBool': case 'JSONSchemaPropsOrArray': case 'JSONSchemaPropsOrStringArray': return this.#schemaOr(type.kind, value, path, place);
       default: return this.#scalar(type.kind, value, place);
@@ -133,7 +135,14 @@ export function jsonType(value: unknown): string {
 }
 
 const GO_TYPES: Readonly<Record<string, string>> = {
-  bytes: '[]uint8', Time: 'string', MicroTime: 'string', Duration: 'string', Quantity: 'resource.Quantity', IntOrString: 'int32', FieldsV1: 'v1.FieldsV1', RawExtension: 'runtime.RawExtension',
+  bytes: '[]uint8',
+  Time: 'string',
+  MicroTime: 'string',
+  Duration: 'string',
+  Quantity: 'resource.Quantity',
+  IntOrString: 'int32',
+  FieldsV1: 'v1.FieldsV1',
+  RawExtension: 'runtime.RawExtension',
 };
 
 function goTypeOf(type: FieldSchema['type']): string {

@@ -28,7 +28,9 @@ function decodeInt32(value: unknown): unknown {
 
 /** Beyond 2^53 the JSON parser hands over a bigint, which is kept. */
 function decodeInt64(value: unknown): unknown {
-  if (typeof value === 'number' ? !Number.isSafeInteger(value) : typeof value !== 'bigint' || value < MIN_INT64 || value > MAX_INT64) throw MISFIT;
+  if (typeof value === 'number' ? !Number.isSafeInteger(value) : typeof value !== 'bigint' || value < MIN_INT64 || value > MAX_INT64) {
+    throw MISFIT;
+  }
   return value;
 }
 
@@ -98,6 +100,18 @@ const asIs: ScalarDecoder = (value) => value;
 
 /** JSONSchemaPropsOr… need the schema of JSONSchemaProps, and are made in decoder.ts. */
 export const SCALAR_DECODERS: Readonly<Record<Exclude<ScalarKind, `JSONSchemaPropsOr${string}`>, ScalarDecoder>> = {
-  string: decodeString, bool: decodeBool, int32: decodeInt32, int64: decodeInt64, float64: decodeFloat, bytes: decodeBytes, Quantity: decodeQuantity,
-  IntOrString: decodeIntOrString, Time: decodeTime, MicroTime: decodeMicroTime, Duration: decodeDuration, RawExtension: asIs, FieldsV1: decodeObject, JSON: asIs,
+  string: decodeString,
+  bool: decodeBool,
+  int32: decodeInt32,
+  int64: decodeInt64,
+  float64: decodeFloat,
+  bytes: decodeBytes,
+  Quantity: decodeQuantity,
+  IntOrString: decodeIntOrString,
+  Time: decodeTime,
+  MicroTime: decodeMicroTime,
+  Duration: decodeDuration,
+  RawExtension: asIs,
+  FieldsV1: decodeObject,
+  JSON: asIs,
 };

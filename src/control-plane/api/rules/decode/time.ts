@@ -57,8 +57,21 @@ function shift(text: string, zone: string, fraction: string): string | undefined
 export function whyNoTime(text: string, micro: boolean): string {
   const layout = micro ? '2006-01-02T15:04:05.000000Z07:00' : '2006-01-02T15:04:05Z07:00';
   const shown = JSON.stringify(text);
-  const parts: [string, RegExp][] = [['2006', /^\d{4}/], ['-', /^-/], ['01', /^\d\d/], ['-', /^-/], ['02', /^\d\d/], ['T', /^T/], ['15', /^\d\d/], [':', /^:/], ['04', /^\d\d/], [':', /^:/],
-    micro ? ['05', /^\d\d/] : ['05', /^\d\d(\.\d+)?/], ...(micro ? [['.000000', /^\.\d{6}/] as [string, RegExp]] : []), ['Z07:00', /^(Z|[+-]\d\d:\d\d)/]];
+  const parts: [string, RegExp][] = [
+    ['2006', /^\d{4}/],
+    ['-', /^-/],
+    ['01', /^\d\d/],
+    ['-', /^-/],
+    ['02', /^\d\d/],
+    ['T', /^T/],
+    ['15', /^\d\d/],
+    [':', /^:/],
+    ['04', /^\d\d/],
+    [':', /^:/],
+    micro ? ['05', /^\d\d/] : ['05', /^\d\d(\.\d+)?/],
+    ...(micro ? [['.000000', /^\.\d{6}/] as [string, RegExp]] : []),
+    ['Z07:00', /^(Z|[+-]\d\d:\d\d)/],
+  ];
   let rest = text;
   for (const [element, pattern] of parts) {
     const found = pattern.exec(rest);
@@ -67,11 +80,29 @@ export function whyNoTime(text: string, micro: boolean): string {
   }
   if (rest !== '') return `parsing time ${shown}: extra text: ${JSON.stringify(rest)}`;
   const [month, day, hour, minute] = [number(text, 5, 2), number(text, 8, 2), number(text, 11, 2), number(text, 14, 2)];
-  const range = month < 1 || month > 12 ? 'month' : day < 1 || day > daysIn(number(text, 0, 4), month) ? 'day' : hour > 23 ? 'hour' : minute > 59 ? 'minute' : 'second';
+  const range =
+    month < 1 || month > 12
+      ? 'month'
+      : day < 1 || day > daysIn(number(text, 0, 4), month)
+        ? 'day'
+        : hour > 23
+          ? 'hour'
+          : minute > 59
+            ? 'minute'
+            : 'second';
   return `parsing time ${shown}: ${range} out of range`;
 }
 
-const UNITS: ReadonlyMap<string, bigint> = new Map([['ns', 1n], ['us', 1000n], ['µs', 1000n], ['μs', 1000n], ['ms', 1_000_000n], ['s', 1_000_000_000n], ['m', 60_000_000_000n], ['h', 3_600_000_000_000n]]);
+const UNITS: ReadonlyMap<string, bigint> = new Map([
+  ['ns', 1n],
+  ['us', 1000n],
+  ['µs', 1000n],
+  ['μs', 1000n],
+  ['ms', 1_000_000n],
+  ['s', 1_000_000_000n],
+  ['m', 60_000_000_000n],
+  ['h', 3_600_000_000_000n],
+]);
 
 /** A duration as Go writes it (`1m` becomes `1m0s`); undefined when it is none. */
 export function canonicalDuration(text: string): string | undefined {

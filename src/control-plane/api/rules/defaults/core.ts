@@ -39,13 +39,17 @@ export function settleDataSources(spec: Draft): void {
     return;
   }
   if (source === undefined) return;
-  const known = (source.kind === 'PersistentVolumeClaim' && missing(source.apiGroup)) || (source.kind === 'VolumeSnapshot' && source.apiGroup === 'snapshot.storage.k8s.io');
+  const known =
+    (source.kind === 'PersistentVolumeClaim' && missing(source.apiGroup)) ||
+    (source.kind === 'VolumeSnapshot' && source.apiGroup === 'snapshot.storage.k8s.io');
   if (known) spec.dataSourceRef = { ...source };
   else delete spec.dataSource;
 }
 
 const container: Defaulter = (c) => {
-  if (missing(c.imagePullPolicy)) c.imagePullPolicy = imageTag((c.image as string | undefined) ?? '') === 'latest' ? 'Always' : 'IfNotPresent';
+  if (missing(c.imagePullPolicy)) {
+    c.imagePullPolicy = imageTag((c.image as string | undefined) ?? '') === 'latest' ? 'Always' : 'IfNotPresent';
+  }
   c.terminationMessagePath ??= '/dev/termination-log';
   c.terminationMessagePolicy ??= 'File';
   if (c.lifecycle !== undefined) dropStopSignal(c);
@@ -88,7 +92,10 @@ const service: Defaulter = (object) => {
     port.protocol ??= 'TCP';
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '') port.targetPort = port.port;
   }
-  const outside = spec.type === 'LoadBalancer' || spec.type === 'NodePort' || (spec.type === 'ClusterIP' && ((spec.externalIPs as unknown[] | undefined)?.length ?? 0) > 0);
+  const outside =
+    spec.type === 'LoadBalancer' ||
+    spec.type === 'NodePort' ||
+    (spec.type === 'ClusterIP' && ((spec.externalIPs as unknown[] | undefined)?.length ?? 0) > 0);
   if (outside) spec.externalTrafficPolicy ??= 'Cluster';
   if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster';
   if (spec.type !== 'LoadBalancer') return;
@@ -140,7 +147,9 @@ export const CORE_DEFAULTS: Readonly<Record<string, Defaulter>> = {
     for (const key in volume) if (key !== 'name') sources++;
     if (sources === 0) volume.emptyDir = {};
     const image = volume.image as Draft | undefined;
-    if (image !== undefined) image.pullPolicy ??= imageTag((image.reference as string | undefined) ?? '') === 'latest' ? 'Always' : 'IfNotPresent';
+    if (image !== undefined) {
+      image.pullPolicy ??= imageTag((image.reference as string | undefined) ?? '') === 'latest' ? 'Always' : 'IfNotPresent';
+    }
   },
   'core.v1.SecretVolumeSource': defaultMode,
   'core.v1.ConfigMapVolumeSource': defaultMode,
@@ -155,14 +164,21 @@ export const CORE_DEFAULTS: Readonly<Record<string, Defaulter>> = {
   },
   'core.v1.Service': service,
   // Nothing but the name of what an account refers to is kept.
-  'core.v1.ServiceAccount': (account) => { if (account.secrets !== undefined) account.secrets = list(account.secrets).map(({ name }) => (name === undefined ? {} : { name })); },
+  'core.v1.ServiceAccount': (account) => {
+    if (account.secrets !== undefined) {
+      account.secrets = list(account.secrets).map(({ name }) => (name === undefined ? {} : { name }));
+    }
+  },
   'core.v1.Secret': (secret) => {
     if (missing(secret.type)) secret.type = 'Opaque';
     const { stringData } = secret as { stringData?: Readonly<Record<string, string>> };
     if (stringData === undefined) return;
     // Another way to write data, and never kept.
     delete secret.stringData;
-    secret.data = { ...(secret.data as Draft | undefined), ...Object.fromEntries(Object.entries(stringData).map(([key, text]) => [key, Buffer.from(text).toString('base64')])) };
+    secret.data = {
+      ...(secret.data as Draft | undefined),
+      ...Object.fromEntries(Object.entries(stringData).map(([key, text]) => [key, Buffer.from(text).toString('base64')])),
+    };
   },
   'core.v1.ReplicationController': (rc) => {
     const spec = rc.spec as Draft;

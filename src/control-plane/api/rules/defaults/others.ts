@@ -49,7 +49,9 @@ export const OTHER_DEFAULTS: Readonly<Record<string, Defaulter>> = {
   'autoscaling.v2.HorizontalPodAutoscaler': (hpa) => {
     const spec = hpa.spec as Draft;
     spec.minReplicas ??= 1;
-    if (empty(spec.metrics)) spec.metrics = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }];
+    if (empty(spec.metrics)) {
+      spec.metrics = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }];
+    }
     const behavior = spec.behavior as Draft | undefined;
     if (behavior === undefined) return;
     behavior.scaleUp = scalingRules(behavior.scaleUp, {
@@ -76,8 +78,14 @@ export const OTHER_DEFAULTS: Readonly<Record<string, Defaulter>> = {
   'networking.v1.IngressClassParametersReference': (parameters) => { parameters.scope ??= 'Cluster'; },
   'rbac.v1.ClusterRoleBinding': roleRef,
   'rbac.v1.RoleBinding': roleRef,
-  'rbac.v1.Subject': (subject) => { if (missing(subject.apiGroup) && (subject.kind === 'User' || subject.kind === 'Group')) subject.apiGroup = RBAC; },
-  'scheduling.v1.PriorityClass': (priority) => { priority.preemptionPolicy ??= 'PreemptLowerPriority'; },
+  'rbac.v1.Subject': (subject) => {
+    if (missing(subject.apiGroup) && (subject.kind === 'User' || subject.kind === 'Group')) {
+      subject.apiGroup = RBAC;
+    }
+  },
+  'scheduling.v1.PriorityClass': (priority) => {
+    priority.preemptionPolicy ??= 'PreemptLowerPriority';
+  },
   'storage.v1.StorageClass': (storage) => {
     storage.reclaimPolicy ??= 'Delete';
     storage.volumeBindingMode ??= 'Immediate';
@@ -107,7 +115,11 @@ export const OTHER_DEFAULTS: Readonly<Record<string, Defaulter>> = {
   },
   'admissionregistration.v1.ValidatingAdmissionPolicySpec': admissionPolicy,
   'admissionregistration.v1.MutatingAdmissionPolicySpec': admissionPolicy,
-  'flowcontrol.v1.FlowSchemaSpec': (spec) => { if (spec.matchingPrecedence === undefined || spec.matchingPrecedence === 0) spec.matchingPrecedence = 1000; },
+  'flowcontrol.v1.FlowSchemaSpec': (spec) => {
+    if (spec.matchingPrecedence === undefined || spec.matchingPrecedence === 0) {
+      spec.matchingPrecedence = 1000;
+    }
+  },
   'flowcontrol.v1.ExemptPriorityLevelConfiguration': (level) => {
     level.nominalConcurrencyShares ??= 0;
     level.lendablePercent ??= 0;
@@ -117,7 +129,15 @@ export const OTHER_DEFAULTS: Readonly<Record<string, Defaulter>> = {
     level.lendablePercent ??= 0;
   },
   'flowcontrol.v1.QueuingConfiguration': (queuing) => {
-    for (const [name, value] of [['handSize', 8], ['queues', 64], ['queueLengthLimit', 50]] as const) if ((queuing[name] ?? 0) === 0) queuing[name] = value;
+    for (const [name, value] of [
+      ['handSize', 8],
+      ['queues', 64],
+      ['queueLengthLimit', 50],
+    ] as const) {
+      if ((queuing[name] ?? 0) === 0) {
+        queuing[name] = value;
+      }
+    }
   },
   'apiextensions.v1.CustomResourceDefinition': (crd) => {
     const spec = crd.spec as Draft;

@@ -21,7 +21,11 @@ export function defaultPodResources(spec: Draft): void {
   }
   if (Object.keys(limits).length > 0) resources.limits = limits;
   if (Object.keys(limits).length === 0) return;
-  for (const [name, amount] of Object.entries(aggregate(spec, 'requests'))) if (podLevel(name) && !isHugePages(name)) requests[name] ??= amount;
+  for (const [name, amount] of Object.entries(aggregate(spec, 'requests'))) {
+    if (podLevel(name) && !isHugePages(name)) {
+      requests[name] ??= amount;
+    }
+  }
   for (const [name, amount] of Object.entries(limits)) if (podLevel(name)) requests[name] ??= amount;
   if (Object.keys(requests).length > 0) resources.requests = requests;
 }
@@ -53,5 +57,9 @@ function add(sum: Amounts, more: Amounts): void {
 }
 
 function most(into: Amounts, other: Amounts): void {
-  for (const [name, amount] of Object.entries(other)) if (into[name] === undefined || compareQuantities(into[name], amount) < 0) into[name] = amount;
+  for (const [name, amount] of Object.entries(other)) {
+    if (into[name] === undefined || compareQuantities(into[name], amount) < 0) {
+      into[name] = amount;
+    }
+  }
 }

@@ -49,7 +49,9 @@ export class DefaultsWalker {
     for (const field of schema.fields.values()) {
       const walk = this.#field(field);
       if (walk !== undefined) below.push({ name: field.name, walk });
-      if (field.default !== undefined && (field.pointer || (field.default !== '' && field.default !== 0))) fill.push({ name: field.name, value: field.default });
+      if (field.default !== undefined && (field.pointer || (field.default !== '' && field.default !== 0))) {
+        fill.push({ name: field.name, value: field.default });
+      }
     }
     if (own.length === 0 && below.length === 0 && fill.length === 0) return undefined;
     return (value) => {
@@ -68,7 +70,11 @@ export class DefaultsWalker {
     const found: Defaulter[] = [];
     const own = this.#defaulters[tableKey(schema.name)];
     if (own !== undefined) found.push(own);
-    for (const member of schema.members) if (member.name === '' && member.type.kind === 'struct') found.push(...this.#own(member.type.schema));
+    for (const member of schema.members) {
+      if (member.name === '' && member.type.kind === 'struct') {
+        found.push(...this.#own(member.type.schema));
+      }
+    }
     return found;
   }
 

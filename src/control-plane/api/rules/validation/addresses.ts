@@ -52,9 +52,13 @@ export function validCIDR(value: string, errors: Errors, path: Path, old: readon
   const strict = isIP(address) !== 0 && !address.includes('%');
   if (slash < 0 || !(strict || sloppyIPv4(address)) || !/^\d{1,6}$/.test(bits) || Number(bits) > (six ? 128 : 32)) {
     errors.invalid(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)');
-  } else if (!strict || (bits.length > 1 && bits.startsWith('0'))) errors.invalid(path, value, 'must not have leading 0s in IP or prefix length');
-  else if (six && isMapped(address)) errors.invalid(path, value, 'must not have an IPv4-mapped IPv6 address');
-  else if ((bitsOf(address) << BigInt(Number(bits))) % (1n << (six ? 128n : 32n)) !== 0n) errors.invalid(path, value, 'must not have bits set beyond the prefix length');
+  } else if (!strict || (bits.length > 1 && bits.startsWith('0'))) {
+    errors.invalid(path, value, 'must not have leading 0s in IP or prefix length');
+  } else if (six && isMapped(address)) {
+    errors.invalid(path, value, 'must not have an IPv4-mapped IPv6 address');
+  } else if ((bitsOf(address) << BigInt(Number(bits))) % (1n << (six ? 128n : 32n)) !== 0n) {
+    errors.invalid(path, value, 'must not have bits set beyond the prefix length');
+  }
 }
 
 /** The address as a number. */
@@ -78,6 +82,10 @@ export function validEndpointIP(value: string, errors: Errors, path: Path): void
   const top = (prefix: bigint, length: bigint): boolean => bits >> ((six ? 128n : 32n) - length) === prefix;
   if (bits === 0n) errors.invalid(path, value, `may not be unspecified (${value})`);
   if (six ? bits === 1n : top(127n, 8n)) errors.invalid(path, value, 'may not be in the loopback range (127.0.0.0/8, ::1/128)');
-  if (six ? top(0x3fan, 10n) : top(0xa9fen, 16n)) errors.invalid(path, value, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)');
-  if (six ? top(0xff02n, 16n) : top(0xe00000n, 24n)) errors.invalid(path, value, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
+  if (six ? top(0x3fan, 10n) : top(0xa9fen, 16n)) {
+    errors.invalid(path, value, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)');
+  }
+  if (six ? top(0xff02n, 16n) : top(0xe00000n, 24n)) {
+    errors.invalid(path, value, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
+  }
 }

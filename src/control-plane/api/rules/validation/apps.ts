@@ -1,4 +1,12 @@
-import type { ControllerRevision, DaemonSet, Deployment, DeploymentSpec, ReplicaSet, StatefulSet, StatefulSetSpec } from '../../../../types/kubernetes/generated/apps-v1.ts';
+import type {
+  ControllerRevision,
+  DaemonSet,
+  Deployment,
+  DeploymentSpec,
+  ReplicaSet,
+  StatefulSet,
+  StatefulSetSpec,
+} from '../../../../types/kubernetes/generated/apps-v1.ts';
 import type { PodTemplateSpec, ReplicationController } from '../../../../types/kubernetes/generated/core-v1.ts';
 import { each, immutable, nonNegative, sameOrEmpty, validLabel } from './common.ts';
 import { type Errors, Path } from './errors.ts';
@@ -8,7 +16,20 @@ import { namedBy, validateAnnotations, validateLabels } from './metadata.ts';
 import { validateClaimSpec } from './persistent-volume-claim.ts';
 import { validatePodTemplate } from './pod/spec.ts';
 import {
-  amountOf, isReadable, isValidTemplate, mustMatch, notDecremented, notMoreThanAll, SPEC, STATUS, toldSelector, validateCounts, validateLasting, validateLastingTemplate, validateSelector, validIntOrPercent,
+  amountOf,
+  isReadable,
+  isValidTemplate,
+  mustMatch,
+  notDecremented,
+  notMoreThanAll,
+  SPEC,
+  STATUS,
+  toldSelector,
+  validateCounts,
+  validateLasting,
+  validateLastingTemplate,
+  validateSelector,
+  validIntOrPercent,
 } from './workloads.ts';
 
 function validateDeployment(deployment: Deployment, errors: Errors): void {
@@ -21,7 +42,9 @@ function validateDeployment(deployment: Deployment, errors: Errors): void {
   const deadline = spec.progressDeadlineSeconds;
   if (deadline === undefined) return;
   nonNegative(deadline, errors, SPEC.child('progressDeadlineSeconds'));
-  if (deadline <= (spec.minReadySeconds ?? 0)) errors.invalid(SPEC.child('progressDeadlineSeconds'), deadline, 'must be greater than minReadySeconds');
+  if (deadline <= (spec.minReadySeconds ?? 0)) {
+    errors.invalid(SPEC.child('progressDeadlineSeconds'), deadline, 'must be greater than minReadySeconds');
+  }
 }
 
 function validateReplicated(selector: DeploymentSpec['selector'] | undefined, template: PodTemplateSpec | undefined, errors: Errors): void {
@@ -41,7 +64,9 @@ function validateStrategy(strategy: Partial<NonNullable<DeploymentSpec['strategy
   else {
     validIntOrPercent(rolling.maxUnavailable, errors, at.child('maxUnavailable'));
     validIntOrPercent(rolling.maxSurge, errors, at.child('maxSurge'));
-    if (amountOf(rolling.maxUnavailable) === 0 && amountOf(rolling.maxSurge) === 0) errors.invalid(at.child('maxUnavailable'), rolling.maxUnavailable, 'may not be 0 when `maxSurge` is 0');
+    if (amountOf(rolling.maxUnavailable) === 0 && amountOf(rolling.maxSurge) === 0) {
+      errors.invalid(at.child('maxUnavailable'), rolling.maxUnavailable, 'may not be 0 when `maxSurge` is 0');
+    }
     notMoreThanAll(rolling.maxUnavailable, errors, at.child('maxUnavailable'));
   }
 }
@@ -58,8 +83,14 @@ function internalStrategy({ type = '', rollingUpdate: rolling }: UpdateStrategy)
 
 const REPLICA_COUNTS = ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration', 'terminatingReplicas'];
 
-function availableIsReady(status: { readonly availableReplicas?: number; readonly readyReplicas?: number } | undefined, than: string, errors: Errors): void {
-  if ((status?.availableReplicas ?? 0) > (status?.readyReplicas ?? 0)) errors.invalid(STATUS.child('availableReplicas'), status?.availableReplicas, `cannot be greater than ${than}`);
+function availableIsReady(
+  status: { readonly availableReplicas?: number; readonly readyReplicas?: number } | undefined,
+  than: string,
+  errors: Errors,
+): void {
+  if ((status?.availableReplicas ?? 0) > (status?.readyReplicas ?? 0)) {
+    errors.invalid(STATUS.child('availableReplicas'), status?.availableReplicas, `cannot be greater than ${than}`);
+  }
 }
 
 export const DEPLOYMENT = rulesOf<Deployment>({
@@ -70,7 +101,21 @@ export const DEPLOYMENT = rulesOf<Deployment>({
   },
   subresources: {
     status: (deployment, old, errors) => {
-      validateCounts(deployment.status ?? {}, ['observedGeneration', 'replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'unavailableReplicas', 'terminatingReplicas', 'collisionCount'], ['updatedReplicas', 'readyReplicas', 'availableReplicas'], errors);
+      validateCounts(
+        deployment.status ?? {},
+        [
+          'observedGeneration',
+          'replicas',
+          'updatedReplicas',
+          'readyReplicas',
+          'availableReplicas',
+          'unavailableReplicas',
+          'terminatingReplicas',
+          'collisionCount',
+        ],
+        ['updatedReplicas', 'readyReplicas', 'availableReplicas'],
+        errors,
+      );
       availableIsReady(deployment.status, 'readyReplicas', errors);
       notDecremented(deployment.status?.collisionCount, old.status?.collisionCount, errors);
     },
@@ -150,7 +195,22 @@ export const DAEMON_SET = rulesOf<DaemonSet>({
   },
   subresources: {
     status: (set, old, errors) => {
-      validateCounts(set.status ?? {}, ['currentNumberScheduled', 'numberMisscheduled', 'desiredNumberScheduled', 'numberReady', 'observedGeneration', 'updatedNumberScheduled', 'numberAvailable', 'numberUnavailable', 'collisionCount'], [], errors);
+      validateCounts(
+        set.status ?? {},
+        [
+          'currentNumberScheduled',
+          'numberMisscheduled',
+          'desiredNumberScheduled',
+          'numberReady',
+          'observedGeneration',
+          'updatedNumberScheduled',
+          'numberAvailable',
+          'numberUnavailable',
+          'collisionCount',
+        ],
+        [],
+        errors,
+      );
       notDecremented(set.status?.collisionCount, old.status?.collisionCount, errors);
     },
   },
@@ -160,14 +220,23 @@ export const DAEMON_SET = rulesOf<DaemonSet>({
 function validateStatefulSet(set: StatefulSet, old: StatefulSet | undefined, errors: Errors): void {
   const spec: Partial<StatefulSetSpec> = set.spec ?? {};
   const management = spec.podManagementPolicy ?? '';
-  if (management === '') errors.required(SPEC.child('podManagementPolicy'));
-  else if (management !== 'OrderedReady' && management !== 'Parallel') errors.invalid(SPEC.child('podManagementPolicy'), management, "must be 'OrderedReady' or 'Parallel'");
+  if (management === '') {
+    errors.required(SPEC.child('podManagementPolicy'));
+  } else if (management !== 'OrderedReady' && management !== 'Parallel') {
+    errors.invalid(SPEC.child('podManagementPolicy'), management, "must be 'OrderedReady' or 'Parallel'");
+  }
   validateStatefulStrategy(spec, errors);
   for (const field of ['whenDeleted', 'whenScaled'] as const) {
     const policy = spec.persistentVolumeClaimRetentionPolicy?.[field] ?? '';
-    if (policy !== 'Retain' && policy !== 'Delete') errors.notSupported(SPEC.child('persistentVolumeClaimRetentionPolicy').child(field), policy, ['Retain', 'Delete']);
+    if (policy !== 'Retain' && policy !== 'Delete') {
+      errors.notSupported(SPEC.child('persistentVolumeClaimRetentionPolicy').child(field), policy, ['Retain', 'Delete']);
+    }
   }
-  if (old === undefined) each(spec.volumeClaimTemplates).forEach((claim, n) => validateClaimSpec(claim.spec ?? {}, errors, SPEC.child('volumeClaimTemplates').index(n).child('spec')));
+  if (old === undefined) {
+    each(spec.volumeClaimTemplates).forEach((claim, n) =>
+      validateClaimSpec(claim.spec ?? {}, errors, SPEC.child('volumeClaimTemplates').index(n).child('spec')),
+    );
+  }
   nonNegative(spec.replicas, errors, SPEC.child('replicas'));
   nonNegative(spec.minReadySeconds, errors, SPEC.child('minReadySeconds'));
   nonNegative(spec.ordinals?.start, errors, SPEC.child('ordinals.start'));
@@ -189,7 +258,9 @@ function validateStatefulStrategy(spec: Partial<StatefulSetSpec>, errors: Errors
   switch (strategy.type ?? '') {
     case '': return errors.required(at);
     case 'OnDelete':
-      if (rolling !== undefined) errors.invalid(at.child('rollingUpdate'), shownRolling(rolling), "only allowed for updateStrategy 'RollingUpdate'");
+      if (rolling !== undefined) {
+        errors.invalid(at.child('rollingUpdate'), shownRolling(rolling), "only allowed for updateStrategy 'RollingUpdate'");
+      }
       return;
     case 'RollingUpdate': {
       if (rolling === undefined) return;
@@ -200,7 +271,12 @@ function validateStatefulStrategy(spec: Partial<StatefulSetSpec>, errors: Errors
       if (amountOf(rolling.maxUnavailable) === 0) errors.invalid(most, rolling.maxUnavailable, 'cannot be 0');
       return notMoreThanAll(rolling.maxUnavailable, errors, most);
     }
-    default: errors.invalid(at, { Type: strategy.type, RollingUpdate: rolling === undefined ? null : shownRolling(rolling) }, "must be 'RollingUpdate' or 'OnDelete'");
+    default:
+      errors.invalid(
+        at,
+        { Type: strategy.type, RollingUpdate: rolling === undefined ? null : shownRolling(rolling) },
+        "must be 'RollingUpdate' or 'OnDelete'",
+      );
   }
 }
 
@@ -208,7 +284,10 @@ function validateStatefulStrategy(spec: Partial<StatefulSetSpec>, errors: Errors
 function validateStatefulTemplate(spec: Partial<StatefulSetSpec>, old: StatefulSet | undefined, errors: Errors): void {
   const template = spec.template ?? {};
   const names = [...new Set(each(spec.volumeClaimTemplates).map((claim) => claim.metadata?.name ?? ''))];
-  const volumes = [...names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } })), ...each(template.spec?.volumes).filter((volume) => !names.includes(volume.name))];
+  const volumes = [
+    ...names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
+    ...each(template.spec?.volumes).filter((volume) => !names.includes(volume.name)),
+  ];
   const { hostname: _h, subdomain: _s, ...pod } = template.spec ?? { containers: [] };
   const filled: PodTemplateSpec = { ...template, spec: names.length === 0 ? pod : { ...pod, volumes } };
   mustMatch(spec.selector, filled, errors, true);
@@ -229,12 +308,20 @@ export const STATEFUL_SET = rulesOf<StatefulSet>({
     const [now, before] = [(set.spec ?? {}) as Record<string, unknown>, (old.spec ?? {}) as Record<string, unknown>];
     const fixed = [...new Set([...Object.keys(now), ...Object.keys(before)])].filter((key) => !CHANGEABLE.includes(key));
     if (fixed.some((key) => !sameOrEmpty(now[key], before[key]))) {
-      errors.forbidden(SPEC, "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
+      errors.forbidden(
+        SPEC,
+        "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+      );
     }
   },
   subresources: {
     status: (set, old, errors) => {
-      validateCounts(set.status ?? {}, ['replicas', 'readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas', 'observedGeneration', 'collisionCount'], ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'], errors);
+      validateCounts(
+        set.status ?? {},
+        ['replicas', 'readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas', 'observedGeneration', 'collisionCount'],
+        ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'],
+        errors,
+      );
       availableIsReady(set.status, 'status.readyReplicas', errors);
       notDecremented(set.status?.collisionCount, old.status?.collisionCount, errors);
     },
@@ -244,8 +331,11 @@ export const STATEFUL_SET = rulesOf<StatefulSet>({
 export const CONTROLLER_REVISION = rulesOf<ControllerRevision>({
   create: (revision, errors) => {
     nonNegative(revision.revision, errors, new Path('revision'));
-    if (revision.data === undefined || revision.data === null) errors.required(new Path('data'), 'data is mandatory');
-    else if (typeof revision.data !== 'object' || Array.isArray(revision.data)) errors.required(new Path('data'), 'data must be a valid JSON object');
+    if (revision.data === undefined || revision.data === null) {
+      errors.required(new Path('data'), 'data is mandatory');
+    } else if (typeof revision.data !== 'object' || Array.isArray(revision.data)) {
+      errors.required(new Path('data'), 'data must be a valid JSON object');
+    }
   },
   update: (revision, old, errors) => {
     nonNegative(revision.revision, errors, new Path('revision'));

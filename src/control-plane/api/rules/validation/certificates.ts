@@ -11,8 +11,29 @@ const SPEC = new Path('spec');
 const LEGACY = 'kubernetes.io/legacy-unknown';
 const SHORTEST_S = 600;
 const USAGES = [
-  'any', 'cert sign', 'client auth', 'code signing', 'content commitment', 'crl sign', 'data encipherment', 'decipher only', 'digital signature', 'email protection', 'encipher only', 'ipsec end system',
-  'ipsec tunnel', 'ipsec user', 'key agreement', 'key encipherment', 'microsoft sgc', 'netscape sgc', 'ocsp signing', 's/mime', 'server auth', 'signing', 'timestamping',
+  'any',
+  'cert sign',
+  'client auth',
+  'code signing',
+  'content commitment',
+  'crl sign',
+  'data encipherment',
+  'decipher only',
+  'digital signature',
+  'email protection',
+  'encipher only',
+  'ipsec end system',
+  'ipsec tunnel',
+  'ipsec user',
+  'key agreement',
+  'key encipherment',
+  'microsoft sgc',
+  'netscape sgc',
+  'ocsp signing',
+  's/mime',
+  'server auth',
+  'signing',
+  'timestamping',
 ];
 
 function create({ spec }: CertificateSigningRequest, errors: Errors): void {
@@ -20,11 +41,24 @@ function create({ spec }: CertificateSigningRequest, errors: Errors): void {
   if (wrong !== undefined) errors.invalid(SPEC.child('request'), spec.request, wrong);
   const usages = each(spec.usages);
   if (usages.length === 0) errors.required(SPEC.child('usages'));
-  usages.forEach((usage, n) => { if (!USAGES.includes(usage)) errors.notSupported(SPEC.child('usages').index(n), usage, USAGES); });
-  usages.forEach((usage, n) => { if (usages.indexOf(usage) < n) errors.duplicate(SPEC.child('usages').index(n), usage); });
-  if (spec.signerName === LEGACY) errors.invalid(SPEC.child('signerName'), spec.signerName, 'the legacy signerName is not allowed via this API version');
-  else validateSignerName(spec.signerName ?? '', errors, SPEC.child('signerName'));
-  if (spec.expirationSeconds !== undefined && spec.expirationSeconds < SHORTEST_S) errors.invalid(SPEC.child('expirationSeconds'), spec.expirationSeconds, 'may not specify a duration less than 600 seconds (10 minutes)');
+  usages.forEach((usage, n) => {
+    if (!USAGES.includes(usage)) errors.notSupported(SPEC.child('usages').index(n), usage, USAGES);
+  });
+  usages.forEach((usage, n) => {
+    if (usages.indexOf(usage) < n) errors.duplicate(SPEC.child('usages').index(n), usage);
+  });
+  if (spec.signerName === LEGACY) {
+    errors.invalid(SPEC.child('signerName'), spec.signerName, 'the legacy signerName is not allowed via this API version');
+  } else {
+    validateSignerName(spec.signerName ?? '', errors, SPEC.child('signerName'));
+  }
+  if (spec.expirationSeconds !== undefined && spec.expirationSeconds < SHORTEST_S) {
+    errors.invalid(
+      SPEC.child('expirationSeconds'),
+      spec.expirationSeconds,
+      'may not specify a duration less than 600 seconds (10 minutes)',
+    );
+  }
 }
 
 /** @param request base64 of PEM */

@@ -50,8 +50,11 @@ export function validateLabelSelector(selector: LabelSelector | undefined, error
       case 'In': case 'NotIn':
         if (each(values).length === 0) errors.required(at.child('values'), "must be specified when `operator` is 'In' or 'NotIn'");
         break;
-      case 'Exists': case 'DoesNotExist':
-        if (each(values).length > 0) errors.forbidden(at.child('values'), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+      case 'Exists':
+      case 'DoesNotExist':
+        if (each(values).length > 0) {
+          errors.forbidden(at.child('values'), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+        }
         break;
       default: errors.invalid(at.child('operator'), operator, 'not a valid selector operator');
     }
@@ -78,7 +81,9 @@ export function unreservedPath(value: string, errors: Errors, path: Path): void 
 
 /** Permission bits of a file. */
 export function fileMode(mode: number | undefined, errors: Errors, path: Path): void {
-  if (mode !== undefined && (mode < 0 || mode > 0o777)) errors.invalid(path, mode, 'must be a number between 0 and 0777 (octal), both inclusive');
+  if (mode !== undefined && (mode < 0 || mode > 0o777)) {
+    errors.invalid(path, mode, 'must be a number between 0 and 0777 (octal), both inclusive');
+  }
 }
 
 /** Deep equality of two decoded values. */

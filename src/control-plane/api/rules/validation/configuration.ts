@@ -18,7 +18,9 @@ function createConfigMap(map: ConfigMap, errors: Errors): void {
   let total = 0;
   for (const key in map.data) {
     checked(key, configKey, errors, DATA.key(key));
-    if (map.binaryData !== undefined && Object.hasOwn(map.binaryData, key)) errors.invalid(DATA.key(key), key, 'duplicate of key present in binaryData');
+    if (map.binaryData !== undefined && Object.hasOwn(map.binaryData, key)) {
+      errors.invalid(DATA.key(key), key, 'duplicate of key present in binaryData');
+    }
     total += byteLength(map.data[key]!);
   }
   for (const key in map.binaryData) {
@@ -33,7 +35,11 @@ function validateFrozen(now: object, old: { readonly immutable?: boolean }, fiel
   if (old.immutable !== true) return;
   const why = 'field is immutable when `immutable` is set';
   if ((now as { immutable?: boolean }).immutable !== true) errors.forbidden(new Path('immutable'), why);
-  for (const field of fields) if (!same((now as Record<string, unknown>)[field], (old as Record<string, unknown>)[field])) errors.forbidden(new Path(field), why);
+  for (const field of fields) {
+    if (!same((now as Record<string, unknown>)[field], (old as Record<string, unknown>)[field])) {
+      errors.forbidden(new Path(field), why);
+    }
+  }
 }
 
 export const CONFIG_MAP = rulesOf<ConfigMap>({
@@ -80,7 +86,9 @@ function validateJson(key: string, data: Readonly<Record<string, string>>, error
   let wrong = '';
   try {
     const value: unknown = JSON.parse(Buffer.from(text, 'base64').toString());
-    if (typeof value !== 'object' || Array.isArray(value)) wrong = `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type map[string]interface {}`;
+    if (typeof value !== 'object' || Array.isArray(value)) {
+      wrong = `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type map[string]interface {}`;
+    }
   } catch (error) {
     // What is in it is a secret: JavaScript's message may quote it.
     wrong = text === '' ? 'unexpected end of JSON input' : messageOf(error).replace(/"[^]*$/, '').trim();

@@ -26,7 +26,9 @@ function whyNoDescriptor(spec: string): string | undefined {
   if (DESCRIPTORS.includes(spec)) return undefined;
   if (!spec.startsWith('@every ')) return `unrecognized descriptor: ${spec}`;
   const duration = spec.slice('@every '.length);
-  return /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(duration) || duration === '0' ? undefined : `failed to parse duration ${spec}: time: invalid duration ${JSON.stringify(duration)}`;
+  return /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(duration) || duration === '0'
+    ? undefined
+    : `failed to parse duration ${spec}: time: invalid duration ${JSON.stringify(duration)}`;
 }
 
 function whyNoRange(expression: string, bounds: (typeof BOUNDS)[number]): string | undefined {

@@ -13,8 +13,12 @@ function validateSubsets(endpoints: Endpoints, errors: Errors): void {
   each(endpoints.subsets).forEach((subset, n) => {
     const at = new Path('subsets').index(n);
     const ports = each(subset.ports);
-    if (each(subset.addresses).length === 0 && each(subset.notReadyAddresses).length === 0) errors.required(at, 'must specify `addresses` or `notReadyAddresses`');
-    for (const list of ['addresses', 'notReadyAddresses'] as const) each(subset[list]).forEach((address, i) => validateAddress(address, errors, at.child(list).index(i)));
+    if (each(subset.addresses).length === 0 && each(subset.notReadyAddresses).length === 0) {
+      errors.required(at, 'must specify `addresses` or `notReadyAddresses`');
+    }
+    for (const list of ['addresses', 'notReadyAddresses'] as const) {
+      each(subset[list]).forEach((address, i) => validateAddress(address, errors, at.child(list).index(i)));
+    }
     ports.forEach((port, i) => validatePort(port, ports.length > 1, errors, at.child('ports').index(i)));
   });
 }

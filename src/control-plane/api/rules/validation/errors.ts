@@ -121,12 +121,19 @@ export type Shape = Readonly<Record<string, unknown>>;
 export function internalForm(value: object | undefined, shape: Shape): unknown {
   if (value === undefined) return null;
   const members = value as Readonly<Record<string, unknown>>;
-  return Object.fromEntries(Object.entries(shape).map(([name, inner]) => {
-    // `SELinuxOptions` is `seLinuxOptions` outside: what is upper case at the front is lower, but for the letter that starts the next word.
-    const member = members[name.replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]/, (front) => front.toLowerCase())];
-    if (inner === null) return [name, member ?? null];
-    return [name, Array.isArray(member) ? member.map((item: object) => internalForm(item, inner as Shape)) : internalForm(member as object | undefined, inner as Shape)];
-  }));
+  return Object.fromEntries(
+    Object.entries(shape).map(([name, inner]) => {
+      // `SELinuxOptions` is `seLinuxOptions` outside: what is upper case at the front is lower, but for the letter that starts the next word.
+      const member = members[name.replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]/, (front) => front.toLowerCase())];
+      if (inner === null) return [name, member ?? null];
+      return [
+        name,
+        Array.isArray(member)
+          ? member.map((item: object) => internalForm(item, inner as Shape))
+          : internalForm(member as object | undefined, inner as Shape),
+      ];
+    }),
+  );
 }
 
 /** Go shows maps by their keys' order. */

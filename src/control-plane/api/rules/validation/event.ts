@@ -25,7 +25,9 @@ function validate(event: Told, controllerField: string, errors: Errors): void {
     const fits = about === '' ? event.namespace === '' || event.namespace === 'default' : event.namespace === about;
     if (!fits) errors.invalid(at, about, 'does not match event.namespace');
   } else {
-    if (about === '' && event.namespace !== 'default' && event.namespace !== 'kube-system') errors.invalid(at, about, 'does not match event.namespace');
+    if (about === '' && event.namespace !== 'default' && event.namespace !== 'kube-system') {
+      errors.invalid(at, about, 'does not match event.namespace');
+    }
     if (event.controller === '') errors.required(new Path(controllerField));
     validQualifiedName(event.controller, errors, new Path(controllerField));
     for (const [field, value, most] of [['reportingInstance', event.instance, 128], ['action', event.action, 128], ['reason', event.reason, 128]] as const) {
@@ -38,10 +40,20 @@ function validate(event: Told, controllerField: string, errors: Errors): void {
 }
 
 function validateCore(event: CoreEvent, errors: Errors): void {
-  validate({
-    namespace: event.metadata?.namespace ?? '', about: event.involvedObject, eventTime: event.eventTime, controller: event.reportingComponent ?? '', instance: event.reportingInstance ?? '',
-    action: event.action ?? '', reason: event.reason ?? '', note: event.message ?? '',
-  }, 'reportingComponent', errors);
+  validate(
+    {
+      namespace: event.metadata?.namespace ?? '',
+      about: event.involvedObject,
+      eventTime: event.eventTime,
+      controller: event.reportingComponent ?? '',
+      instance: event.reportingInstance ?? '',
+      action: event.action ?? '',
+      reason: event.reason ?? '',
+      note: event.message ?? '',
+    },
+    'reportingComponent',
+    errors,
+  );
 }
 
 export const CORE_EVENT = rulesOf<CoreEvent>({ name: pathSegment, create: validateCore, update: (event, _old, errors) => validateCore(event, errors) });
@@ -53,10 +65,20 @@ function validateSeries(event: Event, errors: Errors): void {
 }
 
 function validateNew(event: Event, errors: Errors): void {
-  validate({
-    namespace: event.metadata?.namespace ?? '', about: event.regarding, eventTime: event.eventTime, controller: event.reportingController ?? '', instance: event.reportingInstance ?? '',
-    action: event.action ?? '', reason: event.reason ?? '', note: event.note ?? '',
-  }, 'reportingController', errors);
+  validate(
+    {
+      namespace: event.metadata?.namespace ?? '',
+      about: event.regarding,
+      eventTime: event.eventTime,
+      controller: event.reportingController ?? '',
+      instance: event.reportingInstance ?? '',
+      action: event.action ?? '',
+      reason: event.reason ?? '',
+      note: event.note ?? '',
+    },
+    'reportingController',
+    errors,
+  );
 }
 
 export const EVENT = rulesOf<Event>({
@@ -68,15 +90,30 @@ export const EVENT = rulesOf<Event>({
     if (event.deprecatedFirstTimestamp) errors.invalid(new Path('firstTimestamp'), '', 'needs to be unset');
     if (event.deprecatedLastTimestamp) errors.invalid(new Path('lastTimestamp'), '', 'needs to be unset');
     if ((event.deprecatedCount ?? 0) !== 0) errors.invalid(new Path('count'), '', 'needs to be unset');
-    if ((event.deprecatedSource?.component ?? '') !== '' || (event.deprecatedSource?.host ?? '') !== '') errors.invalid(new Path('source'), '', 'needs to be unset');
+    if ((event.deprecatedSource?.component ?? '') !== '' || (event.deprecatedSource?.host ?? '') !== '') {
+      errors.invalid(new Path('source'), '', 'needs to be unset');
+    }
   },
   update: (event, old, errors) => {
     validateNew(event, errors);
     if (!same(event.series, old.series)) validateSeries(event, errors);
     const fields = {
-      regarding: 'involvedObject', reason: 'reason', note: 'message', deprecatedSource: 'source', deprecatedFirstTimestamp: 'firstTimestamp', deprecatedLastTimestamp: 'lastTimestamp', deprecatedCount: 'count',
-      type: 'type', eventTime: 'eventTime', action: 'action', related: 'related', reportingController: 'reportingController', reportingInstance: 'reportingInstance',
+      regarding: 'involvedObject',
+      reason: 'reason',
+      note: 'message',
+      deprecatedSource: 'source',
+      deprecatedFirstTimestamp: 'firstTimestamp',
+      deprecatedLastTimestamp: 'lastTimestamp',
+      deprecatedCount: 'count',
+      type: 'type',
+      eventTime: 'eventTime',
+      action: 'action',
+      related: 'related',
+      reportingController: 'reportingController',
+      reportingInstance: 'reportingInstance',
     } as const;
-    for (const [field, told] of Object.entries(fields)) immutable(event[field as keyof typeof fields], old[field as keyof typeof fields], errors, new Path(told));
+    for (const [field, told] of Object.entries(fields)) {
+      immutable(event[field as keyof typeof fields], old[field as keyof typeof fields], errors, new Path(told));
+    }
   },
 });

@@ -1,11 +1,16 @@
-/** Formats of names and values. Each answers with what is wrong, in the API server's words; an empty list says: nothing. Hot, hence loops instead of patterns. */
+/**
+ * Formats of names and values. Each answers with what is wrong, in the API server's words; an empty list says: nothing.
+ * Hot, hence loops instead of patterns.
+ */
 const NONE: readonly string[] = [];
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
 const NAME = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
-const SUBDOMAIN_WRONG = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
-const LABEL_WRONG = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character";
+const SUBDOMAIN_WRONG =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
+const LABEL_WRONG =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character";
 const NAME_WRONG = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 
 const isDigit = (c: number): boolean => c >= 48 && c <= 57;
@@ -81,7 +86,9 @@ export function dnsLabel(value: string): readonly string[] {
   if (value.length <= 63 && matchesLabel(value)) return NONE;
   const wrong: string[] = [];
   if (byteLength(value) > 63) wrong.push(maxCharacters(63));
-  if (!matchesLabel(value)) wrong.push(matchesSubdomain(value) ? 'must not contain dots' : pattern(LABEL_WRONG, LABEL, 'my-name', '123-abc'));
+  if (!matchesLabel(value)) {
+    wrong.push(matchesSubdomain(value) ? 'must not contain dots' : pattern(LABEL_WRONG, LABEL, 'my-name', '123-abc'));
+  }
   return wrong;
 }
 
@@ -90,7 +97,14 @@ export function dns1035Label(value: string): readonly string[] {
   const wrong: string[] = [];
   if (byteLength(value) > 63) wrong.push(maxCharacters(63));
   if (!matchesLabel(value) || isDigit(value.charCodeAt(0))) {
-    wrong.push(pattern("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character", '[a-z]([-a-z0-9]*[a-z0-9])?', 'my-name', 'abc-123'));
+    wrong.push(
+      pattern(
+        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+        '[a-z]([-a-z0-9]*[a-z0-9])?',
+        'my-name',
+        'abc-123',
+      ),
+    );
   }
   return wrong;
 }
@@ -101,7 +115,13 @@ export function wildcardSubdomain(value: string): readonly string[] {
   const wrong: string[] = [];
   if (byteLength(value) > 253) wrong.push(maxCharacters(253));
   if (!value.startsWith('*.') || !matchesSubdomain(value.slice(2))) {
-    wrong.push(pattern("a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character", `\\*\\.${SUBDOMAIN}`, '*.example.com'));
+    wrong.push(
+      pattern(
+        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+        `\\*\\.${SUBDOMAIN}`,
+        '*.example.com',
+      ),
+    );
   }
   return wrong;
 }
@@ -110,14 +130,26 @@ export function wildcardSubdomain(value: string): readonly string[] {
 export function labelKey(value: string): readonly string[] {
   const slash = value.indexOf('/');
   if (slash < 0 ? value.length <= 63 && matchesName(value) : false) return NONE;
-  if (slash > 0 && value.length - slash <= 64 && slash <= 253 && matchesName(value.slice(slash + 1)) && matchesSubdomain(value.slice(0, slash))) return NONE;
+  if (
+    slash > 0 &&
+    value.length - slash <= 64 &&
+    slash <= 253 &&
+    matchesName(value.slice(slash + 1)) &&
+    matchesSubdomain(value.slice(0, slash))
+  ) {
+    return NONE;
+  }
   return labelKeyWrong(value);
 }
 
 function labelKeyWrong(value: string): readonly string[] {
   const parts = value.split('/');
   const wrong: string[] = [];
-  if (parts.length > 2) return [`a valid label key ${pattern(NAME_WRONG, NAME, 'MyName', 'my.name', '123-abc')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
+  if (parts.length > 2) {
+    return [
+      `a valid label key ${pattern(NAME_WRONG, NAME, 'MyName', 'my.name', '123-abc')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ];
+  }
   const name = parts.at(-1)!;
   if (parts.length === 2) {
     const prefix = parts[0]!;
@@ -138,7 +170,15 @@ export function labelValue(value: string): readonly string[] {
   const wrong: string[] = [];
   if (byteLength(value) > 63) wrong.push(maxBytes(63));
   if (!matchesName(value)) {
-    wrong.push(pattern("a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character", `(${NAME})?`, 'MyValue', 'my_value', '12345'));
+    wrong.push(
+      pattern(
+        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+        `(${NAME})?`,
+        'MyValue',
+        'my_value',
+        '12345',
+      ),
+    );
   }
   return wrong;
 }
@@ -169,7 +209,9 @@ export function percent(value: string): readonly string[] {
 }
 
 export function httpHeaderName(value: string): readonly string[] {
-  return /^[-A-Za-z0-9]+$/.test(value) ? NONE : [pattern("a valid HTTP header must consist of alphanumeric characters or '-'", '[-A-Za-z0-9]+', 'X-Header-Name')];
+  return /^[-A-Za-z0-9]+$/.test(value)
+    ? NONE
+    : [pattern("a valid HTTP header must consist of alphanumeric characters or '-'", '[-A-Za-z0-9]+', 'X-Header-Name')];
 }
 
 /** Printable ASCII without `=`. */
@@ -177,7 +219,9 @@ export function envName(value: string): readonly string[] {
   if (value === '') return ['environment variable name must be non-empty'];
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
-    if (c < 32 || c > 126 || c === 61) return ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
+    if (c < 32 || c > 126 || c === 61) {
+      return ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
+    }
   }
   return NONE;
 }
@@ -186,7 +230,17 @@ export function envName(value: string): readonly string[] {
 export function configKey(value: string): readonly string[] {
   const wrong: string[] = [];
   if (byteLength(value) > 253) wrong.push(maxCharacters(253));
-  if (!isConfigKey(value)) wrong.push(pattern("a valid config key must consist of alphanumeric characters, '-', '_' or '.'", '[-._a-zA-Z0-9]+', 'key.name', 'KEY_NAME', 'key-name'));
+  if (!isConfigKey(value)) {
+    wrong.push(
+      pattern(
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+        '[-._a-zA-Z0-9]+',
+        'key.name',
+        'KEY_NAME',
+        'key-name',
+      ),
+    );
+  }
   if (value === '.') wrong.push("must not be '.'");
   else if (value === '..') wrong.push("must not be '..'");
   else if (value.startsWith('..')) wrong.push("must not start with '..'");
@@ -212,7 +266,9 @@ export function domainPrefixedPath(value: string): readonly { readonly value: st
   const [host, path] = [value.slice(0, slash), value.slice(slash + 1)];
   if (slash <= 0 || path === '') return [{ value, detail: 'must be a domain-prefixed path (such as "acme.io/foo")' }];
   const wrong = dnsSubdomain(host).map((detail) => ({ value: host, detail }));
-  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(path)) wrong.push({ value: path, detail: pattern('Invalid path', "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+") });
+  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(path)) {
+    wrong.push({ value: path, detail: pattern('Invalid path', "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+") });
+  }
   return wrong;
 }
 

@@ -15,7 +15,15 @@ const MAX_INDEXED = 100_000;
 const ACTIONS = ['Count', 'FailIndex', 'FailJob', 'Ignore'];
 const OPERATORS = ['In', 'NotIn'];
 const STATUSES = ['False', 'True', 'Unknown'];
-const COUNTERS = ['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished', 'backoffLimitPerIndex', 'maxFailedIndexes'] as const;
+const COUNTERS = [
+  'parallelism',
+  'completions',
+  'activeDeadlineSeconds',
+  'backoffLimit',
+  'ttlSecondsAfterFinished',
+  'backoffLimitPerIndex',
+  'maxFailedIndexes',
+] as const;
 
 /** Labels that tie a job's pods to it, the old ones and the new ones. */
 const LABELS = { uid: ['controller-uid', 'batch.kubernetes.io/controller-uid'], name: ['job-name', 'batch.kubernetes.io/job-name'] } as const;
@@ -35,7 +43,9 @@ function validateGeneratedSelector(job: Job, prefixed: boolean, errors: Errors):
       else if (found !== value) errors.invalid(at.key(key), byKey(labels), `must be '${value}'`);
     }
   }
-  if (isReadable(spec.selector) && !labelSelectorMatcher(spec.selector)(expected)) errors.invalid(SPEC.child('selector'), toldSelector(spec.selector), '`selector` not auto-generated');
+  if (isReadable(spec.selector) && !labelSelectorMatcher(spec.selector)(expected)) {
+    errors.invalid(SPEC.child('selector'), toldSelector(spec.selector), '`selector` not auto-generated');
+  }
 }
 
 function validateWhole(spec: JobSpec, errors: Errors): void {
@@ -43,13 +53,21 @@ function validateWhole(spec: JobSpec, errors: Errors): void {
   if (spec.selector === undefined) errors.required(SPEC.child('selector'));
   else validateLabelSelector(spec.selector, errors, SPEC.child('selector'));
   const labels = spec.template.metadata?.labels;
-  if (isReadable(spec.selector) && !labelSelectorMatcher(spec.selector)(labels)) errors.invalid(SPEC.child('template').child('metadata').child('labels'), byKey(labels) ?? null, '`selector` does not match template `labels`');
+  if (isReadable(spec.selector) && !labelSelectorMatcher(spec.selector)(labels)) {
+    errors.invalid(
+      SPEC.child('template').child('metadata').child('labels'),
+      byKey(labels) ?? null,
+      '`selector` does not match template `labels`',
+    );
+  }
 }
 
 /** Of a job, and of the jobs of a CronJob. */
 function validateSpec(spec: JobSpec, errors: Errors, path: Path): void {
   for (const field of COUNTERS) nonNegative(spec[field], errors, path.child(field));
-  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) errors.required(path.child('backoffLimitPerIndex'), 'when maxFailedIndexes is specified');
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+    errors.required(path.child('backoffLimitPerIndex'), 'when maxFailedIndexes is specified');
+  }
   if (spec.managedBy !== undefined) {
     if (spec.managedBy === '') errors.required(path.child('managedBy'));
     else for (const { value, detail } of domainPrefixedPath(spec.managedBy)) errors.invalid(path.child('managedBy'), value, detail);
@@ -58,28 +76,49 @@ function validateSpec(spec: JobSpec, errors: Errors, path: Path): void {
   validateMode(spec, errors, path);
   if (spec.podFailurePolicy !== undefined) validateFailurePolicy(spec, errors, path.child('podFailurePolicy').child('rules'));
   if (spec.successPolicy !== undefined) {
-    if (spec.completionMode !== 'Indexed') errors.invalid(path.child('successPolicy'), internalForm(spec.successPolicy, { Rules: null }), 'requires indexed completion mode');
-    else validateSuccessPolicy(spec, errors, path.child('successPolicy').child('rules'));
+    if (spec.completionMode !== 'Indexed') {
+      errors.invalid(path.child('successPolicy'), internalForm(spec.successPolicy, { Rules: null }), 'requires indexed completion mode');
+    } else {
+      validateSuccessPolicy(spec, errors, path.child('successPolicy').child('rules'));
+    }
   }
   const replacement = spec.podReplacementPolicy;
   const replacements = spec.podFailurePolicy === undefined ? ['Failed', 'TerminatingOrFailed'] : ['Failed'];
-  if (replacement !== undefined && !replacements.includes(replacement)) errors.notSupported(path.child('podReplacementPolicy'), replacement, replacements);
+  if (replacement !== undefined && !replacements.includes(replacement)) {
+    errors.notSupported(path.child('podReplacementPolicy'), replacement, replacements);
+  }
   validatePodTemplate(spec.template, errors, path.child('template'));
   const policy = spec.template.spec?.restartPolicy ?? '';
   const at = path.child('template').child('spec').child('restartPolicy');
-  if (policy === 'Always' || policy === '') errors.required(at, 'valid values: "OnFailure", "Never"');
-  else if (policy !== 'OnFailure' && policy !== 'Never') errors.notSupported(at, policy, ['OnFailure', 'Never']);
-  else if (spec.podFailurePolicy !== undefined && policy !== 'Never') errors.invalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified');
+  if (policy === 'Always' || policy === '') {
+    errors.required(at, 'valid values: "OnFailure", "Never"');
+  } else if (policy !== 'OnFailure' && policy !== 'Never') {
+    errors.notSupported(at, policy, ['OnFailure', 'Never']);
+  } else if (spec.podFailurePolicy !== undefined && policy !== 'Never') {
+    errors.invalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified');
+  }
 }
 
 function validateMode(spec: JobSpec, errors: Errors, path: Path): void {
   const { completionMode: mode, completions, parallelism = 0, maxFailedIndexes: failed, backoffLimitPerIndex: perIndex } = spec;
-  if (mode !== undefined && mode !== 'NonIndexed' && mode !== 'Indexed') errors.notSupported(path.child('completionMode'), mode, ['NonIndexed', 'Indexed']);
+  if (mode !== undefined && mode !== 'NonIndexed' && mode !== 'Indexed') {
+    errors.notSupported(path.child('completionMode'), mode, ['NonIndexed', 'Indexed']);
+  }
   if (mode === 'Indexed') {
     if (completions === undefined) errors.required(path.child('completions'), 'when completion mode is Indexed');
-    if (parallelism > MAX_INDEXED) errors.invalid(path.child('parallelism'), parallelism, `must be less than or equal to ${MAX_INDEXED} when completion mode is Indexed`);
-    if (completions !== undefined && failed !== undefined && failed > completions) errors.invalid(path.child('maxFailedIndexes'), failed, 'must be less than or equal to completions');
-    if (failed !== undefined && failed > MAX_INDEXED) errors.invalid(path.child('maxFailedIndexes'), failed, `must be less than or equal to ${MAX_INDEXED}`);
+    if (parallelism > MAX_INDEXED) {
+      errors.invalid(
+        path.child('parallelism'),
+        parallelism,
+        `must be less than or equal to ${MAX_INDEXED} when completion mode is Indexed`,
+      );
+    }
+    if (completions !== undefined && failed !== undefined && failed > completions) {
+      errors.invalid(path.child('maxFailedIndexes'), failed, 'must be less than or equal to completions');
+    }
+    if (failed !== undefined && failed > MAX_INDEXED) {
+      errors.invalid(path.child('maxFailedIndexes'), failed, `must be less than or equal to ${MAX_INDEXED}`);
+    }
     if ((completions ?? 0) <= MAX_INDEXED || perIndex === undefined) return;
     const why = `must be less than or equal to 10000 when completions are above ${MAX_INDEXED} and used with backoff limit per index`;
     if (failed === undefined) errors.required(path.child('maxFailedIndexes'), `must be specified when completions is above ${MAX_INDEXED}`);
@@ -100,7 +139,9 @@ function validateFailurePolicy(spec: JobSpec, errors: Errors, path: Path): void 
     const { action } = rule;
     if (action === '') errors.required(at.child('action'), `valid values: ${quoteList(ACTIONS)}`);
     else if (action === 'FailIndex') {
-      if (spec.backoffLimitPerIndex === undefined) errors.invalid(at.child('action'), action, 'requires the backoffLimitPerIndex to be set');
+      if (spec.backoffLimitPerIndex === undefined) {
+        errors.invalid(at.child('action'), action, 'requires the backoffLimitPerIndex to be set');
+      }
     } else if (!ACTIONS.includes(action)) errors.notSupported(at.child('action'), action, ACTIONS);
     validateRule(rule, names, errors, at);
   });
@@ -114,7 +155,13 @@ function validateRule(rule: PodFailurePolicyRule, names: ReadonlySet<string>, er
     const values = each(codes.values);
     if (codes.operator === '') errors.required(at.child('operator'), `valid values: ${quoteList(OPERATORS)}`);
     else if (!OPERATORS.includes(codes.operator)) errors.notSupported(at.child('operator'), codes.operator, OPERATORS);
-    if (codes.containerName !== undefined && !names.has(codes.containerName)) errors.invalid(at.child('containerName'), codes.containerName, 'must be one of the container or initContainer names in the pod template');
+    if (codes.containerName !== undefined && !names.has(codes.containerName)) {
+      errors.invalid(
+        at.child('containerName'),
+        codes.containerName,
+        'must be one of the container or initContainer names in the pod template',
+      );
+    }
     if (values.length === 0) errors.invalid(at.child('values'), codes.values ?? null, 'at least one value is required');
     else if (values.length > 255) errors.tooMany(at.child('values'), values.length, 255);
     values.forEach((value, n) => {
@@ -130,8 +177,12 @@ function validateRule(rule: PodFailurePolicyRule, names: ReadonlySet<string>, er
     if (status === '') errors.required(at.child('status'), `valid values: ${quoteList(STATUSES)}`);
     else if (!STATUSES.includes(status)) errors.notSupported(at.child('status'), status, STATUSES);
   });
-  if (codes !== undefined && conditions.length > 0) errors.invalid(path, OMIT_VALUE, 'specifying both OnExitCodes and OnPodConditions is not supported');
-  if (codes === undefined && conditions.length === 0) errors.invalid(path, OMIT_VALUE, 'specifying one of OnExitCodes and OnPodConditions is required');
+  if (codes !== undefined && conditions.length > 0) {
+    errors.invalid(path, OMIT_VALUE, 'specifying both OnExitCodes and OnPodConditions is not supported');
+  }
+  if (codes === undefined && conditions.length === 0) {
+    errors.invalid(path, OMIT_VALUE, 'specifying one of OnExitCodes and OnPodConditions is required');
+  }
 }
 
 function validateSuccessPolicy(spec: JobSpec, errors: Errors, path: Path): void {
@@ -141,13 +192,29 @@ function validateSuccessPolicy(spec: JobSpec, errors: Errors, path: Path): void 
   if (rules.length > 20) errors.tooMany(path, rules.length, 20);
   rules.forEach(({ succeededCount, succeededIndexes }, n) => {
     const at = path.index(n);
-    if (succeededCount === undefined && succeededIndexes === undefined) errors.required(at, 'at least one of succeededCount or succeededIndexes must be specified');
+    if (succeededCount === undefined && succeededIndexes === undefined) {
+      errors.required(at, 'at least one of succeededCount or succeededIndexes must be specified');
+    }
     const indexes = succeededIndexes === undefined ? undefined : countIndexes(succeededIndexes, completions);
-    if (typeof indexes === 'string') errors.invalid(at.child('succeededIndexes'), succeededIndexes, `error parsing succeededIndexes: ${indexes}`);
+    if (typeof indexes === 'string') {
+      errors.invalid(at.child('succeededIndexes'), succeededIndexes, `error parsing succeededIndexes: ${indexes}`);
+    }
     if (succeededCount === undefined) return;
     nonNegative(succeededCount, errors, at.child('succeededCount'));
-    if (succeededCount > completions) errors.invalid(at.child('succeededCount'), succeededCount, `must be less than or equal to ${completions} (the number of specified completions)`);
-    if (typeof indexes === 'number' && succeededCount > indexes) errors.invalid(at.child('succeededCount'), succeededCount, `must be less than or equal to ${indexes} (the number of indexes in the specified succeededIndexes field)`);
+    if (succeededCount > completions) {
+      errors.invalid(
+        at.child('succeededCount'),
+        succeededCount,
+        `must be less than or equal to ${completions} (the number of specified completions)`,
+      );
+    }
+    if (typeof indexes === 'number' && succeededCount > indexes) {
+      errors.invalid(
+        at.child('succeededCount'),
+        succeededCount,
+        `must be less than or equal to ${indexes} (the number of indexes in the specified succeededIndexes field)`,
+      );
+    }
   });
 }
 
@@ -158,7 +225,11 @@ function countIndexes(text: string, completions: number): number | string {
   let total = 0;
   for (const part of text.split(',')) {
     const found = /^(\d+)(?:-(\d+))?$/.exec(part);
-    if (found === null) return part.split('-').length > 2 ? `the fragment ${JSON.stringify(part)} violates the requirement that an index interval can have at most two parts separated by '-'` : `cannot convert string to integer for index: ${JSON.stringify(part)}`;
+    if (found === null) {
+      return part.split('-').length > 2
+        ? `the fragment ${JSON.stringify(part)} violates the requirement that an index interval can have at most two parts separated by '-'`
+        : `cannot convert string to integer for index: ${JSON.stringify(part)}`;
+    }
     const [from, to] = [Number(found[1]), Number(found[2] ?? found[1])];
     if (from >= completions || to >= completions) return `too large index: ${JSON.stringify(String(from >= completions ? from : to))}`;
     if (from <= last) return `non-increasing order, previous: ${last}, current: ${from}`;
@@ -180,7 +251,13 @@ function validateAll(job: Job, spec: JobSpec, prefixed: boolean, errors: Errors)
   validateWhole(spec, errors);
   if (spec.completionMode !== 'Indexed' || (spec.completions ?? 0) <= 0) return;
   const host = `${job.metadata?.name ?? ''}-${spec.completions! - 1}`;
-  if (dnsLabel(host).length > 0) errors.invalid(new Path('metadata').child('name'), job.metadata?.name ?? '', `will not able to create pod with invalid DNS label: ${host}`);
+  if (dnsLabel(host).length > 0) {
+    errors.invalid(
+      new Path('metadata').child('name'),
+      job.metadata?.name ?? '',
+      `will not able to create pod with invalid DNS label: ${host}`,
+    );
+  }
 }
 
 function update(job: Job, old: Job, errors: Errors): void {
@@ -189,13 +266,21 @@ function update(job: Job, old: Job, errors: Errors): void {
   const labels = before.template.metadata?.labels ?? {};
   validateAll(job, spec, labels[LABELS.uid[1]] !== undefined && labels[LABELS.name[1]] !== undefined, errors);
   // An indexed job may change its size, if parallelism goes with it.
-  const elastic = spec.completionMode === 'Indexed' && spec.completions !== undefined && before.completions !== undefined && spec.completions === spec.parallelism;
+  const elastic =
+    spec.completionMode === 'Indexed' &&
+    spec.completions !== undefined &&
+    before.completions !== undefined &&
+    spec.completions === spec.parallelism;
   if (!elastic) immutable(spec.completions, before.completions, errors, SPEC.child('completions'));
   immutable(spec.selector, before.selector, errors, SPEC.child('selector'));
   if (before.suspend === true && mayChangeTemplate(old)) {
-    if (!same(free(spec.template), free(before.template))) errors.invalid(SPEC.child('template.spec'), spec.template.spec, 'field is immutable');
+    if (!same(free(spec.template), free(before.template))) {
+      errors.invalid(SPEC.child('template.spec'), spec.template.spec, 'field is immutable');
+    }
   } else if (!same(spec.template, before.template)) errors.invalid(SPEC.child('template'), spec.template, 'field is immutable');
-  for (const field of ['completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const) immutable(spec[field], before[field], errors, SPEC.child(field));
+  for (const field of ['completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const) {
+    immutable(spec[field], before[field], errors, SPEC.child(field));
+  }
 }
 
 /** A job at rest: suspended, and none of its pods left. */
@@ -217,22 +302,46 @@ function isTrue(job: Job, type: string): boolean {
 
 function status(job: Job, old: Job, errors: Errors): void {
   const now = job.status ?? {};
-  for (const field of ['active', 'succeeded', 'failed', 'ready', 'terminating'] as const) nonNegative(now[field], errors, STATUS.child(field));
+  for (const field of ['active', 'succeeded', 'failed', 'ready', 'terminating'] as const) {
+    nonNegative(now[field], errors, STATUS.child(field));
+  }
   const conditions = STATUS.child('conditions');
   const [complete, failed] = [isTrue(job, 'Complete'), isTrue(job, 'Failed')];
   if (complete && failed) errors.invalid(conditions, OMIT_VALUE, 'cannot set Complete=True and Failed=true conditions');
-  if (complete && isTrue(job, 'FailureTarget')) errors.invalid(conditions, OMIT_VALUE, 'cannot set Complete=True and FailureTarget=true conditions');
-  if (now.completionTime !== undefined && !complete) errors.invalid(STATUS.child('completionTime'), now.completionTime, 'cannot set completionTime when there is no Complete=True condition');
-  if (now.completionTime === undefined && complete) errors.required(STATUS.child('completionTime'), 'completionTime is required for Complete jobs');
-  if (failed && !isTrue(job, 'FailureTarget')) errors.invalid(conditions, OMIT_VALUE, 'cannot set Failed=True condition without the FailureTarget=true condition');
-  if (complete && !isTrue(job, 'SuccessCriteriaMet')) errors.invalid(conditions, OMIT_VALUE, 'cannot set Complete=True condition without the SuccessCriteriaMet=true condition');
+  if (complete && isTrue(job, 'FailureTarget')) {
+    errors.invalid(conditions, OMIT_VALUE, 'cannot set Complete=True and FailureTarget=true conditions');
+  }
+  if (now.completionTime !== undefined && !complete) {
+    errors.invalid(
+      STATUS.child('completionTime'),
+      now.completionTime,
+      'cannot set completionTime when there is no Complete=True condition',
+    );
+  }
+  if (now.completionTime === undefined && complete) {
+    errors.required(STATUS.child('completionTime'), 'completionTime is required for Complete jobs');
+  }
+  if (failed && !isTrue(job, 'FailureTarget')) {
+    errors.invalid(conditions, OMIT_VALUE, 'cannot set Failed=True condition without the FailureTarget=true condition');
+  }
+  if (complete && !isTrue(job, 'SuccessCriteriaMet')) {
+    errors.invalid(conditions, OMIT_VALUE, 'cannot set Complete=True condition without the SuccessCriteriaMet=true condition');
+  }
   if (complete || failed) {
     if ((now.active ?? 0) > 0) errors.invalid(STATUS.child('active'), now.active, 'active>0 is invalid for finished job');
     if (now.startTime === undefined) errors.required(STATUS.child('startTime'), 'startTime is required for finished job');
   }
   if ((now.ready ?? 0) > (now.active ?? 0)) errors.invalid(STATUS.child('ready'), now.ready, 'cannot set more ready pods than active');
-  for (const type of ['Failed', 'Complete', 'FailureTarget']) if (isTrue(old, type) && !isTrue(job, type)) errors.invalid(conditions, OMIT_VALUE, `cannot disable the terminal ${type}=True condition`);
-  for (const field of ['failed', 'succeeded'] as const) if ((now[field] ?? 0) < (old.status?.[field] ?? 0)) errors.invalid(STATUS.child(field), now[field] ?? 0, `cannot decrease the ${field} counter`);
+  for (const type of ['Failed', 'Complete', 'FailureTarget']) {
+    if (isTrue(old, type) && !isTrue(job, type)) {
+      errors.invalid(conditions, OMIT_VALUE, `cannot disable the terminal ${type}=True condition`);
+    }
+  }
+  for (const field of ['failed', 'succeeded'] as const) {
+    if ((now[field] ?? 0) < (old.status?.[field] ?? 0)) {
+      errors.invalid(STATUS.child(field), now[field] ?? 0, `cannot decrease the ${field} counter`);
+    }
+  }
 }
 
 export const JOB = rulesOf<Job>({ create, update, subresources: { status } });
@@ -245,7 +354,9 @@ function validateCronJob(job: CronJob, old: CronJob | undefined, errors: Errors)
   else {
     const wrong = whyNoSchedule(schedule);
     if (wrong !== undefined) errors.invalid(at, schedule, wrong);
-    if (schedule.includes('TZ') && old?.spec?.schedule.includes('TZ') !== true) errors.invalid(at, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead');
+    if (schedule.includes('TZ') && old?.spec?.schedule.includes('TZ') !== true) {
+      errors.invalid(at, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead');
+    }
   }
   nonNegative(spec.startingDeadlineSeconds, errors, SPEC.child('startingDeadlineSeconds'));
   if (timeZone !== undefined && timeZone !== old?.spec?.timeZone) validateTimeZone(timeZone, errors);
@@ -254,7 +365,9 @@ function validateCronJob(job: CronJob, old: CronJob | undefined, errors: Errors)
   const templateAt = SPEC.child('jobTemplate').child('spec');
   if (template !== undefined) {
     validateSpec(template, errors, templateAt);
-    if (template.selector !== undefined) errors.invalid(templateAt.child('selector'), template.selector, '`selector` will be auto-generated');
+    if (template.selector !== undefined) {
+      errors.invalid(templateAt.child('selector'), template.selector, '`selector` will be auto-generated');
+    }
     if (template.manualSelector === true) errors.notSupported(templateAt.child('manualSelector'), true, ['nil', 'false']);
   }
   nonNegative(spec.successfulJobsHistoryLimit, errors, SPEC.child('successfulJobsHistoryLimit'));
@@ -264,7 +377,9 @@ function validateCronJob(job: CronJob, old: CronJob | undefined, errors: Errors)
 function validateTimeZone(zone: string, errors: Errors): void {
   const at = SPEC.child('timeZone');
   if (zone === '') return errors.invalid(at, zone, 'timeZone must be nil or non-empty string');
-  if (zone.toLowerCase() === 'local') return errors.invalid(at, zone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
+  if (zone.toLowerCase() === 'local') {
+    return errors.invalid(at, zone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
+  }
   try {
     Intl.DateTimeFormat('en', { timeZone: zone });
   } catch {

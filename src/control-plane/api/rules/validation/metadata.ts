@@ -33,13 +33,20 @@ export function validateMetadataUpdate(metadata: ObjectMeta = EMPTY, old: Object
   if (old.deletionTimestamp !== undefined) {
     const extra = (metadata.finalizers ?? []).filter((f) => !(old.finalizers ?? []).includes(f)).sort();
     if (extra.length > 0) {
-      errors.forbidden(path.child('finalizers'), `no new finalizers can be added if the object is being deleted, found new finalizers []string{${extra.map((f) => JSON.stringify(f)).join(', ')}}`);
+      errors.forbidden(
+        path.child('finalizers'),
+        `no new finalizers can be added if the object is being deleted, found new finalizers []string{${extra.map((f) => JSON.stringify(f)).join(', ')}}`,
+      );
     }
   }
   if ((metadata.resourceVersion ?? '') === '') errors.invalid(path.child('resourceVersion'), '', 'must be specified for an update');
-  if ((metadata.generation ?? 0) < (old.generation ?? 0)) errors.invalid(path.child('generation'), metadata.generation ?? 0, 'must not be decremented');
+  if ((metadata.generation ?? 0) < (old.generation ?? 0)) {
+    errors.invalid(path.child('generation'), metadata.generation ?? 0, 'must not be decremented');
+  }
   for (const field of ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const) {
-    if ((metadata[field] ?? undefined) !== (old[field] ?? undefined)) errors.invalid(path.child(field), metadata[field] ?? (field.startsWith('deletion') ? null : ''), 'field is immutable');
+    if ((metadata[field] ?? undefined) !== (old[field] ?? undefined)) {
+      errors.invalid(path.child(field), metadata[field] ?? (field.startsWith('deletion') ? null : ''), 'field is immutable');
+    }
   }
   validateCommon(metadata, errors, path);
 }
@@ -89,11 +96,20 @@ function validateOwners(owners: readonly OwnerReference[], errors: Errors, path:
     if (owner.kind === '') errors.invalid(path.child('kind'), '', 'must not be empty');
     if (owner.name === '') errors.invalid(path.child('name'), '', 'must not be empty');
     if (owner.uid === '') errors.invalid(path.child('uid'), '', 'must not be empty');
-    if (owner.apiVersion === 'v1' && owner.kind === 'Event') errors.invalid(path, owner, '/v1, Kind=Event is disallowed from being an owner');
+    if (owner.apiVersion === 'v1' && owner.kind === 'Event') {
+      errors.invalid(path, owner, '/v1, Kind=Event is disallowed from being an owner');
+    }
     if (owner.controller !== true) continue;
     const name = `${owner.kind}/${owner.name}`;
-    if (controller === undefined) controller = name;
-    else errors.invalid(path, owners, `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`);
+    if (controller === undefined) {
+      controller = name;
+    } else {
+      errors.invalid(
+        path,
+        owners,
+        `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`,
+      );
+    }
   }
 }
 
@@ -109,14 +125,20 @@ const STANDARD = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 /** Without a domain before it a finalizer must be one of the API's own. */
 function validateStandardFinalizers(finalizers: readonly string[], errors: Errors, path: Path): void {
   finalizers.forEach((finalizer, n) => {
-    if (!finalizer.includes('/') && !STANDARD.has(finalizer)) errors.invalid(path.index(n), finalizer, 'name is neither a standard finalizer name nor is it fully qualified');
+    if (!finalizer.includes('/') && !STANDARD.has(finalizer)) {
+      errors.invalid(path.index(n), finalizer, 'name is neither a standard finalizer name nor is it fully qualified');
+    }
   });
 }
 
 function validateManagedFields(entries: readonly ManagedFieldsEntry[], errors: Errors, path: Path): void {
   entries.forEach((entry, n) => {
-    if (entry.operation !== 'Apply' && entry.operation !== 'Update') errors.invalid(path.index(n).child('operation'), entry.operation ?? '', 'must be `Apply` or `Update`');
-    if (entry.fieldsType !== undefined && entry.fieldsType !== 'FieldsV1') errors.invalid(path.index(n).child('fieldsType'), entry.fieldsType, 'must be `FieldsV1`');
+    if (entry.operation !== 'Apply' && entry.operation !== 'Update') {
+      errors.invalid(path.index(n).child('operation'), entry.operation ?? '', 'must be `Apply` or `Update`');
+    }
+    if (entry.fieldsType !== undefined && entry.fieldsType !== 'FieldsV1') {
+      errors.invalid(path.index(n).child('fieldsType'), entry.fieldsType, 'must be `FieldsV1`');
+    }
     if (entry.manager !== undefined && byteLength(entry.manager) > 128) errors.tooLong(path.index(n).child('manager'), 128);
     if (entry.subresource !== undefined && byteLength(entry.subresource) > 256) errors.tooLong(path.index(n).child('subresource'), 256);
   });

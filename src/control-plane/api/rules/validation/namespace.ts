@@ -10,7 +10,9 @@ const STANDARD = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 
 function validateFinalizer(name: string, errors: Errors, path: Path): void {
   checked(name, labelKey, errors, path);
-  if (!name.includes('/') && !STANDARD.has(name)) errors.invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified');
+  if (!name.includes('/') && !STANDARD.has(name)) {
+    errors.invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified');
+  }
 }
 
 export const NAMESPACE = rulesOf<Namespace>({
@@ -22,8 +24,12 @@ export const NAMESPACE = rulesOf<Namespace>({
     status: (namespace, _old, errors) => {
       const phase = namespace.status?.phase ?? '';
       const deleting = namespace.metadata?.deletionTimestamp !== undefined;
-      if (!deleting && phase !== 'Active') errors.invalid(new Path('status').child('Phase'), phase, "may only be 'Active' if `deletionTimestamp` is empty");
-      if (deleting && phase !== 'Terminating') errors.invalid(new Path('status').child('Phase'), phase, "may only be 'Terminating' if `deletionTimestamp` is not empty");
+      if (!deleting && phase !== 'Active') {
+        errors.invalid(new Path('status').child('Phase'), phase, "may only be 'Active' if `deletionTimestamp` is empty");
+      }
+      if (deleting && phase !== 'Terminating') {
+        errors.invalid(new Path('status').child('Phase'), phase, "may only be 'Terminating' if `deletionTimestamp` is not empty");
+      }
     },
     finalize: (namespace, _old, errors) => each(namespace.spec?.finalizers).forEach((name, n) => validateFinalizer(name, errors, FINALIZERS.index(n))),
   },

@@ -1,5 +1,15 @@
 import { isIP } from 'node:net';
-import type { Ingress, IngressBackend, IngressClass, IngressRule, IngressSpec, IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../../../types/kubernetes/generated/networking-v1.ts';
+import type {
+  Ingress,
+  IngressBackend,
+  IngressClass,
+  IngressRule,
+  IngressSpec,
+  IPBlock,
+  NetworkPolicy,
+  NetworkPolicyPeer,
+  NetworkPolicyPort,
+} from '../../../../types/kubernetes/generated/networking-v1.ts';
 import { bitsOf, isV6, validCIDR } from './addresses.ts';
 import { checked, each, immutable, validateLabelSelector } from './common.ts';
 import { type Errors, Path } from './errors.ts';
@@ -13,7 +23,9 @@ const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
 
 function validatePort(port: NetworkPolicyPort, errors: Errors, path: Path): void {
   const { protocol, port: number, endPort } = port;
-  if (protocol !== undefined && !['TCP', 'UDP', 'SCTP'].includes(protocol)) errors.notSupported(path.child('protocol'), protocol, ['TCP', 'UDP', 'SCTP']);
+  if (protocol !== undefined && !['TCP', 'UDP', 'SCTP'].includes(protocol)) {
+    errors.notSupported(path.child('protocol'), protocol, ['TCP', 'UDP', 'SCTP']);
+  }
   const end = path.child('endPort');
   if (number === undefined) {
     if (endPort !== undefined) errors.invalid(end, endPort, 'may not be specified when `port` is not specified');
@@ -45,7 +57,9 @@ function validateBlock(block: IPBlock, old: readonly string[], errors: Errors, p
   each(block.except).forEach((except, n) => {
     const count = errors.list.length;
     validCIDR(except, errors, path.child('except').index(n), old);
-    if (errors.list.length === count && !isStrictlyWithin(except, block.cidr)) errors.invalid(path.child('except').index(n), except, 'must be a strict subset of `cidr`');
+    if (errors.list.length === count && !isStrictlyWithin(except, block.cidr)) {
+      errors.invalid(path.child('except').index(n), except, 'must be a strict subset of `cidr`');
+    }
   });
 }
 
@@ -89,7 +103,9 @@ export const NETWORK_POLICY = rulesOf<NetworkPolicy>({
 function validateIngress(ingress: Ingress, errors: Errors): void {
   const spec: IngressSpec = ingress.spec ?? {};
   const rules = each(spec.rules);
-  if (rules.length === 0 && spec.defaultBackend === undefined) errors.invalid(SPEC, spec.rules ?? null, 'either `defaultBackend` or `rules` must be specified');
+  if (rules.length === 0 && spec.defaultBackend === undefined) {
+    errors.invalid(SPEC, spec.rules ?? null, 'either `defaultBackend` or `rules` must be specified');
+  }
   if (spec.defaultBackend !== undefined) validateBackend(spec.defaultBackend, errors, SPEC.child('defaultBackend'));
   rules.forEach((rule, n) => validateRule(rule, errors, SPEC.child('rules').index(n)));
   each(spec.tls).forEach(({ hosts, secretName = '' }, n) => {
@@ -121,7 +137,11 @@ function validateRule(rule: IngressRule, errors: Errors, path: Path): void {
 
 function validatePath(text: string, errors: Errors, path: Path): void {
   if (!text.startsWith('/')) errors.invalid(path, text, 'must be an absolute path');
-  for (const sequence of ['//', '/./', '/../', '%2f', '%2F']) if (text.includes(sequence)) errors.invalid(path, text, `must not contain '${sequence}'`);
+  for (const sequence of ['//', '/./', '/../', '%2f', '%2F']) {
+    if (text.includes(sequence)) {
+      errors.invalid(path, text, `must not contain '${sequence}'`);
+    }
+  }
   for (const end of ['/..', '/.']) if (text.endsWith(end)) errors.invalid(path, text, `cannot end with '${end}'`);
 }
 
@@ -152,11 +172,19 @@ export const INGRESS = rulesOf<Ingress>({
   create: (ingress, errors) => {
     validateIngress(ingress, errors);
     const [annotated, named] = [ingress.metadata?.annotations?.[CLASS_ANNOTATION], ingress.spec?.ingressClassName];
-    if (annotated !== undefined && named !== undefined && annotated !== named) errors.invalid(new Path('annotations').child(CLASS_ANNOTATION), annotated, 'must match `ingressClassName` when both are specified');
+    if (annotated !== undefined && named !== undefined && annotated !== named) {
+      errors.invalid(new Path('annotations').child(CLASS_ANNOTATION), annotated, 'must match `ingressClassName` when both are specified');
+    }
   },
   update: (ingress, _old, errors) => validateIngress(ingress, errors),
   subresources: {
-    status: (ingress, old, errors) => validateLoadBalancer(ingress.status?.loadBalancer?.ingress, old.status?.loadBalancer?.ingress, errors, new Path('status').child('loadBalancer')),
+    status: (ingress, old, errors) =>
+      validateLoadBalancer(
+        ingress.status?.loadBalancer?.ingress,
+        old.status?.loadBalancer?.ingress,
+        errors,
+        new Path('status').child('loadBalancer'),
+      ),
   },
 });
 

@@ -23,7 +23,11 @@ function validateTaints(taints: readonly Taint[] | undefined, errors: Errors): v
     const key = `${taint.effect}/${taint.key}`;
     if (seen.has(key)) {
       const told = { Key: taint.key, Value: taint.value ?? '', Effect: taint.effect, TimeAdded: taint.timeAdded ?? null };
-      errors.list.push({ type: 'FieldValueDuplicate', field: String(at), message: `Duplicate value: ${JSON.stringify(told)}: taints must be unique by key and effect pair` });
+      errors.list.push({
+        type: 'FieldValueDuplicate',
+        field: String(at),
+        message: `Duplicate value: ${JSON.stringify(told)}: taints must be unique by key and effect pair`,
+      });
     }
     seen.add(key);
   });
@@ -43,22 +47,40 @@ function create(node: Node, errors: Errors): void {
   const before = errors.list.length;
   ranges.forEach((range, n) => validCIDR(range, errors, SPEC.child('podCIDRs').index(n)));
   if (ranges.length < 2) return;
-  const unreadable = ranges.findIndex((_range, n) => errors.list.slice(before).some((error) => error.field === String(SPEC.child('podCIDRs').index(n)) && error.message.includes('must be a valid CIDR')));
-  if (unreadable >= 0) errors.internal(SPEC.child('podCIDRs'), `invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[${unreadable}]: <nil> (invalid CIDR address: ${ranges[unreadable]})`);
-  if (unreadable >= 0 || ranges.length > 2 || isV6(ranges[0]!) === isV6(ranges[1]!)) errors.invalid(SPEC.child('podCIDRs'), ranges, 'may specify no more than one CIDR for each IP family');
+  const unreadable = ranges.findIndex((_range, n) =>
+    errors.list
+      .slice(before)
+      .some((error) => error.field === String(SPEC.child('podCIDRs').index(n)) && error.message.includes('must be a valid CIDR')),
+  );
+  if (unreadable >= 0) {
+    errors.internal(
+      SPEC.child('podCIDRs'),
+      `invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[${unreadable}]: <nil> (invalid CIDR address: ${ranges[unreadable]})`,
+    );
+  }
+  if (unreadable >= 0 || ranges.length > 2 || isV6(ranges[0]!) === isV6(ranges[1]!)) {
+    errors.invalid(SPEC.child('podCIDRs'), ranges, 'may specify no more than one CIDR for each IP family');
+  }
 }
 
 function update(node: Node, old: Node, errors: Errors): void {
   validateAmounts(node, errors);
   const addresses = each(node.status?.addresses);
   addresses.forEach((address, n) => {
-    if (addresses.findIndex((other) => same(other, address)) < n) errors.duplicate(STATUS.child('addresses').index(n), { Type: address.type, Address: address.address });
+    if (addresses.findIndex((other) => same(other, address)) < n) {
+      errors.duplicate(STATUS.child('addresses').index(n), { Type: address.type, Address: address.address });
+    }
   });
   const [ranges, before] = [each(node.spec?.podCIDRs), each(old.spec?.podCIDRs)];
-  if (before.length > 0 && !same(ranges, before)) errors.forbidden(SPEC.child('podCIDRs'), 'node updates may not change podCIDR except from "" to valid');
-  else if (before.length === 0) ranges.forEach((range, n) => validCIDR(range, errors, SPEC.child('podCIDRs').index(n)));
+  if (before.length > 0 && !same(ranges, before)) {
+    errors.forbidden(SPEC.child('podCIDRs'), 'node updates may not change podCIDR except from "" to valid');
+  } else if (before.length === 0) {
+    ranges.forEach((range, n) => validCIDR(range, errors, SPEC.child('podCIDRs').index(n)));
+  }
   const provider = old.spec?.providerID ?? '';
-  if (provider !== '' && provider !== node.spec?.providerID) errors.forbidden(SPEC.child('providerID'), 'node updates may not change providerID except from "" to valid');
+  if (provider !== '' && provider !== node.spec?.providerID) {
+    errors.forbidden(SPEC.child('providerID'), 'node updates may not change providerID except from "" to valid');
+  }
   validateTaints(node.spec?.taints, errors);
 }
 

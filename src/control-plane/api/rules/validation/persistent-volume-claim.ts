@@ -10,12 +10,27 @@ import { differences } from './pod/differences.ts';
 const SPEC = new Path('spec');
 export const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 export const VOLUME_MODES = ['Block', 'Filesystem'];
-const NOT_IN_TEMPLATES = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'ownerReferences', 'finalizers', 'managedFields'] as const;
+const NOT_IN_TEMPLATES = [
+  'name',
+  'generateName',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+] as const;
 
 /** Access modes of claims and volumes. */
 export function validateAccessModes(modes: readonly string[], errors: Errors, path: Path): void {
   for (const mode of modes) if (!ACCESS_MODES.includes(mode)) errors.notSupported(path, mode, ACCESS_MODES);
-  if (modes.includes('ReadWriteOncePod') && modes.some((mode) => mode !== 'ReadWriteOncePod' && ACCESS_MODES.includes(mode))) errors.forbidden(path, 'may not use ReadWriteOncePod with other access modes');
+  if (modes.includes('ReadWriteOncePod') && modes.some((mode) => mode !== 'ReadWriteOncePod' && ACCESS_MODES.includes(mode))) {
+    errors.forbidden(path, 'may not use ReadWriteOncePod with other access modes');
+  }
 }
 
 export function validateClaimSpec(spec: PersistentVolumeClaimSpec, errors: Errors, path: Path): void {
@@ -28,7 +43,9 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, errors: Error
   if (storage === undefined) errors.required(at);
   else if (compareQuantities(storage, '0') <= 0) errors.invalid(at, storage, 'must be greater than zero');
   if ((spec.storageClassName ?? '') !== '') checked(spec.storageClassName!, dnsSubdomain, errors, path.child('storageClassName'));
-  if (spec.volumeMode !== undefined && !VOLUME_MODES.includes(spec.volumeMode)) errors.notSupported(path.child('volumeMode'), spec.volumeMode, VOLUME_MODES);
+  if (spec.volumeMode !== undefined && !VOLUME_MODES.includes(spec.volumeMode)) {
+    errors.notSupported(path.child('volumeMode'), spec.volumeMode, VOLUME_MODES);
+  }
   const { dataSource: source, dataSourceRef: ref } = spec;
   for (const [field, given] of [['dataSource', source], ['dataSourceRef', ref]] as const) {
     if (given === undefined) continue;
@@ -36,14 +53,24 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, errors: Error
     if (given.name === '') errors.required(own.child('name'));
     if (given.kind === '') errors.required(own.child('kind'));
     const group = given.apiGroup ?? '';
-    if (group === '' && given.kind !== 'PersistentVolumeClaim') errors.invalid(own, given.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+    if (group === '' && given.kind !== 'PersistentVolumeClaim') {
+      errors.invalid(own, given.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+    }
     if (group !== '') checked(group, dnsSubdomain, errors, own.child('apiGroup'));
   }
   if ((ref?.namespace ?? '') !== '') {
     checked(ref!.namespace!, dnsLabel, errors, path.child('dataSourceRef').child('namespace'));
     if (source !== undefined) errors.invalid(path, {}, 'may not be specified when dataSourceRef.namespace is specified');
-  } else if (source !== undefined && ref !== undefined && !(source.apiGroup === ref.apiGroup && source.kind === ref.kind && source.name === ref.name)) errors.invalid(path, {}, 'must match dataSourceRef');
-  if ((spec.volumeAttributesClassName ?? '') !== '') checked(spec.volumeAttributesClassName!, dnsSubdomain, errors, path.child('volumeAttributesClassName'));
+  } else if (
+    source !== undefined &&
+    ref !== undefined &&
+    !(source.apiGroup === ref.apiGroup && source.kind === ref.kind && source.name === ref.name)
+  ) {
+    errors.invalid(path, {}, 'must match dataSourceRef');
+  }
+  if ((spec.volumeAttributesClassName ?? '') !== '') {
+    checked(spec.volumeAttributesClassName!, dnsSubdomain, errors, path.child('volumeAttributesClassName'));
+  }
 }
 
 /** The claim that a pod's ephemeral volume is made of. */
@@ -51,7 +78,11 @@ export function validateClaimTemplate(template: PersistentVolumeClaimTemplate, e
   const metadata = template.metadata ?? {};
   if (metadata.annotations !== undefined) validateAnnotations(metadata.annotations, errors, path.child('metadata').child('annotations'));
   if (metadata.labels !== undefined) validateLabels(metadata.labels, errors, path.child('metadata').child('labels'));
-  for (const field of NOT_IN_TEMPLATES) if ((metadata[field] ?? undefined) !== undefined) errors.forbidden(path.child('metadata').child(field), 'cannot be set');
+  for (const field of NOT_IN_TEMPLATES) {
+    if ((metadata[field] ?? undefined) !== undefined) {
+      errors.forbidden(path.child('metadata').child(field), 'cannot be set');
+    }
+  }
   validateClaimSpec(template.spec, errors, path.child('spec'));
 }
 
@@ -65,11 +96,17 @@ function update(claim: PersistentVolumeClaim, old: PersistentVolumeClaim, errors
     ...spec,
     ...((before.volumeName ?? '') === '' && { volumeName: before.volumeName }),
     ...(before.storageClassName === undefined && { storageClassName: undefined }),
-    ...(bound && { resources: { ...spec.resources, requests: sized(spec.resources?.requests, oldSize) }, volumeAttributesClassName: before.volumeAttributesClassName }),
+    ...(bound && {
+      resources: { ...spec.resources, requests: sized(spec.resources?.requests, oldSize) },
+      volumeAttributesClassName: before.volumeAttributesClassName,
+    }),
   };
   const keys = new Set([...Object.keys(masked), ...Object.keys(before)]);
   if ([...keys].some((key) => !sameOrEmpty((masked as Record<string, unknown>)[key], (before as Record<string, unknown>)[key]))) {
-    errors.forbidden(SPEC, `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${differences(before, masked)}`);
+    errors.forbidden(
+      SPEC,
+      `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${differences(before, masked)}`,
+    );
   }
   if (compareQuantities(size, oldSize) < 0 && compareQuantities(size, old.status?.capacity?.storage ?? '0') <= 0) {
     errors.forbidden(SPEC.child('resources').child('requests').child('storage'), 'field can not be less than status.capacity');
@@ -86,4 +123,8 @@ function status(claim: PersistentVolumeClaim, _old: PersistentVolumeClaim, error
   }
 }
 
-export const PERSISTENT_VOLUME_CLAIM = rulesOf<PersistentVolumeClaim>({ create: (claim, errors) => validateClaimSpec(claim.spec ?? {}, errors, SPEC), update, subresources: { status } });
+export const PERSISTENT_VOLUME_CLAIM = rulesOf<PersistentVolumeClaim>({
+  create: (claim, errors) => validateClaimSpec(claim.spec ?? {}, errors, SPEC),
+  update,
+  subresources: { status },
+});

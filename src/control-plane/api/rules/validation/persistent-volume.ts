@@ -19,15 +19,25 @@ function validateSpec(spec: PersistentVolumeSpec, errors: Errors): void {
   validateAccessModes(modes, errors, SPEC.child('accessModes'));
   const { capacity, persistentVolumeReclaimPolicy: reclaim = '' } = spec;
   if (Object.keys(capacity ?? {}).length === 0) errors.required(SPEC.child('capacity'));
-  if (capacity?.storage === undefined || Object.keys(capacity).length > 1) errors.notSupported(SPEC.child('capacity'), byKey(capacity), ['storage']);
-  for (const name in capacity) {
-    if (compareQuantities(capacity[name]!, '0') <= 0) errors.invalid(SPEC.child('capacity').key(name), canonicalQuantity(capacity[name]!), 'must be greater than zero');
+  if (capacity?.storage === undefined || Object.keys(capacity).length > 1) {
+    errors.notSupported(SPEC.child('capacity'), byKey(capacity), ['storage']);
   }
-  if (reclaim !== '' && !['Delete', 'Recycle', 'Retain'].includes(reclaim)) errors.notSupported(SPEC.child('persistentVolumeReclaimPolicy'), reclaim, ['Delete', 'Recycle', 'Retain']);
-  if (spec.nodeAffinity?.required !== undefined) validateNodeSelector(spec.nodeAffinity.required, errors, SPEC.child('nodeAffinity').child('required'));
+  for (const name in capacity) {
+    if (compareQuantities(capacity[name]!, '0') <= 0) {
+      errors.invalid(SPEC.child('capacity').key(name), canonicalQuantity(capacity[name]!), 'must be greater than zero');
+    }
+  }
+  if (reclaim !== '' && !['Delete', 'Recycle', 'Retain'].includes(reclaim)) {
+    errors.notSupported(SPEC.child('persistentVolumeReclaimPolicy'), reclaim, ['Delete', 'Recycle', 'Retain']);
+  }
+  if (spec.nodeAffinity?.required !== undefined) {
+    validateNodeSelector(spec.nodeAffinity.required, errors, SPEC.child('nodeAffinity').child('required'));
+  }
   validateSource(spec, errors);
   if ((spec.storageClassName ?? '') !== '') checked(spec.storageClassName!, dnsSubdomain, errors, SPEC.child('storageClassName'));
-  if (spec.volumeMode !== undefined && !VOLUME_MODES.includes(spec.volumeMode)) errors.notSupported(SPEC.child('volumeMode'), spec.volumeMode, VOLUME_MODES);
+  if (spec.volumeMode !== undefined && !VOLUME_MODES.includes(spec.volumeMode)) {
+    errors.notSupported(SPEC.child('volumeMode'), spec.volumeMode, VOLUME_MODES);
+  }
 }
 
 /** Of several sources the first alone is looked at. */
@@ -39,7 +49,9 @@ function validateSource(spec: PersistentVolumeSpec, errors: Errors): void {
   if (hostPath !== undefined) {
     if (hostPath.path === '') errors.required(SPEC.child('hostPath').child('path'));
     else noBacksteps(hostPath.path, errors, SPEC.child('hostPath').child('path'));
-    if (hostPath.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle') errors.forbidden(SPEC.child('persistentVolumeReclaimPolicy'), "may not be 'recycle' for a hostPath mount of '/'");
+    if (hostPath.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle') {
+      errors.forbidden(SPEC.child('persistentVolumeReclaimPolicy'), "may not be 'recycle' for a hostPath mount of '/'");
+    }
   }
   if (local !== undefined) {
     if (local.path === '') errors.required(SPEC.child('local').child('path'));
@@ -59,10 +71,18 @@ function validateSource(spec: PersistentVolumeSpec, errors: Errors): void {
 function update(volume: PersistentVolume, old: PersistentVolume, errors: Errors): void {
   const [spec, before] = [volume.spec ?? {}, old.spec ?? {}];
   validateSpec(spec, errors);
-  const sources = (of: PersistentVolumeSpec): object => Object.fromEntries(SOURCES.filter((source) => of[source] !== undefined).map((source) => [source, of[source]]));
-  if (!same(sources(spec), sources(before))) errors.forbidden(SPEC.child('persistentvolumesource'), `spec.persistentvolumesource is immutable after creation\n${differences(sources(before), sources(spec))}`);
+  const sources = (of: PersistentVolumeSpec): object =>
+    Object.fromEntries(SOURCES.filter((source) => of[source] !== undefined).map((source) => [source, of[source]]));
+  if (!same(sources(spec), sources(before))) {
+    errors.forbidden(
+      SPEC.child('persistentvolumesource'),
+      `spec.persistentvolumesource is immutable after creation\n${differences(sources(before), sources(spec))}`,
+    );
+  }
   if (spec.volumeMode !== before.volumeMode) errors.invalid(new Path('volumeMode'), spec.volumeMode, 'field is immutable');
-  if (before.nodeAffinity !== undefined && !same(spec.nodeAffinity, before.nodeAffinity)) errors.invalid(new Path('nodeAffinity'), spec.nodeAffinity, 'field is immutable');
+  if (before.nodeAffinity !== undefined && !same(spec.nodeAffinity, before.nodeAffinity)) {
+    errors.invalid(new Path('nodeAffinity'), spec.nodeAffinity, 'field is immutable');
+  }
 }
 
 export const PERSISTENT_VOLUME = rulesOf<PersistentVolume>({ create: (volume, errors) => validateSpec(volume.spec ?? {}, errors), update });

@@ -14,7 +14,9 @@ function validateRules(rules: readonly PolicyRule[] | undefined, namespaced: boo
     if (each(rule.verbs).length === 0) errors.required(at.child('verbs'), 'verbs must contain at least one value');
     if (urls.length > 0) {
       if (namespaced) errors.invalid(at.child('nonResourceURLs'), urls, 'namespaced rules cannot apply to non-resource URLs');
-      if (groups.length + resources.length + names.length > 0) errors.invalid(at.child('nonResourceURLs'), urls, 'rules cannot apply to both regular resources and non-resource URLs');
+      if (groups.length + resources.length + names.length > 0) {
+        errors.invalid(at.child('nonResourceURLs'), urls, 'rules cannot apply to both regular resources and non-resource URLs');
+      }
       return;
     }
     if (groups.length === 0) errors.required(at.child('apiGroups'), 'resource rules must supply at least one api group');
@@ -59,7 +61,9 @@ function validateSubject(subject: Subject, namespaced: boolean, errors: Errors, 
 }
 
 function sameRef(now: RoleBinding | ClusterRoleBinding, old: RoleBinding | ClusterRoleBinding, errors: Errors): void {
-  if (!same(now.roleRef, old.roleRef)) errors.invalid(REF, internalForm(now.roleRef, { APIGroup: null, Kind: null, Name: null }), 'cannot change roleRef');
+  if (!same(now.roleRef, old.roleRef)) {
+    errors.invalid(REF, internalForm(now.roleRef, { APIGroup: null, Kind: null, Name: null }), 'cannot change roleRef');
+  }
 }
 
 const roleBinding = (binding: RoleBinding, errors: Errors): void => validateBinding(binding, ['Role', 'ClusterRole'], true, errors);

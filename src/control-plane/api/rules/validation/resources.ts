@@ -5,9 +5,29 @@ import type { Errors, Path } from './errors.ts';
 import { dnsSubdomain, labelKey } from './formats.ts';
 
 const CONTAINER = new Set(['cpu', 'memory', 'ephemeral-storage']);
-const OBJECT_COUNTS = ['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers'];
+const OBJECT_COUNTS = [
+  'pods',
+  'services',
+  'replicationcontrollers',
+  'resourcequotas',
+  'secrets',
+  'configmaps',
+  'persistentvolumeclaims',
+  'services.nodeports',
+  'services.loadbalancers',
+];
 const QUOTA = new Set([
-  'cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.storage', 'requests.ephemeral-storage', 'limits.cpu', 'limits.memory', 'limits.ephemeral-storage', ...OBJECT_COUNTS,
+  'cpu',
+  'memory',
+  'ephemeral-storage',
+  'requests.cpu',
+  'requests.memory',
+  'requests.storage',
+  'requests.ephemeral-storage',
+  'limits.cpu',
+  'limits.memory',
+  'limits.ephemeral-storage',
+  ...OBJECT_COUNTS,
 ]);
 const STANDARD = new Set([...QUOTA, 'storage']);
 
@@ -49,11 +69,15 @@ export function validateContainerResourceName(name: string, errors: Errors, path
 
 export function validateQuotaResourceName(name: string, errors: Errors, path: Path): void {
   validateResourceName(name, errors, path);
-  if (!name.includes('/') && !QUOTA.has(name) && !isHugePages(name) && !name.startsWith('requests.hugepages-')) errors.invalid(path, name, 'must be a standard resource for quota');
+  if (!name.includes('/') && !QUOTA.has(name) && !isHugePages(name) && !name.startsWith('requests.hugepages-')) {
+    errors.invalid(path, name, 'must be a standard resource for quota');
+  }
 }
 
 function validatePodResourceName(name: string, errors: Errors, path: Path): void {
-  if (validateResourceName(name, errors, path) && name !== 'cpu' && name !== 'memory' && !isHugePages(name)) errors.notSupported(path, name, ['cpu', 'hugepages-', 'memory']);
+  if (validateResourceName(name, errors, path) && name !== 'cpu' && name !== 'memory' && !isHugePages(name)) {
+    errors.notSupported(path, name, ['cpu', 'hugepages-', 'memory']);
+  }
 }
 
 /** Not negative, and whole where halves make no sense. */
@@ -73,11 +97,19 @@ function hugePageSize(name: string): bigint {
 
 function validateHugePages(name: string, amount: string, errors: Errors, path: Path): void {
   const [size, { nano }] = [hugePageSize(name), parseQuantity(amount)];
-  if (size <= 0n || nano % size !== 0n) errors.invalid(path, canonicalQuantity(amount), `${canonicalQuantity(amount)} is not positive integer multiple of ${name}`);
+  if (size <= 0n || nano % size !== 0n) {
+    errors.invalid(path, canonicalQuantity(amount), `${canonicalQuantity(amount)} is not positive integer multiple of ${name}`);
+  }
 }
 
 /** Requests and limits of a container, or (`level: 'pod'`) of a pod as a whole. */
-export function validateResources(requirements: ResourceRequirements | undefined, claims: ReadonlySet<string>, errors: Errors, path: Path, level: 'container' | 'pod' = 'container'): void {
+export function validateResources(
+  requirements: ResourceRequirements | undefined,
+  claims: ReadonlySet<string>,
+  errors: Errors,
+  path: Path,
+  level: 'container' | 'pod' = 'container',
+): void {
   if (requirements === undefined) return;
   const { limits, requests } = requirements;
   const validName = level === 'pod' ? validatePodResourceName : validateContainerResourceName;
@@ -99,8 +131,15 @@ export function validateResources(requirements: ResourceRequirements | undefined
     const limit = limits?.[name];
     if (limit !== undefined) {
       const order = compareQuantities(amount, limit);
-      if (order !== 0 && !isOvercommitAllowed(name)) errors.invalid(path.child('requests'), canonicalQuantity(amount), `must be equal to ${name} limit of ${canonicalQuantity(limit)}`);
-      else if (order > 0) errors.invalid(path.child('requests'), canonicalQuantity(amount), `must be less than or equal to ${name} limit of ${canonicalQuantity(limit)}`);
+      if (order !== 0 && !isOvercommitAllowed(name)) {
+        errors.invalid(path.child('requests'), canonicalQuantity(amount), `must be equal to ${name} limit of ${canonicalQuantity(limit)}`);
+      } else if (order > 0) {
+        errors.invalid(
+          path.child('requests'),
+          canonicalQuantity(amount),
+          `must be less than or equal to ${name} limit of ${canonicalQuantity(limit)}`,
+        );
+      }
     } else if (!isOvercommitAllowed(name)) errors.required(path.child('limits'), 'Limit must be set for non overcommitable resources');
   }
   if (hugePages && !cpuOrMemory) errors.forbidden(path, 'HugePages require cpu or memory');
@@ -122,7 +161,11 @@ function validateClaims(claims: NonNullable<ResourceRequirements['claims']>, kno
     }
     if (!known.has(name)) {
       const told = known.size === 0 ? ' which is empty' : `: ${[...known].sort().join(', ')}`;
-      errors.list.push({ type: 'FieldValueNotFound', field: String(at), message: `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${told}` });
+      errors.list.push({
+        type: 'FieldValueNotFound',
+        field: String(at),
+        message: `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${told}`,
+      });
     }
   });
 }
@@ -137,9 +180,16 @@ export function validatePodClaims(claims: readonly PodResourceClaim[] | undefine
     else validLabel(claim.name, errors, at.child('name'));
     if (claim.name !== '') names.add(claim.name);
     const { resourceClaimName, resourceClaimTemplateName } = claim;
-    if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined) errors.invalid(at, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
-    if (resourceClaimName === undefined && resourceClaimTemplateName === undefined) errors.invalid(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
-    for (const [field, value] of [['resourceClaimName', resourceClaimName], ['resourceClaimTemplateName', resourceClaimTemplateName]] as const) {
+    if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined) {
+      errors.invalid(at, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
+    }
+    if (resourceClaimName === undefined && resourceClaimTemplateName === undefined) {
+      errors.invalid(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
+    }
+    for (const [field, value] of [
+      ['resourceClaimName', resourceClaimName],
+      ['resourceClaimTemplateName', resourceClaimTemplateName],
+    ] as const) {
       if (value !== undefined) checked(value, dnsSubdomain, errors, at.child(field));
     }
   });

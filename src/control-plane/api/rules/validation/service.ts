@@ -13,7 +13,8 @@ const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const DAY = 86_400;
 
 const isHeadless = (spec: ServiceSpec): boolean => each(spec.clusterIPs).length === 1 && spec.clusterIPs![0] === 'None';
-const isOutside = (spec: ServiceSpec): boolean => spec.type === 'LoadBalancer' || spec.type === 'NodePort' || (spec.type === 'ClusterIP' && each(spec.externalIPs).length > 0);
+const isOutside = (spec: ServiceSpec): boolean =>
+  spec.type === 'LoadBalancer' || spec.type === 'NodePort' || (spec.type === 'ClusterIP' && each(spec.externalIPs).length > 0);
 const needsHealthCheck = (spec: ServiceSpec): boolean => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
 
 /** clusterIP and clusterIPs say one thing twice. A new Service may give the first alone: what is missing is filled in when addresses are allotted. */
@@ -29,7 +30,9 @@ function validateSpec(service: Service, old: Service | undefined, errors: Errors
   const type = spec.type ?? '';
   const headless = isHeadless(spec);
   if (ports.length === 0 && !headless && type !== 'ExternalName') errors.required(SPEC.child('ports'));
-  if ((type === 'LoadBalancer' || type === 'NodePort') && headless) errors.invalid(SPEC.child('clusterIPs').index(0), 'None', `may not be set to 'None' for ${type} services`);
+  if ((type === 'LoadBalancer' || type === 'NodePort') && headless) {
+    errors.invalid(SPEC.child('clusterIPs').index(0), 'None', `may not be set to 'None' for ${type} services`);
+  }
   if (type === 'ExternalName') validateExternalName(spec, errors);
   const names = new Set<string>();
   ports.forEach((port, n) => validatePort(port, ports.length > 1, names, errors, SPEC.child('ports').index(n)));
@@ -75,8 +78,11 @@ function validateAffinity(spec: ServiceSpec, errors: Errors): void {
   const at = SPEC.child('sessionAffinityConfig');
   if (sessionAffinity === 'ClientIP') {
     const seconds = config?.clientIP?.timeoutSeconds;
-    if (seconds === undefined) errors.required(at, 'when session affinity type is ClientIP');
-    else if (seconds <= 0 || seconds > DAY) errors.invalid(at.child('clientIP').child('timeoutSeconds'), seconds, `must be greater than 0 and less than ${DAY}`);
+    if (seconds === undefined) {
+      errors.required(at, 'when session affinity type is ClientIP');
+    } else if (seconds <= 0 || seconds > DAY) {
+      errors.invalid(at.child('clientIP').child('timeoutSeconds'), seconds, `must be greater than 0 and less than ${DAY}`);
+    }
   } else if (sessionAffinity === 'None' && config !== undefined) errors.forbidden(at, 'must not be set when session affinity is None');
 }
 
@@ -94,7 +100,9 @@ function validateClusterIPs(spec: ServiceSpec, old: ServiceSpec | undefined, err
     if (families.indexOf(family) < n) errors.duplicate(SPEC.child('ipFamilies').index(n), family);
   });
   const policies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
-  if (spec.ipFamilyPolicy !== undefined && !policies.includes(spec.ipFamilyPolicy)) errors.notSupported(SPEC.child('ipFamilyPolicy'), spec.ipFamilyPolicy, policies);
+  if (spec.ipFamilyPolicy !== undefined && !policies.includes(spec.ipFamilyPolicy)) {
+    errors.notSupported(SPEC.child('ipFamilyPolicy'), spec.ipFamilyPolicy, policies);
+  }
   const before = errors.list.length;
   ips.forEach((ip, n) => {
     if (n > 0 || ip !== 'None') validIP(ip, errors, at.index(n), each(old?.clusterIPs));
@@ -116,7 +124,9 @@ function validatePortsTogether(ports: readonly ServicePort[], type: string, erro
   const [taken, nodePorts] = [new Set<string>(), new Set<string>()];
   const at = SPEC.child('ports');
   ports.forEach(({ nodePort = 0 }, n) => {
-    if (type === 'ClusterIP' && nodePort !== 0) errors.forbidden(at.index(n).child('nodePort'), "may not be used when `type` is 'ClusterIP'");
+    if (type === 'ClusterIP' && nodePort !== 0) {
+      errors.forbidden(at.index(n).child('nodePort'), "may not be used when `type` is 'ClusterIP'");
+    }
   });
   ports.forEach(({ protocol = '', nodePort = 0 }, n) => {
     if (nodePort === 0) return;
@@ -126,7 +136,9 @@ function validatePortsTogether(ports: readonly ServicePort[], type: string, erro
   });
   ports.forEach(({ protocol = '', port }, n) => {
     const key = `${protocol}/${port}`;
-    if (taken.has(key)) errors.duplicate(at.index(n), { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 });
+    if (taken.has(key)) {
+      errors.duplicate(at.index(n), { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 });
+    }
     taken.add(key);
   });
 }
@@ -144,31 +156,50 @@ function validateSourceRanges(service: Service, old: Service | undefined, errors
   } else if (annotated !== undefined) {
     const at = new Path('metadata').child('annotations').key(RANGES);
     if (spec.type !== 'LoadBalancer') errors.forbidden(at, "may only be used when `type` is 'LoadBalancer'");
-    if (old?.metadata?.annotations?.[RANGES] !== annotated && annotated.trim() !== '') for (const range of annotated.split(',')) validCIDR(range.trim(), errors, at);
+    if (old?.metadata?.annotations?.[RANGES] !== annotated && annotated.trim() !== '') {
+      for (const range of annotated.split(',')) {
+        validCIDR(range.trim(), errors, at);
+      }
+    }
   }
 }
 
 function validatePolicies(spec: ServiceSpec, errors: Errors): void {
   const balanced = spec.type === 'LoadBalancer';
-  if (spec.allocateLoadBalancerNodePorts !== undefined && !balanced) errors.forbidden(SPEC.child('allocateLoadBalancerNodePorts'), "may only be used when `type` is 'LoadBalancer'");
+  if (spec.allocateLoadBalancerNodePorts !== undefined && !balanced) {
+    errors.forbidden(SPEC.child('allocateLoadBalancerNodePorts'), "may only be used when `type` is 'LoadBalancer'");
+  }
   if (balanced && spec.allocateLoadBalancerNodePorts === undefined) errors.required(new Path('allocateLoadBalancerNodePorts'));
   if (spec.loadBalancerClass !== undefined) {
     if (balanced) validQualifiedName(spec.loadBalancerClass, errors, SPEC.child('loadBalancerClass'));
     else errors.forbidden(SPEC.child('loadBalancerClass'), "may only be used when `type` is 'LoadBalancer'");
   }
   const external = spec.externalTrafficPolicy ?? '';
-  if (isOutside(spec)) errors.oneOf(SPEC.child('externalTrafficPolicy'), external, ['Cluster', 'Local']);
-  else if (external !== '') errors.invalid(SPEC.child('externalTrafficPolicy'), external, 'may only be set for externally-accessible services');
+  if (isOutside(spec)) {
+    errors.oneOf(SPEC.child('externalTrafficPolicy'), external, ['Cluster', 'Local']);
+  } else if (external !== '') {
+    errors.invalid(SPEC.child('externalTrafficPolicy'), external, 'may only be set for externally-accessible services');
+  }
   const health = spec.healthCheckNodePort ?? 0;
   // The one that is allotted comes after this; a number that the client chose is looked at.
   if (needsHealthCheck(spec)) {
     if (health !== 0) errors.invalidEach(SPEC.child('healthCheckNodePort'), health, portNumber(health));
-  } else if (health !== 0) errors.invalid(SPEC.child('healthCheckNodePort'), health, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'");
+  } else if (health !== 0) {
+    errors.invalid(
+      SPEC.child('healthCheckNodePort'),
+      health,
+      "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+    );
+  }
   if (spec.internalTrafficPolicy === undefined) {
     if (spec.type !== 'ExternalName' && TYPES.includes(spec.type ?? '')) errors.required(SPEC.child('internalTrafficPolicy'));
-  } else if (!['Cluster', 'Local'].includes(spec.internalTrafficPolicy)) errors.notSupported(SPEC.child('internalTrafficPolicy'), spec.internalTrafficPolicy, ['Cluster', 'Local']);
+  } else if (!['Cluster', 'Local'].includes(spec.internalTrafficPolicy)) {
+    errors.notSupported(SPEC.child('internalTrafficPolicy'), spec.internalTrafficPolicy, ['Cluster', 'Local']);
+  }
   const distributions = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
-  if (spec.trafficDistribution !== undefined && !distributions.includes(spec.trafficDistribution)) errors.notSupported(SPEC.child('trafficDistribution'), spec.trafficDistribution, distributions);
+  if (spec.trafficDistribution !== undefined && !distributions.includes(spec.trafficDistribution)) {
+    errors.notSupported(SPEC.child('trafficDistribution'), spec.trafficDistribution, distributions);
+  }
 }
 
 function update(service: Service, old: Service, errors: Errors): void {
@@ -198,7 +229,13 @@ function validateClusterIPChange(spec: ServiceSpec, before: ServiceSpec, errors:
   }
   if (now.length < was.length && now.length === 0) errors.invalid(at.index(0), now, 'primary clusterIP can not be unset');
   else if (was.length > 0 && now[0] !== was[0]) errors.invalid(at.index(0), now, 'may not change once set');
-  if (now.length === 1 && was.length === 2 && spec.ipFamilyPolicy !== 'SingleStack') errors.invalid(SPEC.child('ipFamilyPolicy'), spec.ipFamilyPolicy, "must be set to 'SingleStack' when releasing the secondary clusterIP");
+  if (now.length === 1 && was.length === 2 && spec.ipFamilyPolicy !== 'SingleStack') {
+    errors.invalid(
+      SPEC.child('ipFamilyPolicy'),
+      spec.ipFamilyPolicy,
+      "must be set to 'SingleStack' when releasing the secondary clusterIP",
+    );
+  }
 }
 
 function validateFamilyChange(spec: ServiceSpec, before: ServiceSpec, errors: Errors): void {
@@ -207,12 +244,26 @@ function validateFamilyChange(spec: ServiceSpec, before: ServiceSpec, errors: Er
   const at = SPEC.child('ipFamilies');
   const changed = now.length === was.length ? was.some((family, n) => family !== now[n]) : now.length > 0 && was.length > 0 && now[0] !== was[0];
   if (changed) errors.invalid(at.index(0), now, 'may not change once set');
-  if (now.length === 1 && was.length === 2 && spec.ipFamilyPolicy !== 'SingleStack') errors.invalid(SPEC.child('ipFamilyPolicy'), spec.ipFamilyPolicy, "must be set to 'SingleStack' when releasing the secondary ipFamily");
+  if (now.length === 1 && was.length === 2 && spec.ipFamilyPolicy !== 'SingleStack') {
+    errors.invalid(SPEC.child('ipFamilyPolicy'), spec.ipFamilyPolicy, "must be set to 'SingleStack' when releasing the secondary ipFamily");
+  }
 }
 
 function status(service: Service, old: Service, errors: Errors): void {
-  validateLoadBalancer(service.status?.loadBalancer?.ingress, old.status?.loadBalancer?.ingress, errors, new Path('status').child('loadBalancer'));
-  if (service.spec?.type !== 'LoadBalancer' && each(service.status?.loadBalancer?.ingress).length > 0) errors.forbidden(new Path('status').child('loadBalancer').child('ingress'), "may only be used when `spec.type` is LoadBalancer");
+  validateLoadBalancer(
+    service.status?.loadBalancer?.ingress,
+    old.status?.loadBalancer?.ingress,
+    errors,
+    new Path('status').child('loadBalancer'),
+  );
+  if (service.spec?.type !== 'LoadBalancer' && each(service.status?.loadBalancer?.ingress).length > 0) {
+    errors.forbidden(new Path('status').child('loadBalancer').child('ingress'), 'may only be used when `spec.type` is LoadBalancer');
+  }
 }
 
-export const SERVICE = rulesOf<Service>({ name: namedBy(dnsLabel), create: (service, errors) => validateSpec(service, undefined, errors), update, subresources: { status } });
+export const SERVICE = rulesOf<Service>({
+  name: namedBy(dnsLabel),
+  create: (service, errors) => validateSpec(service, undefined, errors),
+  update,
+  subresources: { status },
+});

@@ -28,12 +28,26 @@ export const PRIORITY_CLASS = rulesOf<PriorityClass>({
     const name = priority.metadata?.name ?? '';
     if (name.startsWith('system-')) {
       const known = Object.hasOwn(SYSTEM_PRIORITIES, name) ? SYSTEM_PRIORITIES[name] : undefined;
-      const why = known === undefined ? `${name} is not a known system priority class`
-        : known !== priority.value ? `value of ${name} PriorityClass must be ${known}`
-        : priority.globalDefault === true ? `globalDefault of ${name} PriorityClass must be false` : undefined;
-      if (why !== undefined) errors.forbidden(new Path('metadata').child('name'), `priority class names with 'system-' prefix are reserved for system use only. error: ${why}`);
-    } else if (priority.value > HIGHEST_PRIORITY) errors.forbidden(new Path('value'), `maximum allowed value of a user defined priority is ${HIGHEST_PRIORITY}`);
-    if (priority.preemptionPolicy !== undefined) errors.oneOf(new Path('preemptionPolicy'), priority.preemptionPolicy, ['PreemptLowerPriority', 'Never']);
+      const why =
+        known === undefined
+          ? `${name} is not a known system priority class`
+          : known !== priority.value
+            ? `value of ${name} PriorityClass must be ${known}`
+            : priority.globalDefault === true
+              ? `globalDefault of ${name} PriorityClass must be false`
+              : undefined;
+      if (why !== undefined) {
+        errors.forbidden(
+          new Path('metadata').child('name'),
+          `priority class names with 'system-' prefix are reserved for system use only. error: ${why}`,
+        );
+      }
+    } else if (priority.value > HIGHEST_PRIORITY) {
+      errors.forbidden(new Path('value'), `maximum allowed value of a user defined priority is ${HIGHEST_PRIORITY}`);
+    }
+    if (priority.preemptionPolicy !== undefined) {
+      errors.oneOf(new Path('preemptionPolicy'), priority.preemptionPolicy, ['PreemptLowerPriority', 'Never']);
+    }
   },
   update: (priority, old, errors) => {
     if (priority.value !== old.value) errors.forbidden(new Path('value'), 'may not be changed in an update.');
@@ -44,21 +58,34 @@ export const PRIORITY_CLASS = rulesOf<PriorityClass>({
 function validateBudget(budget: PodDisruptionBudget, errors: Errors): void {
   const spec = budget.spec ?? {};
   const { minAvailable, maxUnavailable, unhealthyPodEvictionPolicy: policy } = spec;
-  if (minAvailable !== undefined && maxUnavailable !== undefined) errors.invalid(SPEC, internalForm(spec, { MinAvailable: null, Selector: null, MaxUnavailable: null, UnhealthyPodEvictionPolicy: null }), 'minAvailable and maxUnavailable cannot be both set');
-  for (const [field, value] of [['minAvailable', minAvailable], ['maxUnavailable', maxUnavailable]] as const) {
+  if (minAvailable !== undefined && maxUnavailable !== undefined) {
+    errors.invalid(
+      SPEC,
+      internalForm(spec, { MinAvailable: null, Selector: null, MaxUnavailable: null, UnhealthyPodEvictionPolicy: null }),
+      'minAvailable and maxUnavailable cannot be both set',
+    );
+  }
+  for (const [field, value] of [
+    ['minAvailable', minAvailable],
+    ['maxUnavailable', maxUnavailable],
+  ] as const) {
     if (value === undefined) continue;
     validIntOrPercent(value, errors, SPEC.child(field));
     notMoreThanAll(value, errors, SPEC.child(field));
   }
   validateLabelSelector(spec.selector, errors, SPEC.child('selector'));
-  if (policy !== undefined && policy !== 'AlwaysAllow' && policy !== 'IfHealthyBudget') errors.notSupported(SPEC.child('unhealthyPodEvictionPolicy'), policy, ['AlwaysAllow', 'IfHealthyBudget']);
+  if (policy !== undefined && policy !== 'AlwaysAllow' && policy !== 'IfHealthyBudget') {
+    errors.notSupported(SPEC.child('unhealthyPodEvictionPolicy'), policy, ['AlwaysAllow', 'IfHealthyBudget']);
+  }
 }
 
 export const POD_DISRUPTION_BUDGET = rulesOf<PodDisruptionBudget>({
   name: pathSegment, metadataLast: true, create: validateBudget, update: (budget, _old, errors) => validateBudget(budget, errors),
   subresources: {
     status: (budget, _old, errors) => {
-      for (const field of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const) nonNegative(budget.status?.[field], errors, new Path('status').child(field));
+      for (const field of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const) {
+        nonNegative(budget.status?.[field], errors, new Path('status').child(field));
+      }
     },
   },
 });
@@ -75,7 +102,9 @@ export const STORAGE_CLASS = rulesOf<StorageClass>({
     }
     if (Object.keys(parameters).length > 512) errors.tooLong(new Path('parameters'), 512);
     if (bytes > 256 * 1024) errors.tooLong(new Path('parameters'), 256 * 1024);
-    if (reclaimPolicy !== '' && reclaimPolicy !== 'Delete' && reclaimPolicy !== 'Retain') errors.notSupported(new Path('reclaimPolicy'), reclaimPolicy, ['Delete', 'Retain']);
+    if (reclaimPolicy !== '' && reclaimPolicy !== 'Delete' && reclaimPolicy !== 'Retain') {
+      errors.notSupported(new Path('reclaimPolicy'), reclaimPolicy, ['Delete', 'Retain']);
+    }
     errors.oneOf(new Path('volumeBindingMode'), volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']);
   },
   update: (storage, old, errors) => {

@@ -17,7 +17,9 @@ export function validate(resource: ResourceInfo, object: KubeObject, old: KubeOb
   const errors = new Errors();
   if (old === undefined) {
     if (rules.metadataLast === true) rules.create?.(object, errors);
-    if (rules.nameless !== true && errors.list.length === 0) validateMetadata(object.metadata, resource.namespaced, rules.name ?? SUBDOMAIN, errors);
+    if (rules.nameless !== true && errors.list.length === 0) {
+      validateMetadata(object.metadata, resource.namespaced, rules.name ?? SUBDOMAIN, errors);
+    }
     if (rules.metadataLast !== true) rules.create?.(object, errors);
   } else {
     validateMetadataUpdate(object.metadata, old.metadata, errors);

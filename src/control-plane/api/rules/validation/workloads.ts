@@ -19,7 +19,9 @@ export function validateSelector(selector: LabelSelector | undefined, kind: stri
     return;
   }
   validateLabelSelector(selector, errors, at);
-  if (Object.keys(selector.matchLabels ?? {}).length + each(selector.matchExpressions).length === 0) errors.invalid(at, toldSelector(selector), `empty selector is invalid for ${kind}`);
+  if (Object.keys(selector.matchLabels ?? {}).length + each(selector.matchExpressions).length === 0) {
+    errors.invalid(at, toldSelector(selector), `empty selector is invalid for ${kind}`);
+  }
 }
 
 /** A selector as an error shows it. */
@@ -38,7 +40,13 @@ export function mustMatch(selector: LabelSelector | undefined, template: PodTemp
   const labels = template?.metadata?.labels;
   const empty = selector !== undefined && Object.keys(selector.matchLabels ?? {}).length + each(selector.matchExpressions).length === 0;
   if (emptyMatches && empty) return;
-  if (!labelSelectorMatcher(selector)(labels)) errors.invalid(SPEC.child('template').child('metadata').child('labels'), byKey(labels) ?? null, '`selector` does not match template `labels`');
+  if (!labelSelectorMatcher(selector)(labels)) {
+    errors.invalid(
+      SPEC.child('template').child('metadata').child('labels'),
+      byKey(labels) ?? null,
+      '`selector` does not match template `labels`',
+    );
+  }
 }
 
 /** The template of pods that are to run for ever. @param kind as its messages name it */
@@ -53,7 +61,9 @@ export function validateLasting(template: PodTemplateSpec, kind: string, errors:
   const at = SPEC.child('template').child('spec');
   const policy = template.spec?.restartPolicy ?? '';
   if (policy !== 'Always') errors.notSupported(at.child('restartPolicy'), policy, ['Always']);
-  if (template.spec?.activeDeadlineSeconds !== undefined) errors.forbidden(at.child('activeDeadlineSeconds'), `activeDeadlineSeconds in ${kind} is not Supported`);
+  if (template.spec?.activeDeadlineSeconds !== undefined) {
+    errors.forbidden(at.child('activeDeadlineSeconds'), `activeDeadlineSeconds in ${kind} is not Supported`);
+  }
 }
 
 export function validIntOrPercent(value: IntOrPercent | undefined, errors: Errors, path: Path): void {
@@ -68,18 +78,26 @@ export function amountOf(value: IntOrPercent | undefined): number {
 }
 
 export function notMoreThanAll(value: IntOrPercent | undefined, errors: Errors, path: Path): void {
-  if (typeof value === 'string' && percent(value).length === 0 && amountOf(value) > 100) errors.invalid(path, value, 'must not be greater than 100%');
+  if (typeof value === 'string' && percent(value).length === 0 && amountOf(value) > 100) {
+    errors.invalid(path, value, 'must not be greater than 100%');
+  }
 }
 
 /** Counts of a status that are not negative, and not above their total. */
 export function validateCounts(status: object, counts: readonly string[], below: readonly string[], errors: Errors): void {
   const of = (name: string): number => ((status as Record<string, unknown>)[name] as number | undefined) ?? 0;
   for (const name of counts) nonNegative(of(name), errors, STATUS.child(name));
-  for (const name of below) if (of(name) > of('replicas')) errors.invalid(STATUS.child(name), of(name), 'cannot be greater than status.replicas');
+  for (const name of below) {
+    if (of(name) > of('replicas')) {
+      errors.invalid(STATUS.child(name), of(name), 'cannot be greater than status.replicas');
+    }
+  }
 }
 
 export function notDecremented(now: number | undefined, before: number | undefined, errors: Errors): void {
-  if (before !== undefined && (now === undefined || now < before)) errors.invalid(STATUS.child('collisionCount'), now ?? 0, 'cannot be decremented');
+  if (before !== undefined && (now === undefined || now < before)) {
+    errors.invalid(STATUS.child('collisionCount'), now ?? 0, 'cannot be decremented');
+  }
 }
 
 /** True when the template has no fault of its own. */

@@ -21,10 +21,15 @@ const OLD_ANNOTATIONS: readonly (readonly [string, string])[] = [
 ];
 
 const OLD_VOLUMES: readonly (readonly [keyof Volume, string])[] = [
-  ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'], ['gitRepo', 'deprecated in v1.11, and disabled by default in v1.33+'],
-  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'], ['flocker', 'deprecated in v1.22, non-functional in v1.25+'], ['storageos', 'deprecated in v1.22, non-functional in v1.25+'],
-  ['quobyte', 'deprecated in v1.22, non-functional in v1.25+'], ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
-  ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'], ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
+  ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
+  ['gitRepo', 'deprecated in v1.11, and disabled by default in v1.33+'],
+  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+  ['flocker', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['storageos', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['quobyte', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
+  ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
+  ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
 ];
 
 const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
@@ -51,8 +56,13 @@ export function podWarnings(template: PodTemplateSpec | undefined, at: string, o
 }
 
 function containers(spec: PodSpec, at: string): (readonly [Container, string])[] {
-  const of = (list: readonly Container[] | undefined, name: string): (readonly [Container, string])[] => (list ?? []).map((container, n) => [container, `${at}${name}[${n}]`]);
-  return [...of(spec.initContainers, 'initContainers'), ...of(spec.containers, 'containers'), ...of(spec.ephemeralContainers, 'ephemeralContainers')];
+  const of = (list: readonly Container[] | undefined, name: string): (readonly [Container, string])[] =>
+    (list ?? []).map((container, n) => [container, `${at}${name}[${n}]`]);
+  return [
+    ...of(spec.initContainers, 'initContainers'),
+    ...of(spec.containers, 'containers'),
+    ...of(spec.ephemeralContainers, 'ephemeralContainers'),
+  ];
 }
 
 function placement(spec: PodSpec, at: string, out: string[]): void {
@@ -63,7 +73,9 @@ function placement(spec: PodSpec, at: string, out: string[]): void {
   spec.topologySpreadConstraints?.forEach(({ topologyKey, labelSelector }, n) => {
     const told = OLD_LABELS.get(topologyKey);
     if (told !== undefined) out.push(`${at}topologySpreadConstraints[${n}].topologyKey: ${topologyKey} is ${told}`);
-    if (labelSelector === undefined) out.push(`${at}topologySpreadConstraints[${n}].labelSelector: a null labelSelector results in matching no pod`);
+    if (labelSelector === undefined) {
+      out.push(`${at}topologySpreadConstraints[${n}].labelSelector: a null labelSelector results in matching no pod`);
+    }
   });
   const { nodeAffinity, podAffinity, podAntiAffinity } = spec.affinity ?? {};
   nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms?.forEach((term, n) => {
@@ -75,10 +87,14 @@ function placement(spec: PodSpec, at: string, out: string[]): void {
   for (const [name, affinity] of [['podAffinity', podAffinity], ['podAntiAffinity', podAntiAffinity]] as const) {
     const none = 'a null labelSelector results in matching no pod';
     affinity?.requiredDuringSchedulingIgnoredDuringExecution?.forEach((term, n) => {
-      if (term.labelSelector === undefined) out.push(`${at}affinity.${name}.requiredDuringSchedulingIgnoredDuringExecution[${n}].labelSelector: ${none}`);
+      if (term.labelSelector === undefined) {
+        out.push(`${at}affinity.${name}.requiredDuringSchedulingIgnoredDuringExecution[${n}].labelSelector: ${none}`);
+      }
     });
     affinity?.preferredDuringSchedulingIgnoredDuringExecution?.forEach(({ podAffinityTerm }, n) => {
-      if (podAffinityTerm.labelSelector === undefined) out.push(`${at}affinity.${name}.preferredDuringSchedulingIgnoredDuringExecution[${n}].podAffinityTerm.labelSelector: ${none}`);
+      if (podAffinityTerm.labelSelector === undefined) {
+        out.push(`${at}affinity.${name}.preferredDuringSchedulingIgnoredDuringExecution[${n}].podAffinityTerm.labelSelector: ${none}`);
+      }
     });
   }
 }
@@ -94,24 +110,42 @@ function annotations(spec: PodSpec, metadata: ObjectMeta | undefined, at: string
   const given = metadata?.annotations;
   if (given === undefined) return;
   for (const [key, told] of OLD_ANNOTATIONS) if (given[key] !== undefined) out.push(`${at}metadata.annotations[${key}]: ${told}`);
-  const unused = (key: string): void => { out.push(`${at}metadata.annotations[${key}]: non-functional in v1.27+; use the "seccompProfile" field instead`); };
+  const unused = (key: string): void => {
+    out.push(`${at}metadata.annotations[${key}]: non-functional in v1.27+; use the "seccompProfile" field instead`);
+  };
   if (given[SECCOMP_POD] !== undefined && spec.securityContext?.seccompProfile === undefined) unused(SECCOMP_POD);
-  for (const [{ name, securityContext }] of containers(spec, '')) if (given[SECCOMP_CONTAINER + name] !== undefined && securityContext?.seccompProfile === undefined) unused(SECCOMP_CONTAINER + name);
+  for (const [{ name, securityContext }] of containers(spec, '')) {
+    if (given[SECCOMP_CONTAINER + name] !== undefined && securityContext?.seccompProfile === undefined) {
+      unused(SECCOMP_CONTAINER + name);
+    }
+  }
 }
 
 function volumes(list: readonly Volume[], at: string, out: string[]): void {
   list.forEach((volume, n) => {
-    for (const [kind, told] of OLD_VOLUMES) if (volume[kind] !== undefined) out.push(`${at}[${n}].${kind === 'storageos' ? 'storageOS' : kind}: ${told}`);
+    for (const [kind, told] of OLD_VOLUMES) {
+      if (volume[kind] !== undefined) {
+        out.push(`${at}[${n}].${kind === 'storageos' ? 'storageOS' : kind}: ${told}`);
+      }
+    }
     const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
     if (claim !== undefined) claimWarnings(claim, `${at}[${n}].ephemeral.volumeClaimTemplate.spec`, out);
   });
 }
 
 /** Bytes come whole. */
-export function claimWarnings(spec: { readonly resources?: { readonly requests?: Readonly<Record<string, string>>; readonly limits?: Readonly<Record<string, string>> } }, at: string, out: string[]): void {
+export function claimWarnings(
+  spec: {
+    readonly resources?: { readonly requests?: Readonly<Record<string, string>>; readonly limits?: Readonly<Record<string, string>> };
+  },
+  at: string,
+  out: string[],
+): void {
   for (const kind of ['requests', 'limits'] as const) {
     const amount = spec.resources?.[kind]?.storage;
-    if (amount !== undefined && isFraction(amount)) out.push(`${at}.resources.${kind}[storage]: fractional byte value "${amount}" is invalid, must be an integer`);
+    if (amount !== undefined && isFraction(amount)) {
+      out.push(`${at}.resources.${kind}[storage]: fractional byte value "${amount}" is invalid, must be an integer`);
+    }
   }
 }
 
@@ -119,7 +153,9 @@ function fractions(amounts: Readonly<Record<string, string>> | undefined, at: st
   if (amounts === undefined) return;
   for (const name of ['memory', 'ephemeral-storage']) {
     const amount = amounts[name];
-    if (amount !== undefined && isFraction(amount)) out.push(`${at}[${name}]: fractional byte value "${amount}" is invalid, must be an integer`);
+    if (amount !== undefined && isFraction(amount)) {
+      out.push(`${at}[${name}]: fractional byte value "${amount}" is invalid, must be an integer`);
+    }
   }
 }
 
@@ -142,7 +178,9 @@ function hidden(env: NonNullable<Container['env']>, at: string, out: string[]): 
   const seen = new Set<string>();
   env.forEach(({ name, value = '', valueFrom }, n) => {
     const own = `$(${name})`;
-    if (seen.has(name) && (valueFrom !== undefined || value === own || !value.includes(own))) out.push(`${at}.env[${n}]: hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`);
+    if (seen.has(name) && (valueFrom !== undefined || value === own || !value.includes(own))) {
+      out.push(`${at}.env[${n}]: hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`);
+    }
     seen.add(name);
   });
 }
@@ -163,14 +201,23 @@ function ports(all: readonly (readonly [Container, string])[], out: string[]): v
       const key = `${containerPort}/${protocol ?? ''}`;
       const others = known.get(key) ?? [];
       for (const other of others) {
-        if (hostIP === other.hostIP && hostPort === other.hostPort) out.push(`${at}: duplicate port definition with ${other.at}`);
-        else if (hostPort === 0 || other.hostPort === 0) out.push(`${at}: overlapping port definition with ${other.at}`);
-        else if (hostPort === other.hostPort && (hostIP === '') !== (other.hostIP === '')) out.push(`${at}: dangerously ambiguous port definition with ${other.at}`);
+        if (hostIP === other.hostIP && hostPort === other.hostPort) {
+          out.push(`${at}: duplicate port definition with ${other.at}`);
+        } else if (hostPort === 0 || other.hostPort === 0) {
+          out.push(`${at}: overlapping port definition with ${other.at}`);
+        } else if (hostPort === other.hostPort && (hostIP === '') !== (other.hostIP === '')) {
+          out.push(`${at}: dangerously ambiguous port definition with ${other.at}`);
+        }
       }
       known.set(key, [...others, { at, hostIP, hostPort }]);
       const first = names.get(name);
-      if (name !== '' && first !== undefined) named.push(`${at}: duplicate port name ${JSON.stringify(name)} with ${first}, services and probes that select ports by name will use ${first}`);
-      else if (name !== '') names.set(name, at);
+      if (name !== '' && first !== undefined) {
+        named.push(
+          `${at}: duplicate port name ${JSON.stringify(name)} with ${first}, services and probes that select ports by name will use ${first}`,
+        );
+      } else if (name !== '') {
+        names.set(name, at);
+      }
     });
   }
   out.push(...named);

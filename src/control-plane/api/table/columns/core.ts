@@ -1,4 +1,14 @@
-import type { ComponentStatus, ConfigMap, Event as CoreEvent, Namespace, Node, PersistentVolume, PersistentVolumeClaim, ResourceQuota, Secret } from '../../../../types/kubernetes/generated/core-v1.ts';
+import type {
+  ComponentStatus,
+  ConfigMap,
+  Event as CoreEvent,
+  Namespace,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  ResourceQuota,
+  Secret,
+} from '../../../../types/kubernetes/generated/core-v1.ts';
 import type { Event as NewEvent } from '../../../../types/kubernetes/generated/events-v1.ts';
 import { AGE, column, NAME, since, wide, type Column } from '../column.ts';
 
@@ -7,8 +17,17 @@ const CREATED: Column = { ...column('Created At', ({ metadata }) => metadata?.cr
 export const NAME_AND_DATE: readonly Column[] = [NAME, CREATED];
 
 export const NAMESPACE: readonly Column[] = [NAME, column<Namespace>('Status', ({ status }) => status?.phase ?? ''), AGE];
-export const CONFIG_MAP: readonly Column[] = [NAME, column<ConfigMap>('Data', ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length), AGE];
-export const SECRET: readonly Column[] = [NAME, column<Secret>('Type', ({ type }) => type ?? ''), column<Secret>('Data', ({ data }) => Object.keys(data ?? {}).length), AGE];
+export const CONFIG_MAP: readonly Column[] = [
+  NAME,
+  column<ConfigMap>('Data', ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length),
+  AGE,
+];
+export const SECRET: readonly Column[] = [
+  NAME,
+  column<Secret>('Type', ({ type }) => type ?? ''),
+  column<Secret>('Data', ({ data }) => Object.keys(data ?? {}).length),
+  AGE,
+];
 
 const ROLE = 'node-role.kubernetes.io/';
 
@@ -45,9 +64,19 @@ export const NODE: readonly Column[] = [
   wide<Node>('Container-Runtime', ({ status }) => status?.nodeInfo?.containerRuntimeVersion || '<unknown>'),
 ];
 
-const MODES: Readonly<Record<string, string>> = { ReadWriteOnce: 'RWO', ReadOnlyMany: 'ROX', ReadWriteMany: 'RWX', ReadWriteOncePod: 'RWOP' };
-const modesText = (modes: readonly string[] | undefined): string => Object.keys(MODES).filter((mode) => modes?.includes(mode)).map((mode) => MODES[mode]).join(',');
-const phaseOf = ({ metadata, status }: PersistentVolume | PersistentVolumeClaim): string => (metadata?.deletionTimestamp === undefined ? status?.phase ?? '' : 'Terminating');
+const MODES: Readonly<Record<string, string>> = {
+  ReadWriteOnce: 'RWO',
+  ReadOnlyMany: 'ROX',
+  ReadWriteMany: 'RWX',
+  ReadWriteOncePod: 'RWOP',
+};
+const modesText = (modes: readonly string[] | undefined): string =>
+  Object.keys(MODES)
+    .filter((mode) => modes?.includes(mode))
+    .map((mode) => MODES[mode])
+    .join(',');
+const phaseOf = ({ metadata, status }: PersistentVolume | PersistentVolumeClaim): string =>
+  metadata?.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating';
 const BETA_CLASS = 'volume.beta.kubernetes.io/storage-class';
 
 export const VOLUME: readonly Column[] = [
@@ -78,7 +107,11 @@ export const CLAIM: readonly Column[] = [
 
 const quotaText = (quota: ResourceQuota, limits: boolean): string => {
   const { hard = {}, used = {} } = quota.status ?? {};
-  return Object.keys(hard).filter((name) => name.startsWith('limits.') === limits).sort().map((name) => `${name}: ${used[name] ?? '0'}/${hard[name]!}`).join(', ');
+  return Object.keys(hard)
+    .filter((name) => name.startsWith('limits.') === limits)
+    .sort()
+    .map((name) => `${name}: ${used[name] ?? '0'}/${hard[name]!}`)
+    .join(', ');
 };
 
 export const QUOTA: readonly Column[] = [
@@ -87,7 +120,9 @@ export const QUOTA: readonly Column[] = [
 
 export const COMPONENT_STATUS: readonly Column[] = [
   NAME,
-  column<ComponentStatus>('Status', ({ conditions }) => (conditions?.[0]?.status === 'True' ? 'Healthy' : conditions?.[0]?.status === 'False' ? 'Unhealthy' : 'Unknown')),
+  column<ComponentStatus>('Status', ({ conditions }) =>
+    conditions?.[0]?.status === 'True' ? 'Healthy' : conditions?.[0]?.status === 'False' ? 'Unhealthy' : 'Unknown',
+  ),
   column<ComponentStatus>('Message', ({ conditions }) => conditions?.[0]?.message ?? ''),
   column<ComponentStatus>('Error', ({ conditions }) => conditions?.[0]?.error ?? ''),
 ];
@@ -115,15 +150,30 @@ function eventOf(event: CoreEvent & NewEvent, now: number): AnyEvent {
   const host = source?.host || event.reportingInstance || '';
   const kind = (about?.kind ?? '').toLowerCase();
   return {
-    first, last: lastTime ? since(lastTime, now) : first, count: event.series?.count ?? (event.count || event.deprecatedCount || 1), type: event.type ?? '', reason: event.reason ?? '',
-    message: (event.message ?? event.note ?? '').trim(), subobject: about?.fieldPath ?? '', object: about?.name ? `${kind}/${about.name}` : kind, source: host === '' ? component : `${component}, ${host}`,
+    first,
+    last: lastTime ? since(lastTime, now) : first,
+    count: event.series?.count ?? (event.count || event.deprecatedCount || 1),
+    type: event.type ?? '',
+    reason: event.reason ?? '',
+    message: (event.message ?? event.note ?? '').trim(),
+    subobject: about?.fieldPath ?? '',
+    object: about?.name ? `${kind}/${about.name}` : kind,
+    source: host === '' ? component : `${component}, ${host}`,
   };
 }
 
-const eventColumn = (name: string, pick: (event: AnyEvent) => string | number, isWide = false): Column => column<CoreEvent & NewEvent>(name, (event, now) => pick(eventOf(event, now)), { wide: isWide });
+const eventColumn = (name: string, pick: (event: AnyEvent) => string | number, isWide = false): Column =>
+  column<CoreEvent & NewEvent>(name, (event, now) => pick(eventOf(event, now)), { wide: isWide });
 
 export const EVENT: readonly Column[] = [
-  eventColumn('Last Seen', ({ last }) => last), eventColumn('Type', ({ type }) => type), eventColumn('Reason', ({ reason }) => reason), eventColumn('Object', ({ object }) => object),
-  eventColumn('Subobject', ({ subobject }) => subobject, true), eventColumn('Source', ({ source }) => source, true), eventColumn('Message', ({ message }) => message),
-  eventColumn('First Seen', ({ first }) => first, true), eventColumn('Count', ({ count }) => count, true), { ...NAME, priority: 1 },
+  eventColumn('Last Seen', ({ last }) => last),
+  eventColumn('Type', ({ type }) => type),
+  eventColumn('Reason', ({ reason }) => reason),
+  eventColumn('Object', ({ object }) => object),
+  eventColumn('Subobject', ({ subobject }) => subobject, true),
+  eventColumn('Source', ({ source }) => source, true),
+  eventColumn('Message', ({ message }) => message),
+  eventColumn('First Seen', ({ first }) => first, true),
+  eventColumn('Count', ({ count }) => count, true),
+  { ...NAME, priority: 1 },
 ];

@@ -25,7 +25,9 @@ export const SERVICE: readonly Column[] = [
   column<Service>('Type', ({ spec }) => spec?.type ?? ''),
   column<Service>('Cluster-IP', ({ spec }) => spec?.clusterIPs?.[0] ?? '<none>'),
   column<Service>('External-IP', externalIp),
-  column<Service>('Port(s)', ({ spec }) => joined((spec?.ports ?? []).map(({ port, nodePort, protocol }) => `${port}${nodePort ? `:${nodePort}` : ''}/${protocol ?? 'TCP'}`))),
+  column<Service>('Port(s)', ({ spec }) =>
+    joined((spec?.ports ?? []).map(({ port, nodePort, protocol }) => `${port}${nodePort ? `:${nodePort}` : ''}/${protocol ?? 'TCP'}`)),
+  ),
   AGE,
   wide<Service>('Selector', ({ spec }) => labelsText(spec?.selector)),
 ];
@@ -36,7 +38,9 @@ export const ENDPOINTS: readonly Column[] = [
   NAME,
   column<Endpoints>('Endpoints', ({ subsets }) => {
     if (!subsets?.length) return '<none>';
-    const all = subsets.flatMap(({ addresses = [], ports = [] }) => (ports.length === 0 ? addresses.map(({ ip }) => ip) : ports.flatMap(({ port }) => addresses.map(({ ip }) => hostPort(ip, port)))));
+    const all = subsets.flatMap(({ addresses = [], ports = [] }) =>
+      ports.length === 0 ? addresses.map(({ ip }) => ip) : ports.flatMap(({ port }) => addresses.map(({ ip }) => hostPort(ip, port))),
+    );
     return all.length === 0 ? '' : firstThree(all);
   }),
   AGE,
@@ -65,9 +69,17 @@ export const INGRESS: readonly Column[] = [
 ];
 
 export const INGRESS_CLASS: readonly Column[] = [
-  { ...NAME, cell: ({ metadata }) => `${metadata?.name ?? ''}${metadata?.annotations?.['ingressclass.kubernetes.io/is-default-class'] === 'true' ? ' (default)' : ''}` },
+  {
+    ...NAME,
+    cell: ({ metadata }) =>
+      `${metadata?.name ?? ''}${metadata?.annotations?.['ingressclass.kubernetes.io/is-default-class'] === 'true' ? ' (default)' : ''}`,
+  },
   column<IngressClass>('Controller', ({ spec }) => spec?.controller ?? ''),
-  column<IngressClass>('Parameters', ({ spec }) => (spec?.parameters === undefined ? '<none>' : `${spec.parameters.kind}${spec.parameters.apiGroup ? `.${spec.parameters.apiGroup}` : ''}/${spec.parameters.name}`)),
+  column<IngressClass>('Parameters', ({ spec }) =>
+    spec?.parameters === undefined
+      ? '<none>'
+      : `${spec.parameters.kind}${spec.parameters.apiGroup ? `.${spec.parameters.apiGroup}` : ''}/${spec.parameters.name}`,
+  ),
   AGE,
 ];
 

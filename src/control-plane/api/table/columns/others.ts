@@ -1,4 +1,11 @@
-import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration } from '../../../../types/kubernetes/generated/admissionregistration-v1.ts';
+import type {
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
+} from '../../../../types/kubernetes/generated/admissionregistration-v1.ts';
 import type { APIService } from '../../../../types/kubernetes/generated/apiregistration-v1.ts';
 import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../../../types/kubernetes/generated/autoscaling-v2.ts';
 import type { CertificateSigningRequest } from '../../../../types/kubernetes/generated/certificates-v1.ts';
@@ -12,7 +19,11 @@ import type { CSIDriver, CSINode, StorageClass, VolumeAttachment, VolumeAttribut
 import { AGE, column, NAME, wide, type Column } from '../column.ts';
 import { duration } from '../duration.ts';
 
-const subjects = (binding: ClusterRoleBinding, kind: string): string => (binding.subjects ?? []).filter((one) => one.kind === kind).map((one) => (kind === 'ServiceAccount' ? `${one.namespace ?? ''}/${one.name}` : one.name)).join(', ');
+const subjects = (binding: ClusterRoleBinding, kind: string): string =>
+  (binding.subjects ?? [])
+    .filter((one) => one.kind === kind)
+    .map((one) => (kind === 'ServiceAccount' ? `${one.namespace ?? ''}/${one.name}` : one.name))
+    .join(', ');
 
 /** RoleBinding and ClusterRoleBinding. */
 export const BINDING: readonly Column[] = [
@@ -36,7 +47,11 @@ export const LEASE: readonly Column[] = [NAME, column<Lease>('Holder', ({ spec }
 export const RUNTIME_CLASS: readonly Column[] = [NAME, column<RuntimeClass>('Handler', ({ handler }) => handler ?? ''), AGE];
 
 export const STORAGE_CLASS: readonly Column[] = [
-  { ...NAME, cell: ({ metadata }) => `${metadata?.name ?? ''}${metadata?.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true' ? ' (default)' : ''}` },
+  {
+    ...NAME,
+    cell: ({ metadata }) =>
+      `${metadata?.name ?? ''}${metadata?.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true' ? ' (default)' : ''}`,
+  },
   column<StorageClass>('Provisioner', ({ provisioner }) => provisioner ?? ''),
   column<StorageClass>('ReclaimPolicy', ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete'),
   column<StorageClass>('VolumeBindingMode', ({ volumeBindingMode }) => volumeBindingMode ?? 'Immediate'),
@@ -60,7 +75,10 @@ export const CSI_DRIVER: readonly Column[] = [
   column<CSIDriver>('AttachRequired', ({ spec }) => spec?.attachRequired ?? true, { type: 'boolean' }),
   column<CSIDriver>('PodInfoOnMount', ({ spec }) => spec?.podInfoOnMount ?? false, { type: 'boolean' }),
   column<CSIDriver>('StorageCapacity', ({ spec }) => spec?.storageCapacity ?? false, { type: 'boolean' }),
-  column<CSIDriver>('TokenRequests', ({ spec }) => (spec?.tokenRequests ?? []).map((one) => one.audience || '<kube-apiserver audience>').join(',') || '<unset>'),
+  column<CSIDriver>(
+    'TokenRequests',
+    ({ spec }) => (spec?.tokenRequests ?? []).map((one) => one.audience || '<kube-apiserver audience>').join(',') || '<unset>',
+  ),
   column<CSIDriver>('RequiresRepublish', ({ spec }) => spec?.requiresRepublish ?? false, { type: 'boolean' }),
   column<CSIDriver>('Modes', ({ spec }) => (spec?.volumeLifecycleModes ?? []).join(',') || '<none>'),
   AGE,
@@ -68,7 +86,11 @@ export const CSI_DRIVER: readonly Column[] = [
 
 function csrCondition({ status }: CertificateSigningRequest): string {
   const has = (type: string): boolean => status?.conditions?.some((condition) => condition.type === type) ?? false;
-  const words = [...(has('Denied') ? ['Denied'] : has('Approved') ? ['Approved'] : ['Pending']), ...(has('Failed') ? ['Failed'] : []), ...(status?.certificate ? ['Issued'] : [])];
+  const words = [
+    ...(has('Denied') ? ['Denied'] : has('Approved') ? ['Approved'] : ['Pending']),
+    ...(has('Failed') ? ['Failed'] : []),
+    ...(status?.certificate ? ['Issued'] : []),
+  ];
   return words.join(',');
 }
 
@@ -77,16 +99,23 @@ export const SIGNING_REQUEST: readonly Column[] = [
   AGE,
   column<CertificateSigningRequest>('SignerName', ({ spec }) => spec?.signerName || '<none>'),
   column<CertificateSigningRequest>('Requestor', ({ spec }) => spec?.username ?? ''),
-  column<CertificateSigningRequest>('RequestedDuration', ({ spec }) => (spec?.expirationSeconds === undefined ? '<none>' : duration(spec.expirationSeconds * 1000))),
+  column<CertificateSigningRequest>('RequestedDuration', ({ spec }) =>
+    spec?.expirationSeconds === undefined ? '<none>' : duration(spec.expirationSeconds * 1000),
+  ),
   column<CertificateSigningRequest>('Condition', csrCondition),
 ];
 
 function metricText(spec: MetricSpec, status: MetricStatus | undefined): string {
-  const ratio = (current: string | undefined, target: string | undefined, average: boolean): string => `${current ?? '<unknown>'}/${target ?? '<auto>'}${average ? ' (avg)' : ''}`;
+  const ratio = (current: string | undefined, target: string | undefined, average: boolean): string =>
+    `${current ?? '<unknown>'}/${target ?? '<auto>'}${average ? ' (avg)' : ''}`;
   switch (spec.type) {
-    case 'Resource': case 'ContainerResource': {
-      const [wanted, now] = spec.type === 'Resource' ? [spec.resource, status?.resource] : [spec.containerResource, status?.containerResource];
-      if (wanted?.target.averageValue !== undefined) return `${wanted.name}: ${ratio(now?.current.averageValue, wanted.target.averageValue, false)}`;
+    case 'Resource':
+    case 'ContainerResource': {
+      const [wanted, now] =
+        spec.type === 'Resource' ? [spec.resource, status?.resource] : [spec.containerResource, status?.containerResource];
+      if (wanted?.target.averageValue !== undefined) {
+        return `${wanted.name}: ${ratio(now?.current.averageValue, wanted.target.averageValue, false)}`;
+      }
       const percent = (value: number | undefined): string | undefined => (value === undefined ? undefined : `${value}%`);
       return `${wanted?.name ?? ''}: ${ratio(percent(now?.current.averageUtilization), percent(wanted?.target.averageUtilization), false)}`;
     }
@@ -106,8 +135,13 @@ export const AUTOSCALER: readonly Column[] = [
   column<HorizontalPodAutoscaler>('Targets', (autoscaler) => {
     const { spec, status } = autoscaler;
     // autoscaling/v1 has one target, in a field of its own.
-    const old = autoscaler as unknown as { spec?: { targetCPUUtilizationPercentage?: number }; status?: { currentCPUUtilizationPercentage?: number } };
-    if (old.spec?.targetCPUUtilizationPercentage !== undefined) return `cpu: ${old.status?.currentCPUUtilizationPercentage === undefined ? '<unknown>' : `${old.status.currentCPUUtilizationPercentage}%`}/${old.spec.targetCPUUtilizationPercentage}%`;
+    const old = autoscaler as unknown as {
+      spec?: { targetCPUUtilizationPercentage?: number };
+      status?: { currentCPUUtilizationPercentage?: number };
+    };
+    if (old.spec?.targetCPUUtilizationPercentage !== undefined) {
+      return `cpu: ${old.status?.currentCPUUtilizationPercentage === undefined ? '<unknown>' : `${old.status.currentCPUUtilizationPercentage}%`}/${old.spec.targetCPUUtilizationPercentage}%`;
+    }
     const all = (spec?.metrics ?? []).map((metric, at) => metricText(metric, status?.currentMetrics?.[at]));
     if (all.length === 0) return '<none>';
     return all.length > 2 ? `${all.slice(0, 2).join(', ')} + ${all.length - 2} more...` : all.join(', ');
@@ -128,27 +162,57 @@ export const API_SERVICE: readonly Column[] = [
   AGE,
 ];
 
-const webhooks = column<MutatingWebhookConfiguration & ValidatingWebhookConfiguration>('Webhooks', (configuration) => configuration.webhooks?.length ?? 0, { type: 'integer' });
+const webhooks = column<MutatingWebhookConfiguration & ValidatingWebhookConfiguration>(
+  'Webhooks',
+  (configuration) => configuration.webhooks?.length ?? 0,
+  { type: 'integer' },
+);
 export const WEBHOOKS: readonly Column[] = [NAME, webhooks, AGE];
 type Policy = ValidatingAdmissionPolicy & MutatingAdmissionPolicy;
-const paramKind = column<Policy>('ParamKind', ({ spec }) => (spec?.paramKind === undefined ? '<unset>' : `${spec.paramKind.apiVersion ?? ''}/${spec.paramKind.kind ?? ''}`));
-export const VALIDATING_POLICY: readonly Column[] = [NAME, column<Policy>('Validations', ({ spec }) => spec?.validations?.length ?? 0, { type: 'integer' }), paramKind, AGE];
-export const MUTATING_POLICY: readonly Column[] = [NAME, column<Policy>('Mutations', ({ spec }) => spec?.mutations?.length ?? 0, { type: 'integer' }), paramKind, AGE];
+const paramKind = column<Policy>('ParamKind', ({ spec }) =>
+  spec?.paramKind === undefined ? '<unset>' : `${spec.paramKind.apiVersion ?? ''}/${spec.paramKind.kind ?? ''}`,
+);
+export const VALIDATING_POLICY: readonly Column[] = [
+  NAME,
+  column<Policy>('Validations', ({ spec }) => spec?.validations?.length ?? 0, { type: 'integer' }),
+  paramKind,
+  AGE,
+];
+export const MUTATING_POLICY: readonly Column[] = [
+  NAME,
+  column<Policy>('Mutations', ({ spec }) => spec?.mutations?.length ?? 0, { type: 'integer' }),
+  paramKind,
+  AGE,
+];
 type PolicyBinding = ValidatingAdmissionPolicyBinding & MutatingAdmissionPolicyBinding;
 export const POLICY_BINDING: readonly Column[] = [
   NAME,
   column<PolicyBinding>('PolicyName', ({ spec }) => spec?.policyName ?? ''),
-  column<PolicyBinding>('ParamRef', ({ spec }) => (spec?.paramRef === undefined ? '<unset>' : spec.paramRef.name ? `${spec.paramRef.namespace ?? '*'}/${spec.paramRef.name}` : '<selector>')),
+  column<PolicyBinding>('ParamRef', ({ spec }) =>
+    spec?.paramRef === undefined
+      ? '<unset>'
+      : spec.paramRef.name
+        ? `${spec.paramRef.namespace ?? '*'}/${spec.paramRef.name}`
+        : '<selector>',
+  ),
   AGE,
 ];
 
 export const CLAIM_STATE: readonly Column[] = [
   NAME,
-  column<ResourceClaim>('State', ({ metadata, status }) => [metadata?.deletionTimestamp && 'deleted', status?.allocation ? 'allocated' : 'pending', status?.reservedFor?.length && 'reserved'].filter((word) => word).join(',')),
+  column<ResourceClaim>('State', ({ metadata, status }) =>
+    [metadata?.deletionTimestamp && 'deleted', status?.allocation ? 'allocated' : 'pending', status?.reservedFor?.length && 'reserved']
+      .filter((word) => word)
+      .join(','),
+  ),
   AGE,
 ];
 export const RESOURCE_SLICE: readonly Column[] = [
-  NAME, column<ResourceSlice>('Node', ({ spec }) => spec?.nodeName ?? '<unset>'), column<ResourceSlice>('Driver', ({ spec }) => spec?.driver ?? ''), column<ResourceSlice>('Pool', ({ spec }) => spec?.pool?.name ?? ''), AGE,
+  NAME,
+  column<ResourceSlice>('Node', ({ spec }) => spec?.nodeName ?? '<unset>'),
+  column<ResourceSlice>('Driver', ({ spec }) => spec?.driver ?? ''),
+  column<ResourceSlice>('Pool', ({ spec }) => spec?.pool?.name ?? ''),
+  AGE,
 ];
 
 export const FLOW_SCHEMA: readonly Column[] = [

@@ -14,7 +14,9 @@ export function summarize(pod: Pod, now: number): Summary {
   const { spec, status } = pod;
   const phase = status?.phase ?? '';
   let reason = status?.reason || phase;
-  if (status?.conditions?.some((condition) => condition.type === 'PodScheduled' && condition.reason === 'SchedulingGated')) reason = 'SchedulingGated';
+  if (status?.conditions?.some((condition) => condition.type === 'PodScheduled' && condition.reason === 'SchedulingGated')) {
+    reason = 'SchedulingGated';
+  }
   const inits = new Map((spec?.initContainers ?? []).map((container) => [container.name, container]));
   let total = spec?.containers?.length ?? 0;
   for (const container of inits.values()) if (isSidecar(container)) total++;

@@ -1,4 +1,12 @@
-import type { Container, ContainerPort, EphemeralContainer, PodSpec, Volume, VolumeDevice, VolumeMount } from '../../../../../types/kubernetes/generated/core-v1.ts';
+import type {
+  Container,
+  ContainerPort,
+  EphemeralContainer,
+  PodSpec,
+  Volume,
+  VolumeDevice,
+  VolumeMount,
+} from '../../../../../types/kubernetes/generated/core-v1.ts';
 import { each, noBacksteps, relativePath, requiredName } from '../common.ts';
 import { Errors as Collector, type Errors, type Path } from '../errors.ts';
 import { dnsLabel, portName, portNumber } from '../formats.ts';
@@ -30,7 +38,9 @@ export function validateContainers(context: PodContext, errors: Errors, path: Pa
     validateCommon(container, context, errors, at);
     if (names.has(container.name)) errors.duplicate(at.child('name'), container.name);
     names.add(container.name);
-    if (container.lifecycle !== undefined) validateLifecycle(container.lifecycle, spec.terminationGracePeriodSeconds, spec.os, errors, at.child('lifecycle'));
+    if (container.lifecycle !== undefined) {
+      validateLifecycle(container.lifecycle, spec.terminationGracePeriodSeconds, spec.os, errors, at.child('lifecycle'));
+    }
     validateProbes(container, spec.terminationGracePeriodSeconds, errors, at);
     validateRestartPolicy(container, errors, at);
   }
@@ -48,14 +58,24 @@ export function validateInitContainers(context: PodContext, errors: Errors, path
     else if (container.name !== '') names.add(container.name);
     validateHostPorts([container], errors, path);
     if (container.restartPolicy === 'Always') {
-      if (container.lifecycle !== undefined) validateLifecycle(container.lifecycle, spec.terminationGracePeriodSeconds, spec.os, errors, at.child('lifecycle'));
+      if (container.lifecycle !== undefined) {
+        validateLifecycle(container.lifecycle, spec.terminationGracePeriodSeconds, spec.os, errors, at.child('lifecycle'));
+      }
       return validateProbes(container, spec.terminationGracePeriodSeconds, errors, at);
     }
     for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
-      if (container[field] !== undefined) errors.forbidden(at.child(field), 'may not be set for init containers without restartPolicy=Always');
+      if (container[field] !== undefined) {
+        errors.forbidden(at.child(field), 'may not be set for init containers without restartPolicy=Always');
+      }
     }
     each(container.resizePolicy).forEach(({ restartPolicy }, i) => {
-      if (restartPolicy === 'RestartContainer') errors.invalid(at.child('resizePolicy').index(i).child('restartPolicy'), restartPolicy, "must not be set to 'RestartContainer' for non-sidecar initContainers");
+      if (restartPolicy === 'RestartContainer') {
+        errors.invalid(
+          at.child('resizePolicy').index(i).child('restartPolicy'),
+          restartPolicy,
+          "must not be set to 'RestartContainer' for non-sidecar initContainers",
+        );
+      }
     });
   });
 }
@@ -67,17 +87,31 @@ export function validateEphemeralContainers(context: PodContext, errors: Errors,
   each(spec.ephemeralContainers).forEach((container: EphemeralContainer, n) => {
     const at = path.index(n);
     validateCommon(container, context, errors, at);
-    if ((container.image ?? '').trim() !== (container.image ?? '')) errors.invalid(at.child('image'), container.image, 'must not have leading or trailing whitespace');
+    if ((container.image ?? '').trim() !== (container.image ?? '')) {
+      errors.invalid(at.child('image'), container.image, 'must not have leading or trailing whitespace');
+    }
     if (names.has(container.name)) errors.duplicate(at.child('name'), container.name);
     names.add(container.name);
     const target = container.targetContainerName ?? '';
     if (target !== '' && !others.has(target)) errors.notFound(at.child('targetContainerName'), target);
-    for (const field of NOT_FOR_EPHEMERAL) if (container[field] !== undefined) errors.forbidden(at.child(field), 'cannot be set for an Ephemeral Container');
-    if (Object.keys(container.resources ?? {}).length > 0) errors.forbidden(at.child('resources'), 'cannot be set for an Ephemeral Container');
-    for (const field of ['restartPolicy', 'resizePolicy'] as const) if (container[field] !== undefined) errors.forbidden(at.child(field), 'cannot be set for an Ephemeral Container');
+    for (const field of NOT_FOR_EPHEMERAL) {
+      if (container[field] !== undefined) {
+        errors.forbidden(at.child(field), 'cannot be set for an Ephemeral Container');
+      }
+    }
+    if (Object.keys(container.resources ?? {}).length > 0) {
+      errors.forbidden(at.child('resources'), 'cannot be set for an Ephemeral Container');
+    }
+    for (const field of ['restartPolicy', 'resizePolicy'] as const) {
+      if (container[field] !== undefined) {
+        errors.forbidden(at.child(field), 'cannot be set for an Ephemeral Container');
+      }
+    }
     each(container.volumeMounts).forEach((mount, i) => {
       for (const field of ['subPath', 'subPathExpr'] as const) {
-        if ((mount[field] ?? '') !== '') errors.forbidden(at.child('volumeMounts').index(i).child(field), 'cannot be set for an Ephemeral Container');
+        if ((mount[field] ?? '') !== '') {
+          errors.forbidden(at.child('volumeMounts').index(i).child(field), 'cannot be set for an Ephemeral Container');
+        }
       }
     });
   });
@@ -91,10 +125,14 @@ function validateCommon(container: Container | EphemeralContainer, context: PodC
   validateEnv(container.env, errors, path.child('env'));
   validateEnvFrom(container.envFrom, errors, path.child('envFrom'));
   if (container.volumeMounts !== undefined) validateMounts(container.volumeMounts, container, context, errors, path.child('volumeMounts'));
-  if (container.volumeDevices !== undefined) validateDevices(container.volumeDevices, container, context, errors, path.child('volumeDevices'));
+  if (container.volumeDevices !== undefined) {
+    validateDevices(container.volumeDevices, container, context, errors, path.child('volumeDevices'));
+  }
   errors.oneOf(path.child('imagePullPolicy'), container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never']);
   validateResources(container.resources, context.claims, errors, path.child('resources'));
-  if (container.resizePolicy !== undefined) validateResizePolicy(container.resizePolicy, context.spec.restartPolicy, errors, path.child('resizePolicy'));
+  if (container.resizePolicy !== undefined) {
+    validateResizePolicy(container.resizePolicy, context.spec.restartPolicy, errors, path.child('resizePolicy'));
+  }
   validateSecurityContext(container.securityContext, context.hostUsers, errors, path.child('securityContext'));
 }
 
@@ -140,7 +178,9 @@ function validateMounts(mounts: readonly VolumeMount[], container: Container | E
     if (paths.has(mountPath)) errors.invalid(at.child('mountPath'), mountPath, 'must be unique');
     paths.add(mountPath);
     if (devices.some((device) => device.name === name)) errors.invalid(at.child('name'), name, 'must not already exist in volumeDevices');
-    if (devices.some((device) => device.devicePath === mountPath)) errors.invalid(at.child('mountPath'), mountPath, 'must not already exist as a path in volumeDevices');
+    if (devices.some((device) => device.devicePath === mountPath)) {
+      errors.invalid(at.child('mountPath'), mountPath, 'must not already exist as a path in volumeDevices');
+    }
     if (subPath !== '') relativePath(subPath, errors, path.child('subPath'));
     if (subPathExpr !== '') {
       if (subPath !== '') errors.invalid(at.child('subPathExpr'), subPathExpr, 'subPathExpr and subPath are mutually exclusive');
@@ -161,12 +201,22 @@ function validatePropagation(mount: VolumeMount, container: Container | Ephemera
   }
   if (recursiveReadOnly === undefined || recursiveReadOnly === 'Disabled') return;
   const at = path.child('recursiveReadOnly');
-  if (recursiveReadOnly !== 'Enabled' && recursiveReadOnly !== 'IfPossible') return errors.notSupported(at, recursiveReadOnly, ['Disabled', 'Enabled', 'IfPossible']);
+  if (recursiveReadOnly !== 'Enabled' && recursiveReadOnly !== 'IfPossible') {
+    return errors.notSupported(at, recursiveReadOnly, ['Disabled', 'Enabled', 'IfPossible']);
+  }
   if (mount.readOnly !== true) errors.forbidden(at, 'may only be specified when readOnly is true');
-  if (mountPropagation !== undefined && mountPropagation !== 'None') errors.forbidden(at, 'may only be specified when mountPropagation is None or not specified');
+  if (mountPropagation !== undefined && mountPropagation !== 'None') {
+    errors.forbidden(at, 'may only be specified when mountPropagation is None or not specified');
+  }
 }
 
-function validateDevices(devices: readonly VolumeDevice[], container: Container | EphemeralContainer, { volumes }: PodContext, errors: Errors, path: Path): void {
+function validateDevices(
+  devices: readonly VolumeDevice[],
+  container: Container | EphemeralContainer,
+  { volumes }: PodContext,
+  errors: Errors,
+  path: Path,
+): void {
   const paths = new Set<string>();
   const names = new Set<string>();
   const mounts = each(container.volumeMounts);
@@ -175,7 +225,9 @@ function validateDevices(devices: readonly VolumeDevice[], container: Container 
     const volume = volumes.get(name);
     if (name === '') errors.required(at.child('name'));
     if (names.has(name)) errors.invalid(at.child('name'), name, 'must be unique');
-    if (volume !== undefined && volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined) errors.invalid(at.child('name'), name, 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode');
+    if (volume !== undefined && volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined) {
+      errors.invalid(at.child('name'), name, 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode');
+    }
     if (volume === undefined) errors.notFound(at.child('name'), name);
     if (devicePath === '') errors.required(at.child('devicePath'));
     if (paths.has(devicePath)) errors.invalid(at.child('devicePath'), devicePath, 'must be unique');
@@ -184,7 +236,9 @@ function validateDevices(devices: readonly VolumeDevice[], container: Container 
     if (steps.list.length > 0) errors.invalid(at.child('devicePath'), devicePath, "can not contain backsteps ('..')");
     else paths.add(devicePath);
     if (mounts.some((mount) => mount.name === name)) errors.invalid(at.child('name'), name, 'must not already exist in volumeMounts');
-    if (mounts.some((mount) => mount.mountPath === devicePath)) errors.invalid(at.child('devicePath'), devicePath, 'must not already exist as a path in volumeMounts');
+    if (mounts.some((mount) => mount.mountPath === devicePath)) {
+      errors.invalid(at.child('devicePath'), devicePath, 'must not already exist as a path in volumeMounts');
+    }
     if (name !== '') names.add(name);
   });
 }
@@ -196,6 +250,8 @@ function validateResizePolicy(policies: NonNullable<Container['resizePolicy']>, 
     seen.add(resourceName);
     errors.oneOf(path, resourceName, ['cpu', 'memory']);
     errors.oneOf(path, restartPolicy, ['NotRequired', 'RestartContainer']);
-    if (podPolicy === 'Never' && restartPolicy !== 'NotRequired') errors.invalid(path, restartPolicy, "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
+    if (podPolicy === 'Never' && restartPolicy !== 'NotRequired') {
+      errors.invalid(path, restartPolicy, "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
+    }
   });
 }

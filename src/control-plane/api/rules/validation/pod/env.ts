@@ -6,10 +6,35 @@ import { configKey, dnsLabel, dnsSubdomain, envName } from '../formats.ts';
 import { namedBy } from '../metadata.ts';
 
 /** Fields of a pod that an environment variable may take its value from. */
-const ENV_FIELDS = ['metadata.name', 'metadata.namespace', 'metadata.uid', 'spec.nodeName', 'spec.serviceAccountName', 'status.hostIP', 'status.hostIPs', 'status.podIP', 'status.podIPs'];
+const ENV_FIELDS = [
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'spec.nodeName',
+  'spec.serviceAccountName',
+  'status.hostIP',
+  'status.hostIPs',
+  'status.podIP',
+  'status.podIPs',
+];
 /** Fields that the downward API knows at all. */
-const KNOWN_FIELDS = new Set([...ENV_FIELDS, 'metadata.annotations', 'metadata.labels', 'spec.restartPolicy', 'spec.schedulerName', 'status.phase', 'status.nominatedNodeName']);
-const RESOURCES = ['limits.cpu', 'limits.ephemeral-storage', 'limits.memory', 'requests.cpu', 'requests.ephemeral-storage', 'requests.memory'];
+const KNOWN_FIELDS = new Set([
+  ...ENV_FIELDS,
+  'metadata.annotations',
+  'metadata.labels',
+  'spec.restartPolicy',
+  'spec.schedulerName',
+  'status.phase',
+  'status.nominatedNodeName',
+]);
+const RESOURCES = [
+  'limits.cpu',
+  'limits.ephemeral-storage',
+  'limits.memory',
+  'requests.cpu',
+  'requests.ephemeral-storage',
+  'requests.memory',
+];
 const SIZES = new Set(['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei']);
 const SIZES_TOLD = '1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei';
 const prefixedSubdomain = namedBy(dnsSubdomain);
@@ -50,9 +75,13 @@ function validateSource(source: EnvVarSource, value: string, errors: Errors, pat
     if (fileKeyRef.path === '') errors.required(at.child('path'));
     else noBacksteps(fileKeyRef.path, errors, at.child('path'));
   }
-  if (sources === 0) errors.invalid(path, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`');
-  else if (value !== '') errors.invalid(path, '', 'may not be specified when `value` is not empty');
-  else if (sources > 1) errors.invalid(path, '', 'may not have more than one field specified at a time');
+  if (sources === 0) {
+    errors.invalid(path, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`');
+  } else if (value !== '') {
+    errors.invalid(path, '', 'may not be specified when `value` is not empty');
+  } else if (sources > 1) {
+    errors.invalid(path, '', 'may not have more than one field specified at a time');
+  }
 }
 
 /** @param allowed fields that may be named as a whole, in order */
@@ -71,20 +100,29 @@ export function validateFieldRef(ref: ObjectFieldSelector, allowed: readonly str
     else errors.invalid(at, ref.fieldPath, `error converting fieldPath: field label does not support subscript: ${ref.fieldPath}`);
     return;
   }
-  if (!KNOWN_FIELDS.has(field)) errors.invalid(at, ref.fieldPath, `error converting fieldPath: field label not supported: ${ref.fieldPath}`);
-  else if (!allowed.includes(field)) errors.notSupported(at, field, allowed);
+  if (!KNOWN_FIELDS.has(field)) {
+    errors.invalid(at, ref.fieldPath, `error converting fieldPath: field label not supported: ${ref.fieldPath}`);
+  } else if (!allowed.includes(field)) {
+    errors.notSupported(at, field, allowed);
+  }
 }
 
 /** @param volume in a volume the container has to be named */
 export function validateResourceFieldRef(ref: ResourceFieldSelector, volume: boolean, errors: Errors, path: Path): void {
   const { resource, divisor = '0' } = ref;
-  if (volume && (ref.containerName ?? '') === '') errors.required(path.child('containerName'));
-  else if (resource === '') errors.required(path.child('resource'));
-  else if (!RESOURCES.includes(resource) && !/^(?:requests|limits)\.hugepages-/.test(resource)) errors.notSupported(path.child('resource'), resource, RESOURCES);
+  if (volume && (ref.containerName ?? '') === '') {
+    errors.required(path.child('containerName'));
+  } else if (resource === '') {
+    errors.required(path.child('resource'));
+  } else if (!RESOURCES.includes(resource) && !/^(?:requests|limits)\.hugepages-/.test(resource)) {
+    errors.notSupported(path.child('resource'), resource, RESOURCES);
+  }
   if (compareQuantities(divisor, '0') === 0) return;
   const what = resource.slice(resource.indexOf('.') + 1);
   if (what === 'cpu') {
-    if (divisor !== '1m' && divisor !== '1') errors.invalid(path.child('divisor'), resource, "only divisor's values 1m and 1 are supported with the cpu resource");
+    if (divisor !== '1m' && divisor !== '1') {
+      errors.invalid(path.child('divisor'), resource, "only divisor's values 1m and 1 are supported with the cpu resource");
+    }
   } else if ((what === 'memory' || what === 'ephemeral-storage' || what.startsWith('hugepages-')) && !SIZES.has(divisor)) {
     const name = what === 'memory' ? 'memory' : what === 'ephemeral-storage' ? 'local ephemeral storage' : 'hugepages';
     errors.invalid(path.child('divisor'), resource, `only divisor's values ${SIZES_TOLD} are supported with the ${name} resource`);
@@ -98,7 +136,10 @@ export function validateEnvFrom(sources: readonly EnvFromSource[] | undefined, e
     for (const [name, ref] of [['configMapRef', configMapRef], ['secretRef', secretRef]] as const) {
       if (ref !== undefined) requiredName(ref.name, (value) => prefixedSubdomain(value, true), errors, at.child(name).child('name'));
     }
-    if (configMapRef === undefined && secretRef === undefined) errors.invalid(path, '', 'must specify one of: `configMapRef` or `secretRef`');
-    else if (configMapRef !== undefined && secretRef !== undefined) errors.invalid(path, '', 'may not have more than one field specified at a time');
+    if (configMapRef === undefined && secretRef === undefined) {
+      errors.invalid(path, '', 'must specify one of: `configMapRef` or `secretRef`');
+    } else if (configMapRef !== undefined && secretRef !== undefined) {
+      errors.invalid(path, '', 'may not have more than one field specified at a time');
+    }
   });
 }

@@ -9,10 +9,23 @@ const TERM = { MatchExpressions: REQUIREMENT, MatchFields: REQUIREMENT };
 export function validateNarrowing(spec: PodSpec, before: PodSpec, errors: Errors, path: Path): void {
   if (!same(spec.nodeSelector ?? {}, before.nodeSelector ?? {})) {
     const kept = Object.entries(before.nodeSelector ?? {}).every(([key, value]) => spec.nodeSelector?.[key] === value);
-    if (!kept) errors.invalid(path.child('nodeSelector'), byKey(spec.nodeSelector), 'only additions to spec.nodeSelector are allowed (no mutations or deletions)');
+    if (!kept) {
+      errors.invalid(
+        path.child('nodeSelector'),
+        byKey(spec.nodeSelector),
+        'only additions to spec.nodeSelector are allowed (no mutations or deletions)',
+      );
+    }
   }
   const [now, was] = [spec.affinity?.nodeAffinity, before.affinity?.nodeAffinity];
-  if (!same(now, was)) validateTerms(now, was, errors, path.child('affinity').child('nodeAffinity').child('requiredDuringSchedulingIgnoredDuringExecution').child('nodeSelectorTerms'));
+  if (!same(now, was)) {
+    validateTerms(
+      now,
+      was,
+      errors,
+      path.child('affinity').child('nodeAffinity').child('requiredDuringSchedulingIgnoredDuringExecution').child('nodeSelectorTerms'),
+    );
+  }
 }
 
 function termsOf(affinity: NodeAffinity | undefined): readonly NodeSelectorTerm[] {
@@ -22,9 +35,17 @@ function termsOf(affinity: NodeAffinity | undefined): readonly NodeSelectorTerm[
 function validateTerms(now: NodeAffinity | undefined, before: NodeAffinity | undefined, errors: Errors, path: Path): void {
   const [terms, old] = [termsOf(now), termsOf(before)];
   if (old.length === 0) return;
-  if (old.length !== terms.length) return errors.invalid(path, terms.length === 0 ? null : terms.map((term) => internalForm(term, TERM)), 'no additions/deletions to non-empty NodeSelectorTerms list are allowed');
+  if (old.length !== terms.length) {
+    return errors.invalid(
+      path,
+      terms.length === 0 ? null : terms.map((term) => internalForm(term, TERM)),
+      'no additions/deletions to non-empty NodeSelectorTerms list are allowed',
+    );
+  }
   terms.forEach((term, n) => {
-    if (!onlyAdds(term, old[n]!)) errors.invalid(path.index(n), internalForm(term, TERM), 'only additions are allowed (no mutations or deletions)');
+    if (!onlyAdds(term, old[n]!)) {
+      errors.invalid(path.index(n), internalForm(term, TERM), 'only additions are allowed (no mutations or deletions)');
+    }
   });
 }
 

@@ -14,8 +14,9 @@ const STATUS = new Path('status');
 const ANNOTATIONS = new Path('metadata').child('annotations');
 const MAX_INT32 = 2_147_483_647;
 const MIRROR = 'kubernetes.io/config.mirror';
-const CHANGEABLE = '`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),'
-  + '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
+const CHANGEABLE =
+  '`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),' +
+  '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 const SYSTEM_CONDITIONS = new Set(['PodScheduled', 'Ready', 'Initialized']);
 
 const specOf = (pod: Pod): PodSpec => pod.spec ?? { containers: [] };
@@ -25,16 +26,23 @@ function validateWhole(pod: Pod, errors: Errors): void {
   validatePodAnnotations(pod.metadata?.annotations, spec, errors, ANNOTATIONS);
   validatePodSpec(spec, pod.metadata ?? {}, errors, SPEC);
   if ((spec.serviceAccountName ?? '') === '') {
-    each(spec.volumes).forEach((volume, n) => each(volume.projected?.sources).forEach((source, i) => {
-      if (source.serviceAccountToken === undefined) return;
-      errors.forbidden(SPEC.child('volumes').index(n).child('projected').child('sources').index(i).child('serviceAccountToken'), 'must not be specified when serviceAccountName is not set');
-    }));
+    each(spec.volumes).forEach((volume, n) =>
+      each(volume.projected?.sources).forEach((source, i) => {
+        if (source.serviceAccountToken === undefined) return;
+        errors.forbidden(
+          SPEC.child('volumes').index(n).child('projected').child('sources').index(i).child('serviceAccountToken'),
+          'must not be specified when serviceAccountName is not set',
+        );
+      }),
+    );
   }
   for (const list of ['containers', 'initContainers'] as const) {
     const containers = each(spec[list]);
     for (let n = 0; n < containers.length; n++) {
       const image = containers[n]!.image ?? '';
-      if (image.trim() !== image) errors.invalid(SPEC.child(list).index(n).child('image'), image, 'must not have leading or trailing whitespace');
+      if (image.trim() !== image) {
+        errors.invalid(SPEC.child(list).index(n).child('image'), image, 'must not have leading or trailing whitespace');
+      }
     }
   }
 }
@@ -43,13 +51,18 @@ function create(pod: Pod, errors: Errors): void {
   validateWhole(pod, errors);
   const spec = specOf(pod);
   if (each(spec.ephemeralContainers).length > 0) errors.forbidden(SPEC.child('ephemeralContainers'), 'cannot be set on create');
-  if ((spec.nodeName ?? '') !== '' && each(spec.schedulingGates).length > 0) errors.forbidden(SPEC.child('nodeName'), 'cannot be set until all schedulingGates have been cleared');
+  if ((spec.nodeName ?? '') !== '' && each(spec.schedulingGates).length > 0) {
+    errors.forbidden(SPEC.child('nodeName'), 'cannot be set until all schedulingGates have been cleared');
+  }
 }
 
 function validateAnnotationUpdate(pod: Pod, old: Pod, errors: Errors): void {
   const [now, before] = [pod.metadata?.annotations ?? {}, old.metadata?.annotations ?? {}];
-  if (before[MIRROR] !== undefined && before[MIRROR] !== now[MIRROR]) errors.forbidden(ANNOTATIONS.key(MIRROR), 'may not remove or update mirror pod annotation');
-  else if (before[MIRROR] === undefined && now[MIRROR] !== undefined) errors.forbidden(ANNOTATIONS.key(MIRROR), 'may not add mirror pod annotation');
+  if (before[MIRROR] !== undefined && before[MIRROR] !== now[MIRROR]) {
+    errors.forbidden(ANNOTATIONS.key(MIRROR), 'may not remove or update mirror pod annotation');
+  } else if (before[MIRROR] === undefined && now[MIRROR] !== undefined) {
+    errors.forbidden(ANNOTATIONS.key(MIRROR), 'may not add mirror pod annotation');
+  }
 }
 
 function update(pod: Pod, old: Pod, errors: Errors): void {
@@ -57,18 +70,27 @@ function update(pod: Pod, old: Pod, errors: Errors): void {
   validateAnnotationUpdate(pod, old, errors);
   const [spec, before] = [specOf(pod), specOf(old)];
   for (const list of ['containers', 'initContainers'] as const) {
-    if (each(spec[list]).length !== each(before[list]).length) return errors.forbidden(SPEC.child(list), 'pod updates may not add or remove containers');
+    if (each(spec[list]).length !== each(before[list]).length) {
+      return errors.forbidden(SPEC.child(list), 'pod updates may not add or remove containers');
+    }
   }
   if (!deadlineMayBecome(spec.activeDeadlineSeconds, before.activeDeadlineSeconds, errors)) return;
   validateAddedTolerations(spec, before, errors);
   const gates = each(before.schedulingGates).map(({ name }) => name);
   each(spec.schedulingGates).forEach(({ name }, n) => {
-    if (!gates.includes(name)) errors.forbidden(SPEC.child('schedulingGates').index(n).child('name'), `only deletion is allowed, but found new scheduling gate '${name}'`);
+    if (!gates.includes(name)) {
+      errors.forbidden(
+        SPEC.child('schedulingGates').index(n).child('name'),
+        `only deletion is allowed, but found new scheduling gate '${name}'`,
+      );
+    }
   });
   if (same(spec, before)) return;
   if (gates.length > 0) validateNarrowing(spec, before, errors, SPEC);
   const masked = mask(spec, before);
-  if (!sameSpec(masked, before)) errors.forbidden(SPEC, `pod updates may not change fields other than ${CHANGEABLE}\n${differences(before, masked)}`);
+  if (!sameSpec(masked, before)) {
+    errors.forbidden(SPEC, `pod updates may not change fields other than ${CHANGEABLE}\n${differences(before, masked)}`);
+  }
 }
 
 /** @returns false when nothing else is to be looked at, as upstream has it */
@@ -95,11 +117,20 @@ function validateAddedTolerations(spec: PodSpec, before: PodSpec, errors: Errors
 
 /** The spec with the old values where new ones are allowed. */
 function mask(spec: PodSpec, before: PodSpec): PodSpec {
-  const images = (list: 'containers' | 'initContainers'): PodSpec['containers'] => each(spec[list]).map((container, n) => ({ ...container, image: before[list]![n]!.image! }));
-  const grace = (before.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1 ? before.terminationGracePeriodSeconds : spec.terminationGracePeriodSeconds;
+  const images = (list: 'containers' | 'initContainers'): PodSpec['containers'] =>
+    each(spec[list]).map((container, n) => ({ ...container, image: before[list]![n]!.image! }));
+  const grace =
+    (before.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1
+      ? before.terminationGracePeriodSeconds
+      : spec.terminationGracePeriodSeconds;
   const masked = {
-    ...(each(before.schedulingGates).length > 0 ? withoutNarrowing(spec, before) : spec), containers: images('containers'), ...(spec.initContainers !== undefined && { initContainers: images('initContainers') }),
-    activeDeadlineSeconds: before.activeDeadlineSeconds, schedulingGates: before.schedulingGates, tolerations: before.tolerations, terminationGracePeriodSeconds: grace,
+    ...(each(before.schedulingGates).length > 0 ? withoutNarrowing(spec, before) : spec),
+    containers: images('containers'),
+    ...(spec.initContainers !== undefined && { initContainers: images('initContainers') }),
+    activeDeadlineSeconds: before.activeDeadlineSeconds,
+    schedulingGates: before.schedulingGates,
+    tolerations: before.tolerations,
+    terminationGracePeriodSeconds: grace,
   };
   return Object.fromEntries(Object.entries(masked).filter(([, value]) => value !== undefined)) as unknown as PodSpec;
 }
@@ -114,7 +145,9 @@ function status(pod: Pod, old: Pod, errors: Errors): void {
   validateAnnotationUpdate(pod, old, errors);
   const [now, before] = [pod.status ?? {}, old.status ?? {}];
   each(now.conditions).forEach((condition, n) => {
-    if (!SYSTEM_CONDITIONS.has(condition.type)) validQualifiedName(condition.type, errors, STATUS.child('conditions').index(n).child('Type'));
+    if (!SYSTEM_CONDITIONS.has(condition.type)) {
+      validQualifiedName(condition.type, errors, STATUS.child('conditions').index(n).child('Type'));
+    }
   });
   const nominated = now.nominatedNodeName ?? '';
   if (nominated !== '' && nominated !== (before.nominatedNodeName ?? '')) {
@@ -125,8 +158,17 @@ function status(pod: Pod, old: Pod, errors: Errors): void {
   validateTransitions(pod, old, errors);
   each(now.podIPs).forEach(({ ip }, n) => validIP(ip, errors, STATUS.child('podIPs').index(n), each(before.podIPs).map((known) => known.ip)));
   const hosts = each(now.hostIPs);
-  if (hosts.length > 0 && hosts[0]!.ip !== (now.hostIP ?? '')) errors.invalid(STATUS.child('hostIPs').index(0).child('ip'), hosts[0]!.ip, 'must be equal to `hostIP`');
-  hosts.forEach(({ ip }, n) => validIP(ip, errors, STATUS.child('hostIPs').index(n), each(before.hostIPs).map((known) => known.ip)));
+  if (hosts.length > 0 && hosts[0]!.ip !== (now.hostIP ?? '')) {
+    errors.invalid(STATUS.child('hostIPs').index(0).child('ip'), hosts[0]!.ip, 'must be equal to `hostIP`');
+  }
+  hosts.forEach(({ ip }, n) =>
+    validIP(
+      ip,
+      errors,
+      STATUS.child('hostIPs').index(n),
+      each(before.hostIPs).map((known) => known.ip),
+    ),
+  );
 }
 
 /** A container of a pod that is never restarted, once ended, stays so. */
@@ -138,7 +180,9 @@ function validateTransitions(pod: Pod, old: Pod, errors: Errors): void {
     const container = each(specOf(old).containers).find(({ name }) => name === before.name);
     if (container?.restartPolicy !== undefined) return;
     const now = each(pod.status?.containerStatuses).find(({ name }) => name === before.name);
-    if (now !== undefined && now.state?.terminated === undefined) errors.forbidden(STATUS.child('containerStatuses').index(n).child('state'), 'may not be transitioned to non-terminated state');
+    if (now !== undefined && now.state?.terminated === undefined) {
+      errors.forbidden(STATUS.child('containerStatuses').index(n).child('state'), 'may not be transitioned to non-terminated state');
+    }
   });
 }
 
@@ -149,8 +193,14 @@ function ephemeralContainers(pod: Pod, old: Pod, errors: Errors): void {
   const path = SPEC.child('ephemeralContainers');
   for (const before of each(old.spec?.ephemeralContainers)) {
     const container = now.get(before.name);
-    if (container === undefined) errors.forbidden(path, `existing ephemeral containers ${JSON.stringify(before.name)} may not be removed\n`);
-    else if (!same(container, before)) errors.forbidden(path, `existing ephemeral containers ${JSON.stringify(before.name)} may not be changed\n${differences(before, container)}`);
+    if (container === undefined) {
+      errors.forbidden(path, `existing ephemeral containers ${JSON.stringify(before.name)} may not be removed\n`);
+    } else if (!same(container, before)) {
+      errors.forbidden(
+        path,
+        `existing ephemeral containers ${JSON.stringify(before.name)} may not be changed\n${differences(before, container)}`,
+      );
+    }
   }
 }
 

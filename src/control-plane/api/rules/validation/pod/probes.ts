@@ -1,4 +1,13 @@
-import type { ExecAction, GRPCAction, HTTPGetAction, Lifecycle, PodOS, Probe, SleepAction, TCPSocketAction } from '../../../../../types/kubernetes/generated/core-v1.ts';
+import type {
+  ExecAction,
+  GRPCAction,
+  HTTPGetAction,
+  Lifecycle,
+  PodOS,
+  Probe,
+  SleepAction,
+  TCPSocketAction,
+} from '../../../../../types/kubernetes/generated/core-v1.ts';
 import { each, nonNegative, validPortOrName } from '../common.ts';
 import type { Errors, Path } from '../errors.ts';
 import { httpHeaderName } from '../formats.ts';
@@ -13,28 +22,76 @@ interface Handler {
 
 const HANDLERS = ['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const;
 const SIGNALS_LINUX = [
-  'SIGABRT', 'SIGALRM', 'SIGBUS', 'SIGCHLD', 'SIGCLD', 'SIGCONT', 'SIGFPE', 'SIGHUP', 'SIGILL', 'SIGINT', 'SIGIO', 'SIGIOT', 'SIGKILL', 'SIGPIPE', 'SIGPOLL', 'SIGPROF', 'SIGPWR', 'SIGQUIT',
-  'SIGSEGV', 'SIGSTKFLT', 'SIGSTOP', 'SIGSYS', 'SIGTERM', 'SIGTRAP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGURG', 'SIGUSR1', 'SIGUSR2', 'SIGVTALRM', 'SIGWINCH', 'SIGXCPU', 'SIGXFSZ',
-  'SIGRTMIN', ...Array.from({ length: 15 }, (_, n) => `SIGRTMIN+${n + 1}`), ...Array.from({ length: 14 }, (_, n) => `SIGRTMAX-${14 - n}`), 'SIGRTMAX',
+  'SIGABRT',
+  'SIGALRM',
+  'SIGBUS',
+  'SIGCHLD',
+  'SIGCLD',
+  'SIGCONT',
+  'SIGFPE',
+  'SIGHUP',
+  'SIGILL',
+  'SIGINT',
+  'SIGIO',
+  'SIGIOT',
+  'SIGKILL',
+  'SIGPIPE',
+  'SIGPOLL',
+  'SIGPROF',
+  'SIGPWR',
+  'SIGQUIT',
+  'SIGSEGV',
+  'SIGSTKFLT',
+  'SIGSTOP',
+  'SIGSYS',
+  'SIGTERM',
+  'SIGTRAP',
+  'SIGTSTP',
+  'SIGTTIN',
+  'SIGTTOU',
+  'SIGURG',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGVTALRM',
+  'SIGWINCH',
+  'SIGXCPU',
+  'SIGXFSZ',
+  'SIGRTMIN',
+  ...Array.from({ length: 15 }, (_, n) => `SIGRTMIN+${n + 1}`),
+  ...Array.from({ length: 14 }, (_, n) => `SIGRTMAX-${14 - n}`),
+  'SIGRTMAX',
 ].sort();
 const SIGNALS_WINDOWS = ['SIGKILL', 'SIGTERM'];
 
 /** Probes of one container. @param grace terminationGracePeriodSeconds of the pod */
-export function validateProbes(container: { readonly livenessProbe?: Probe; readonly readinessProbe?: Probe; readonly startupProbe?: Probe }, grace: number | undefined, errors: Errors, path: Path): void {
+export function validateProbes(
+  container: { readonly livenessProbe?: Probe; readonly readinessProbe?: Probe; readonly startupProbe?: Probe },
+  grace: number | undefined,
+  errors: Errors,
+  path: Path,
+): void {
   const { livenessProbe, readinessProbe, startupProbe } = container;
   if (livenessProbe !== undefined) {
     validateProbe(livenessProbe, grace, errors, path.child('livenessProbe'));
-    if (livenessProbe.successThreshold !== 1) errors.invalid(path.child('livenessProbe').child('successThreshold'), livenessProbe.successThreshold ?? 0, 'must be 1');
+    if (livenessProbe.successThreshold !== 1) {
+      errors.invalid(path.child('livenessProbe').child('successThreshold'), livenessProbe.successThreshold ?? 0, 'must be 1');
+    }
   }
   if (readinessProbe !== undefined) {
     validateProbe(readinessProbe, grace, errors, path.child('readinessProbe'));
     if (readinessProbe.terminationGracePeriodSeconds !== undefined) {
-      errors.invalid(path.child('readinessProbe').child('terminationGracePeriodSeconds'), readinessProbe.terminationGracePeriodSeconds, 'must not be set for readinessProbes');
+      errors.invalid(
+        path.child('readinessProbe').child('terminationGracePeriodSeconds'),
+        readinessProbe.terminationGracePeriodSeconds,
+        'must not be set for readinessProbes',
+      );
     }
   }
   if (startupProbe !== undefined) {
     validateProbe(startupProbe, grace, errors, path.child('startupProbe'));
-    if (startupProbe.successThreshold !== 1) errors.invalid(path.child('startupProbe').child('successThreshold'), startupProbe.successThreshold ?? 0, 'must be 1');
+    if (startupProbe.successThreshold !== 1) {
+      errors.invalid(path.child('startupProbe').child('successThreshold'), startupProbe.successThreshold ?? 0, 'must be 1');
+    }
   }
 }
 
@@ -77,7 +134,9 @@ function validateAction(handler: Handler, name: (typeof HANDLERS)[number], grace
     case 'grpc': return validPortOrName(handler.grpc!.port, errors, path.child('port'));
     case 'sleep': {
       const { seconds } = handler.sleep!;
-      if (grace !== undefined && (seconds < 0 || seconds > grace)) errors.invalid(path, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${grace})`);
+      if (grace !== undefined && (seconds < 0 || seconds > grace)) {
+        errors.invalid(path, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${grace})`);
+      }
     }
   }
 }

@@ -18,7 +18,9 @@ export function validateRestartPolicy(container: Pick<Container, 'restartPolicy'
     const at = path.child('restartPolicyRules').index(n);
     if (!ACTIONS.includes(action)) errors.notSupported(at.child('action'), action, ACTIONS);
     if (exitCodes === undefined) return errors.required(at.child('exitCodes'), 'must be specified');
-    if (!OPERATORS.includes(exitCodes.operator ?? '')) errors.notSupported(at.child('exitCodes').child('operator'), exitCodes.operator ?? '', OPERATORS);
+    if (!OPERATORS.includes(exitCodes.operator ?? '')) {
+      errors.notSupported(at.child('exitCodes').child('operator'), exitCodes.operator ?? '', OPERATORS);
+    }
     const values = each(exitCodes.values).length;
     if (values > 255) errors.tooMany(at.child('exitCodes').child('values'), values, 255);
   });

@@ -1,4 +1,13 @@
-import type { Affinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinity, PodAffinityTerm, Toleration, TopologySpreadConstraint } from '../../../../../types/kubernetes/generated/core-v1.ts';
+import type {
+  Affinity,
+  NodeSelector,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodAffinity,
+  PodAffinityTerm,
+  Toleration,
+  TopologySpreadConstraint,
+} from '../../../../../types/kubernetes/generated/core-v1.ts';
 import type { LabelSelector } from '../../../../../types/kubernetes/generated/meta-v1.ts';
 import { checked, each, positive, validateLabelSelector, validQualifiedName } from '../common.ts';
 import type { Errors, Path } from '../errors.ts';
@@ -55,8 +64,11 @@ function validateRequirement({ key, operator, values }: NodeSelectorRequirement,
 }
 
 function validateFieldRequirement({ key, operator, values }: NodeSelectorRequirement, errors: Errors, path: Path): void {
-  if (operator !== 'In' && operator !== 'NotIn') errors.invalid(path.child('operator'), operator, 'not a valid selector operator');
-  else if (each(values).length !== 1) errors.required(path.child('values'), "must be only one value when `operator` is 'In' or 'NotIn' for node field selector");
+  if (operator !== 'In' && operator !== 'NotIn') {
+    errors.invalid(path.child('operator'), operator, 'not a valid selector operator');
+  } else if (each(values).length !== 1) {
+    errors.required(path.child('values'), "must be only one value when `operator` is 'In' or 'NotIn' for node field selector");
+  }
   if (key !== 'metadata.name') errors.invalid(path.child('key'), key, 'not a valid field selector key');
   else each(values).forEach((value, n) => checked(value, dnsSubdomain, errors, path.child('values').index(n)));
 }
@@ -79,8 +91,17 @@ function validateTerm(term: PodAffinityTerm, errors: Errors, path: Path): void {
   validQualifiedName(term.topologyKey, errors, path.child('topologyKey'));
 }
 
-function validateMatchKeys(match: readonly string[] | undefined, mismatch: readonly string[] | undefined, selector: LabelSelector | undefined, errors: Errors, path: Path): void {
-  for (const [field, keys] of [['matchLabelKeys', each(match)], ['mismatchLabelKeys', each(mismatch)]] as const) {
+function validateMatchKeys(
+  match: readonly string[] | undefined,
+  mismatch: readonly string[] | undefined,
+  selector: LabelSelector | undefined,
+  errors: Errors,
+  path: Path,
+): void {
+  for (const [field, keys] of [
+    ['matchLabelKeys', each(match)],
+    ['mismatchLabelKeys', each(mismatch)],
+  ] as const) {
     if (keys.length === 0) continue;
     if (selector === undefined) errors.forbidden(path.child(field), 'must not be specified when labelSelector is not set');
     else keys.forEach((key, n) => validQualifiedName(key, errors, path.child(field).index(n)));
@@ -92,7 +113,9 @@ function validateMatchKeys(match: readonly string[] | undefined, mismatch: reado
     seen.add(key);
   }
   each(match).forEach((key, n) => {
-    if (each(mismatch).includes(key)) errors.invalid(path.child('matchLabelKeys').index(n), key, 'exists in both matchLabelKeys and mismatchLabelKeys');
+    if (each(mismatch).includes(key)) {
+      errors.invalid(path.child('matchLabelKeys').index(n), key, 'exists in both matchLabelKeys and mismatchLabelKeys');
+    }
   });
 }
 
@@ -102,13 +125,21 @@ export function validateSpread(constraints: readonly TopologySpreadConstraint[] 
     const { topologyKey, whenUnsatisfiable, minDomains } = constraint;
     positive(constraint.maxSkew, errors, at.child('maxSkew'));
     if (topologyKey === '') errors.required(at.child('topologyKey'), 'can not be empty');
-    if (whenUnsatisfiable !== 'DoNotSchedule' && whenUnsatisfiable !== 'ScheduleAnyway') errors.notSupported(at.child('whenUnsatisfiable'), whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway']);
+    if (whenUnsatisfiable !== 'DoNotSchedule' && whenUnsatisfiable !== 'ScheduleAnyway') {
+      errors.notSupported(at.child('whenUnsatisfiable'), whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway']);
+    }
     if (constraints!.slice(n + 1).some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable)) {
       errors.duplicate(at.child('{topologyKey, whenUnsatisfiable}'), `{${topologyKey}, ${whenUnsatisfiable}}`);
     }
     if (minDomains !== undefined) {
       positive(minDomains, errors, at.child('minDomains'));
-      if (whenUnsatisfiable !== 'DoNotSchedule') errors.invalid(at.child('minDomains'), minDomains, `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`);
+      if (whenUnsatisfiable !== 'DoNotSchedule') {
+        errors.invalid(
+          at.child('minDomains'),
+          minDomains,
+          `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`,
+        );
+      }
     }
     for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
       const policy = constraint[field];
@@ -123,9 +154,18 @@ export function validateTolerations(tolerations: readonly Toleration[] | undefin
   each(tolerations).forEach((toleration, n) => {
     const at = path.index(n);
     const { key = '', operator = '', value = '', effect = '' } = toleration;
-    if (key !== '') validQualifiedName(key, errors, at.child('key'));
-    else if (operator !== 'Exists') errors.invalid(at.child('operator'), operator, 'operator must be Exists when `key` is empty, which means "match all values and all keys"');
-    if (toleration.tolerationSeconds !== undefined && effect !== 'NoExecute') errors.invalid(at.child('effect'), effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
+    if (key !== '') {
+      validQualifiedName(key, errors, at.child('key'));
+    } else if (operator !== 'Exists') {
+      errors.invalid(
+        at.child('operator'),
+        operator,
+        'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+      );
+    }
+    if (toleration.tolerationSeconds !== undefined && effect !== 'NoExecute') {
+      errors.invalid(at.child('effect'), effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
+    }
     switch (operator) {
       case '': case 'Equal': {
         const wrong = labelValue(value);

@@ -19,9 +19,13 @@ const UNDERSCORED = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
 export function validatePodAnnotations(annotations: ObjectMeta['annotations'], spec: PodSpec, errors: Errors, path: Path): void {
   if (annotations === undefined) return;
   const mirror = annotations['kubernetes.io/config.mirror'];
-  if (mirror !== undefined && (spec.nodeName ?? '') === '') errors.invalid(path.key('kubernetes.io/config.mirror'), mirror, 'must set spec.nodeName if mirror pod annotation is set');
+  if (mirror !== undefined && (spec.nodeName ?? '') === '') {
+    errors.invalid(path.key('kubernetes.io/config.mirror'), mirror, 'must set spec.nodeName if mirror pod annotation is set');
+  }
   const cost = annotations['controller.kubernetes.io/pod-deletion-cost'];
-  if (cost !== undefined && (!/^(?:0|-?[1-9]\d{0,9})$/.test(cost) || Math.abs(Number(cost)) > MAX_INT32)) errors.invalid(path.key('controller.kubernetes.io/pod-deletion-cost'), cost, 'must be a 32bit integer');
+  if (cost !== undefined && (!/^(?:0|-?[1-9]\d{0,9})$/.test(cost) || Math.abs(Number(cost)) > MAX_INT32)) {
+    errors.invalid(path.key('controller.kubernetes.io/pod-deletion-cost'), cost, 'must be a 32bit integer');
+  }
 }
 
 /** @param metadata of the pod; undefined for a template, whose pods have no names yet */
@@ -41,7 +45,9 @@ export function validatePodSpec(spec: PodSpec, metadata: ObjectMeta | undefined,
   validatePodSecurityContext(spec, errors, path.child('securityContext'));
   validateAffinity(spec.affinity, errors, path.child('affinity'));
   validateDns(spec.dnsConfig, spec.dnsPolicy, errors, path.child('dnsConfig'));
-  each(spec.readinessGates).forEach(({ conditionType }, n) => validQualifiedName(conditionType, errors, path.child('readinessGates').index(n).child('conditionType')));
+  each(spec.readinessGates).forEach(({ conditionType }, n) =>
+    validQualifiedName(conditionType, errors, path.child('readinessGates').index(n).child('conditionType')),
+  );
   const gates = new Set<string>();
   each(spec.schedulingGates).forEach(({ name }, n) => {
     validQualifiedName(name, errors, path.child('schedulingGates').index(n));
@@ -59,7 +65,9 @@ export function validatePodSpec(spec: PodSpec, metadata: ObjectMeta | undefined,
   });
   if ((spec.priorityClassName ?? '') !== '') checked(spec.priorityClassName!, dnsSubdomain, errors, path.child('priorityClassName'));
   if (spec.runtimeClassName !== undefined) checked(spec.runtimeClassName, dnsSubdomain, errors, path.child('runtimeClassName'));
-  if (spec.preemptionPolicy !== undefined) errors.oneOf(path.child('preemptionPolicy'), spec.preemptionPolicy, ['PreemptLowerPriority', 'Never']);
+  if (spec.preemptionPolicy !== undefined) {
+    errors.oneOf(path.child('preemptionPolicy'), spec.preemptionPolicy, ['PreemptLowerPriority', 'Never']);
+  }
   for (const name in spec.overhead) {
     validateContainerResourceName(name, errors, path.child('overhead').child('limits').key(name));
     validateAmount(name, spec.overhead[name]!, errors, path.child('overhead').child('limits').key(name));
@@ -78,7 +86,9 @@ function validateNames(spec: PodSpec, errors: Errors, path: Path): void {
   }
   if (serviceAccountName !== '') checked(serviceAccountName, dnsSubdomain, errors, path.child('serviceAccountName'));
   if (nodeName !== '') checked(nodeName, dnsSubdomain, errors, path.child('nodeName'));
-  if (deadline !== undefined && (deadline < 1 || deadline > MAX_INT32)) errors.invalid(path.child('activeDeadlineSeconds'), deadline, inRange(1, MAX_INT32));
+  if (deadline !== undefined && (deadline < 1 || deadline > MAX_INT32)) {
+    errors.invalid(path.child('activeDeadlineSeconds'), deadline, inRange(1, MAX_INT32));
+  }
   if (hostname !== '') validLabel(hostname, errors, path.child('hostname'));
   if (subdomain !== '') validLabel(subdomain, errors, path.child('subdomain'));
 }
@@ -92,7 +102,13 @@ function validatePodResources(spec: PodSpec, claims: ReadonlySet<string>, errors
 function validateHostNetwork(spec: PodSpec, isPod: boolean, errors: Errors, path: Path): void {
   each(spec.containers).forEach((container, n) => {
     each(container.ports).forEach(({ hostPort = 0, containerPort }, i) => {
-      if ((isPod || hostPort !== 0) && hostPort !== containerPort) errors.invalid(path.index(n).child('ports').index(i).child('hostPort'), hostPort, 'must match `containerPort` when `hostNetwork` is true');
+      if ((isPod || hostPort !== 0) && hostPort !== containerPort) {
+        errors.invalid(
+          path.index(n).child('ports').index(i).child('hostPort'),
+          hostPort,
+          'must match `containerPort` when `hostNetwork` is true',
+        );
+      }
     });
   });
 }
@@ -112,14 +128,18 @@ function validateHostUsers(spec: PodSpec, errors: Errors, path: Path): void {
 function validateDns(config: PodDNSConfig | undefined, policy: string | undefined, errors: Errors, path: Path): void {
   if (policy === 'None') {
     if (config === undefined) return errors.required(path, 'must provide `dnsConfig` when `dnsPolicy` is None');
-    if (each(config.nameservers).length === 0) return errors.required(path.child('nameservers'), 'must provide at least one DNS nameserver when `dnsPolicy` is None');
+    if (each(config.nameservers).length === 0) {
+      return errors.required(path.child('nameservers'), 'must provide at least one DNS nameserver when `dnsPolicy` is None');
+    }
   }
   if (config === undefined) return;
   const [servers, searches] = [each(config.nameservers), each(config.searches)];
   if (servers.length > 3) errors.invalid(path.child('nameservers'), servers, 'must not have more than 3 nameservers');
   servers.forEach((server, n) => validIP(server, errors, path.child('nameservers').index(n)));
   if (searches.length > 32) errors.invalid(path.child('searches'), searches, 'must not have more than 32 search paths');
-  if (searches.join(' ').length > 2048) errors.invalid(path.child('searches'), searches, 'must not have more than 2048 characters (including spaces) in the search list');
+  if (searches.join(' ').length > 2048) {
+    errors.invalid(path.child('searches'), searches, 'must not have more than 2048 characters (including spaces) in the search list');
+  }
   searches.forEach((search, n) => {
     if (search !== '.') checked(search.replace(/\.$/, ''), underscoredSubdomain, errors, path.child('searches').index(n));
   });
@@ -132,7 +152,13 @@ function underscoredSubdomain(value: string): readonly string[] {
   const wrong: string[] = [];
   if (value.length > 253) wrong.push('must be no more than 253 characters');
   if (!value.split('.').every((label) => /^_?[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?$/.test(label))) {
-    wrong.push(pattern("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character", `${UNDERSCORED}(\\.${UNDERSCORED})*`, 'example.com'));
+    wrong.push(
+      pattern(
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
+        `${UNDERSCORED}(\\.${UNDERSCORED})*`,
+        'example.com',
+      ),
+    );
   }
   return wrong;
 }
@@ -145,5 +171,7 @@ export function validatePodTemplate(template: PodTemplateSpec, errors: Errors, p
   const spec = template.spec ?? { containers: [] };
   validatePodAnnotations(metadata.annotations, spec, errors, path.child('annotations'));
   validatePodSpec(spec, undefined, errors, path.child('spec'));
-  if (each(spec.ephemeralContainers).length > 0) errors.forbidden(path.child('spec').child('ephemeralContainers'), 'ephemeral containers not allowed in pod template');
+  if (each(spec.ephemeralContainers).length > 0) {
+    errors.forbidden(path.child('spec').child('ephemeralContainers'), 'ephemeral containers not allowed in pod template');
+  }
 }

@@ -25,12 +25,16 @@ const need = <T extends object>(source: T, fields: readonly (keyof T & string)[]
 /** The kinds of volume, in the order in which they are looked at. */
 const SOURCES: Readonly<Partial<Record<Source, Check>>> = {
   emptyDir: ({ emptyDir }, errors, path) => {
-    if (emptyDir!.sizeLimit !== undefined && compareQuantities(emptyDir!.sizeLimit, '0') < 0) errors.forbidden(path.child('sizeLimit'), 'SizeLimit field must be a valid resource quantity');
+    if (emptyDir!.sizeLimit !== undefined && compareQuantities(emptyDir!.sizeLimit, '0') < 0) {
+      errors.forbidden(path.child('sizeLimit'), 'SizeLimit field must be a valid resource quantity');
+    }
   },
   hostPath: ({ hostPath }, errors, path) => {
     if (hostPath!.path === '') return errors.required(path.child('path'));
     noBacksteps(hostPath!.path, errors, path.child('path'));
-    if (hostPath!.type !== undefined && !HOST_PATH_TYPES.includes(hostPath!.type)) errors.notSupported(path.child('type'), hostPath!.type, HOST_PATH_TYPES);
+    if (hostPath!.type !== undefined && !HOST_PATH_TYPES.includes(hostPath!.type)) {
+      errors.notSupported(path.child('type'), hostPath!.type, HOST_PATH_TYPES);
+    }
   },
   gitRepo: ({ gitRepo }, errors, path) => {
     if (gitRepo!.repository === '') errors.required(path.child('repository'));
@@ -38,11 +42,15 @@ const SOURCES: Readonly<Partial<Record<Source, Check>>> = {
   },
   gcePersistentDisk: ({ gcePersistentDisk: disk }, errors, path) => {
     need(disk!, ['pdName'], errors, path);
-    if ((disk!.partition ?? 0) < 0 || (disk!.partition ?? 0) > 255) errors.invalid(path.child('partition'), disk!.partition, inRange(1, 255));
+    if ((disk!.partition ?? 0) < 0 || (disk!.partition ?? 0) > 255) {
+      errors.invalid(path.child('partition'), disk!.partition, inRange(1, 255));
+    }
   },
   awsElasticBlockStore: ({ awsElasticBlockStore: disk }, errors, path) => {
     need(disk!, ['volumeID'], errors, path);
-    if ((disk!.partition ?? 0) < 0 || (disk!.partition ?? 0) > 255) errors.invalid(path.child('partition'), disk!.partition, inRange(1, 255));
+    if ((disk!.partition ?? 0) < 0 || (disk!.partition ?? 0) > 255) {
+      errors.invalid(path.child('partition'), disk!.partition, inRange(1, 255));
+    }
   },
   secret: ({ secret }, errors, path) => {
     if ((secret!.secretName ?? '') === '') errors.required(path.child('secretName'));
@@ -70,7 +78,9 @@ const SOURCES: Readonly<Partial<Record<Source, Check>>> = {
   fc: ({ fc }, errors, path) => {
     const [wwns, wwids] = [each(fc!.targetWWNs).length, each(fc!.wwids).length];
     if (wwns === 0 && wwids === 0) errors.required(path.child('targetWWNs'), 'must specify either targetWWNs or wwids, but not both');
-    if (wwns > 0 && wwids > 0) errors.invalid(path.child('targetWWNs'), fc!.targetWWNs, 'targetWWNs and wwids can not be specified simultaneously');
+    if (wwns > 0 && wwids > 0) {
+      errors.invalid(path.child('targetWWNs'), fc!.targetWWNs, 'targetWWNs and wwids can not be specified simultaneously');
+    }
     if (wwns > 0 && fc!.lun === undefined) errors.required(path.child('lun'), 'lun is required if targetWWNs is specified');
   },
   flexVolume: ({ flexVolume }, errors, path) => need(flexVolume!, ['driver'], errors, path),
@@ -84,7 +94,11 @@ const SOURCES: Readonly<Partial<Record<Source, Check>>> = {
   photonPersistentDisk: ({ photonPersistentDisk }, errors, path) => need(photonPersistentDisk!, ['pdID'], errors, path),
   portworxVolume: ({ portworxVolume }, errors, path) => need(portworxVolume!, ['volumeID'], errors, path),
   azureDisk: ({ azureDisk }, errors, path) => need(azureDisk!, ['diskName', 'diskURI'], errors, path),
-  storageos: ({ storageos }, errors, path) => { if ((storageos!.volumeName ?? '') !== '') checked(storageos!.volumeName!, dnsLabel, errors, path.child('volumeName')); },
+  storageos: ({ storageos }, errors, path) => {
+    if ((storageos!.volumeName ?? '') !== '') {
+      checked(storageos!.volumeName!, dnsLabel, errors, path.child('volumeName'));
+    }
+  },
   projected: ({ projected }, errors, path) => {
     fileMode(projected!.defaultMode, errors, path.child('defaultMode'));
     validateProjections(projected!, errors, path);
@@ -123,7 +137,13 @@ export function validateDriverName(name: string, errors: Errors, path: Path): vo
  * The volumes of a pod. @param podName '' for a template
  * @returns those without a fault, by name; mounts may name these alone
  */
-export function validateVolumes(volumes: readonly Volume[] | undefined, podName: string, isPod: boolean, errors: Errors, path: Path): ReadonlyMap<string, Volume> {
+export function validateVolumes(
+  volumes: readonly Volume[] | undefined,
+  podName: string,
+  isPod: boolean,
+  errors: Errors,
+  path: Path,
+): ReadonlyMap<string, Volume> {
   const good = new Map<string, Volume>();
   if (volumes === undefined) return good;
   const made = new Set(podName === '' ? [] : volumes.filter((v) => v.ephemeral !== undefined).map((v) => `${podName}-${v.name}`));
@@ -136,7 +156,13 @@ export function validateVolumes(volumes: readonly Volume[] | undefined, podName:
     if (own.list.length === 0) good.set(volume.name, volume);
     else errors.list.push(...own.list);
     const claim = volume.persistentVolumeClaim?.claimName;
-    if (claim !== undefined && made.has(claim)) errors.invalid(at.child('persistentVolumeClaim').child('claimName'), claim, 'must not reference a PVC that gets created for an ephemeral volume');
+    if (claim !== undefined && made.has(claim)) {
+      errors.invalid(
+        at.child('persistentVolumeClaim').child('claimName'),
+        claim,
+        'must not reference a PVC that gets created for an ephemeral volume',
+      );
+    }
   });
   return good;
 }
@@ -154,7 +180,11 @@ function validateSource(volume: Volume, podName: string, isPod: boolean, errors:
   if (first === undefined) errors.required(path, 'must specify a volume type');
   if (isPod && first === 'image' && (volume.image!.reference ?? '') === '') errors.required(path.child('image').child('reference'));
   if (volume.iscsi?.initiatorName !== undefined && `${volume.name}:${volume.iscsi.targetPortal}`.length > 64) {
-    errors.invalid(path.child('name'), volume.name, 'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.');
+    errors.invalid(
+      path.child('name'),
+      volume.name,
+      'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.',
+    );
   }
   if (volume.ephemeral !== undefined && podName !== '' && volume.name !== '') {
     const claim = `${podName}-${volume.name}`;
@@ -177,9 +207,14 @@ function validateDownwardFile(file: DownwardAPIVolumeFile, errors: Errors, path:
   unreservedPath(file.path, errors, path.child('path'));
   if (file.fieldRef !== undefined) {
     validateFieldRef(file.fieldRef, VOLUME_FIELDS, errors, path.child('fieldRef'));
-    if (file.resourceFieldRef !== undefined) errors.invalid(path, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously');
-  } else if (file.resourceFieldRef !== undefined) validateResourceFieldRef(file.resourceFieldRef, true, errors, path.child('resourceFieldRef'));
-  else errors.required(path, 'one of fieldRef and resourceFieldRef is required');
+    if (file.resourceFieldRef !== undefined) {
+      errors.invalid(path, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously');
+    }
+  } else if (file.resourceFieldRef !== undefined) {
+    validateResourceFieldRef(file.resourceFieldRef, true, errors, path.child('resourceFieldRef'));
+  } else {
+    errors.required(path, 'one of fieldRef and resourceFieldRef is required');
+  }
   fileMode(file.mode, errors, path.child('mode'));
 }
 
@@ -225,9 +260,16 @@ function validateTrustBundle(bundle: NonNullable<Projection['clusterTrustBundle'
   const { name, signerName } = bundle;
   if (name !== undefined && signerName !== undefined) errors.invalid(path, bundle, 'only one of name and signerName may be used');
   else if (name !== undefined) {
-    if (name === '') errors.required(path.child('name'), 'must be a valid object name');
-    else if (!name.includes(':')) for (const wrong of dnsSubdomain(name)) errors.invalid(path.child('name'), name, `not a valid clustertrustbundlename: ${wrong}`);
-    if (bundle.labelSelector !== undefined) errors.invalid(path.child('labelSelector'), bundle.labelSelector, 'labelSelector must be unset if name is specified');
+    if (name === '') {
+      errors.required(path.child('name'), 'must be a valid object name');
+    } else if (!name.includes(':')) {
+      for (const wrong of dnsSubdomain(name)) {
+        errors.invalid(path.child('name'), name, `not a valid clustertrustbundlename: ${wrong}`);
+      }
+    }
+    if (bundle.labelSelector !== undefined) {
+      errors.invalid(path.child('labelSelector'), bundle.labelSelector, 'labelSelector must be unset if name is specified');
+    }
   } else if (signerName !== undefined) {
     if (signerName === '') errors.required(path.child('signerName'), 'must be a valid signer name');
     validateSignerName(signerName, errors, path.child('signerName'));
@@ -242,7 +284,9 @@ function validatePodCertificate(certificate: NonNullable<Projection['podCertific
   validateSignerName(certificate.signerName ?? '', errors, path.child('signerName'));
   if (!KEY_TYPES.includes(certificate.keyType ?? '')) errors.notSupported(path.child('keyType'), certificate.keyType ?? '', KEY_TYPES);
   const seconds = certificate.maxExpirationSeconds;
-  if (seconds !== undefined && seconds < 3600) errors.invalid(path.child('maxExpirationSeconds'), seconds, 'if provided, maxExpirationSeconds must be >= 3600');
+  if (seconds !== undefined && seconds < 3600) {
+    errors.invalid(path.child('maxExpirationSeconds'), seconds, 'if provided, maxExpirationSeconds must be >= 3600');
+  }
   let files = 0;
   for (const field of ['credentialBundlePath', 'keyPath', 'certificateChainPath'] as const) {
     const file = certificate[field] ?? '';
