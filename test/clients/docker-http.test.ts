@@ -38,6 +38,13 @@ test('ping, and versions that are too new or too old', async () => {
   for (const version of ['', '/v1.24', '/v1.40', '/v1.51']) assert.equal((await call('GET', `${version}/containers/json`)).text, '[]\n');
 });
 
+test('a slash behind the networks, and what older clients read of a machine', async () => {
+  assert.equal((await call('GET', '/networks/')).text, (await call('GET', '/networks')).text);
+  const info = async (version: string): Promise<Record<string, unknown>> => JSON.parse((await call('GET', `/v${version}/info`)).text) as Record<string, unknown>;
+  assert.equal((await info('1.49'))['BridgeNfIptables'], false);
+  assert.equal('BridgeNfIptables' in (await info('1.50')), false);
+});
+
 test('errors have a message and a fitting status', async () => {
   for (const [method, path, status, text] of [
     ['GET', '/containers/nope/json', 404, /No such container: nope/],

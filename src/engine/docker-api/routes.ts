@@ -42,6 +42,7 @@ export function addRoutes(router: Router, deps: Deps): void {
   images(router, deps);
   router
     .on('GET', '/networks', (request) => listNetworks(deps, request))
+    .on('GET', '/networks/', (request) => listNetworks(deps, request))
     .on('POST', '/networks/create', (request) => createNetwork(deps, request))
     .on('POST', '/networks/prune', (request) => pruneNetworks(deps, request))
     .on('GET', '/networks/{id}', (request) => inspectNetwork(deps, request))
@@ -61,7 +62,7 @@ function system(router: Router, deps: Deps): void {
     .on('GET', '/_ping', (_request, response) => ping(deps, response, true))
     .on('HEAD', '/_ping', (_request, response) => ping(deps, response, false))
     .on('GET', '/version', async () => ({ body: await versionInfo(deps) }))
-    .on('GET', '/info', () => info(deps))
+    .on('GET', '/info', (request) => info(deps, request))
     .on('POST', '/auth', (request) => logIn(deps, request))
     .on('GET', '/events', (request, response) => streamEvents(deps.events, deps.clock, request, response))
     .on('GET', '/system/df', (request) => diskUsage(deps, request))

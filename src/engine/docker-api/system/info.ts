@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, hostname, release, totalmem } from 'node:os';
 import { messageOf } from '../../../lib/errors.ts';
 import type { Deps } from '../deps.ts';
-import type { JsonAnswer } from '../request.ts';
+import type { ApiRequest, JsonAnswer } from '../request.ts';
 
 /** `GET /info`. */
-export async function info(deps: Deps): Promise<JsonAnswer> {
+export async function info(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const containers = deps.containers.list();
   const count = (statuses: readonly string[]): number => containers.filter((container) => statuses.includes(container.status)).length;
   const warnings: string[] = [];
@@ -27,6 +27,8 @@ export async function info(deps: Deps): Promise<JsonAnswer> {
       DriverStatus: [['Supports d_type', 'true'], ['Native Overlay Diff', 'true']],
       Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'local', 'none'] },
       MemoryLimit: true, SwapLimit: true, CpuCfsPeriod: true, CpuCfsQuota: true, CPUShares: true, CPUSet: true, PidsLimit: true,
+      // Told until 1.49: whether a bridge's packets pass iptables. Ours are nftables' own.
+      ...(request.minor < 50 ? { BridgeNfIptables: false, BridgeNfIp6tables: false } : {}),
       IPv4Forwarding: true, Debug: false, NFd: 0, OomKillDisable: false, NGoroutines: 0,
       SystemTime: new Date(deps.clock.now()).toISOString(),
       LoggingDriver: 'json-file',
