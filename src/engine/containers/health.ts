@@ -12,6 +12,7 @@ const KEPT_RESULTS = 5;
 const KEPT_OUTPUT_BYTES = 4096;
 const DEFAULT_INTERVAL_MS = 30_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
+const LONGEST_START_MS = 30_000;
 const DEFAULT_START_INTERVAL_MS = 5000;
 const DEFAULT_RETRIES = 3;
 
@@ -48,9 +49,12 @@ async function check(context: Context, entry: Entry, spec: HealthSpec, stop: Abo
   const args = kind === 'CMD-SHELL' ? ['/bin/sh', '-c', rest.join(' ')] : kind === 'CMD' ? rest : spec.test;
   const timeoutMs = spec.timeoutMs || DEFAULT_TIMEOUT_MS;
   const timeout = new AbortController();
-  const cancelTimeout = context.clock.after(timeoutMs, () => timeout.abort(new Error('timeout')));
+  // A check's own time begins with its process: how long that takes to start says nothing about the container's health.
+  let cancelTimeout = context.clock.after(LONGEST_START_MS, () => timeout.abort(new Error(`its process did not start within ${durationText(LONGEST_START_MS)}`)));
   try {
     const session = await execIn(context, entry, { args, terminal: false, stdin: false, signal: AbortSignal.any([stop, timeout.signal]) });
+    cancelTimeout();
+    cancelTimeout = context.clock.after(timeoutMs, () => timeout.abort(new Error('timeout')));
     let output = '';
     session.onOutput((_stream, data) => {
       if (output.length < KEPT_OUTPUT_BYTES) output += data.toString('utf8').slice(0, KEPT_OUTPUT_BYTES - output.length);
