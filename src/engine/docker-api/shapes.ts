@@ -62,7 +62,7 @@ const portBinding: Shape = { HostIp: 's', HostPort: 's' };
 
 const mount: Shape = {
   Type: 's', Source: 's', Target: 's', ReadOnly: 'b', BindOptions: { Propagation: 's', CreateMountpoint: 'b' },
-  VolumeOptions: { NoCopy: 'b', Labels: 's{}', Subpath: 's', DriverConfig: { Name: 's', Options: 's{}' } }, TmpfsOptions: { SizeBytes: 'n', Mode: 'n' },
+  VolumeOptions: { NoCopy: 'b', Labels: 's{}', Subpath: 's', DriverConfig: { Name: 's', Options: 's{}' } }, ImageOptions: { Subpath: 's' }, TmpfsOptions: { SizeBytes: 'n', Mode: 'n' },
 };
 
 export const HOST_CONFIG: Shape = {

@@ -45,6 +45,7 @@ export interface Mount {
   Consistency?: string;
   BindOptions?: { Propagation?: string; NonRecursive?: boolean; CreateMountpoint?: boolean; ReadOnlyNonRecursive?: boolean; ReadOnlyForceRecursive?: boolean } | null;
   VolumeOptions?: { NoCopy?: boolean; Labels?: Record<string, string>; DriverConfig?: { Name?: string; Options?: Record<string, string> } | null; Subpath?: string } | null;
+  ImageOptions?: { Subpath?: string } | null;
   TmpfsOptions?: { SizeBytes?: number; Mode?: number; Options?: string[][] } | null;
 }
 
