@@ -66,7 +66,11 @@ async function callFrom(netns: string, address: string, port: number): Promise<s
   return await reply(new Socket({ fd: await host.netns.connect(netns, address, port, 700) }));
 }
 
-async function container(id: string, networkId: string, options: Partial<Parameters<typeof networks.connect>[1]> = {}): Promise<{ endpoint: Endpoint; netns: string }> {
+async function container(
+  id: string,
+  networkId: string,
+  options: Partial<Parameters<typeof networks.connect>[1]> = {},
+): Promise<{ endpoint: Endpoint; netns: string }> {
   const netns = await networks.createNamespace(id);
   return { netns, endpoint: await networks.connect(networkId, { containerId: id, netns, linkName: 'eth0', ...options }) };
 }
@@ -77,11 +81,15 @@ async function udpArrivals(netns: string): Promise<number> {
   return Number(values[names.indexOf('InDatagrams')]) + Number(values[names.indexOf('NoPorts')]);
 }
 
-const ownAddress = Object.values(networkInterfaces()).flat().find((entry) => entry?.family === 'IPv4' && !entry.internal && !entry.address.startsWith('198.1'))?.address;
+const ownAddress = Object.values(networkInterfaces())
+  .flat()
+  .find((entry) => entry?.family === 'IPv4' && !entry.internal && !entry.address.startsWith('198.1'))?.address;
 
 test('the predefined networks are there, stay the same, and can’t be removed', async () => {
   assert.deepEqual((await networks.list()).map((network) => network.name).sort(), ['bridge', 'host', 'none']);
-  for (const name of ['bridge', 'host', 'none']) await assert.rejects(networks.remove(name), { code: 'forbidden', message: `${name} is a pre-defined network and cannot be removed` });
+  for (const name of ['bridge', 'host', 'none']) {
+    await assert.rejects(networks.remove(name), { code: 'forbidden', message: `${name} is a pre-defined network and cannot be removed` });
+  }
   assert.equal((await networks.get(bridge.id.slice(0, 12))).name, 'bridge');
   await assert.rejects(networks.get('nope'), { code: 'not-found', message: 'network nope not found' });
   const { endpoint } = await container('hosty', (await networks.get('host')).id);
@@ -96,7 +104,13 @@ test('a published port answers at 127.0.0.1, at the machine’s address, and fro
   const hostPort = (probe.address() as { port: number }).port;
   probe.close();
   await once(probe, 'close');
-  const { endpoint, netns } = await container('web', bridge.id, { aliases: ['web'], ports: [{ containerPort: 80, protocol: 'tcp', hostPort }, { containerPort: 80, protocol: 'tcp', hostIp: '127.0.0.1' }] });
+  const { endpoint, netns } = await container('web', bridge.id, {
+    aliases: ['web'],
+    ports: [
+      { containerPort: 80, protocol: 'tcp', hostPort },
+      { containerPort: 80, protocol: 'tcp', hostIp: '127.0.0.1' },
+    ],
+  });
   await serve(netns, 'web');
   const [everywhere, local] = endpoint.ports as [Endpoint['ports'][0], Endpoint['ports'][0]];
   assert.ok(everywhere.hostPort === hostPort && everywhere.hostIp === '0.0.0.0' && local.hostPort >= 32_768 && local.hostIp === '127.0.0.1');
@@ -114,7 +128,10 @@ test('a published port answers at 127.0.0.1, at the machine’s address, and fro
   const stranger = createServer().listen(0, '127.0.0.1');
   await once(stranger, 'listening');
   const strangerPort = (stranger.address() as { port: number }).port;
-  await assert.rejects(container('late', bridge.id, { ports: [{ containerPort: 1, protocol: 'tcp', hostPort: strangerPort }] }), { code: 'conflict', remedy: new RegExp(`pid ${process.pid}`) });
+  await assert.rejects(container('late', bridge.id, { ports: [{ containerPort: 1, protocol: 'tcp', hostPort: strangerPort }] }), {
+    code: 'conflict',
+    remedy: new RegExp(`pid ${process.pid}`),
+  });
   stranger.close();
   assert.equal((await networks.get('bridge')).endpoints.length, 1, 'a refused container holds nothing');
   await networks.removeNamespace('late');
@@ -131,7 +148,10 @@ test('a UDP port leads to the container that has it now, for those too that sent
   await once(client, 'listening');
   let hostPort = 0;
   for (const id of ['first', 'second']) {
-    const { endpoint, netns } = await container(id, bridge.id, { ports: [{ containerPort: 53, protocol: 'udp', hostPort }], ...(id === 'second' ? { address: bridge.gateway!.replace(/\d+$/, (last) => String(Number(last) + 39)) } : {}) });
+    const { endpoint, netns } = await container(id, bridge.id, {
+      ports: [{ containerPort: 53, protocol: 'udp', hostPort }],
+      ...(id === 'second' ? { address: bridge.gateway!.replace(/\d+$/, (last) => String(Number(last) + 39)) } : {}),
+    });
     hostPort = endpoint.ports[0]!.hostPort;
     // What arrives is counted by the namespace's own statistics: InDatagrams and NoPorts of UDP.
     const before = await udpArrivals(netns);
@@ -180,8 +200,22 @@ test('networks are apart from each other, and a published port joins them', asyn
 });
 
 test('options of networks', async () => {
-  const made = await networks.create({ name: 'mine', subnet: '203.0.113.0/28', gateway: '203.0.113.14', ipRange: '203.0.113.8/30', labels: { a: 'b' }, options: { 'com.docker.network.bridge.name': `${linkPrefix(instance)}mine`, 'com.docker.network.driver.mtu': '1300', 'com.docker.network.bridge.enable_icc': 'false' } });
-  assert.deepEqual([made.subnet, made.gateway, made.bridgeName, made.labels], ['203.0.113.0/28', '203.0.113.14', `${linkPrefix(instance)}mine`, { a: 'b' }]);
+  const made = await networks.create({
+    name: 'mine',
+    subnet: '203.0.113.0/28',
+    gateway: '203.0.113.14',
+    ipRange: '203.0.113.8/30',
+    labels: { a: 'b' },
+    options: {
+      'com.docker.network.bridge.name': `${linkPrefix(instance)}mine`,
+      'com.docker.network.driver.mtu': '1300',
+      'com.docker.network.bridge.enable_icc': 'false',
+    },
+  });
+  assert.deepEqual(
+    [made.subnet, made.gateway, made.bridgeName, made.labels],
+    ['203.0.113.0/28', '203.0.113.14', `${linkPrefix(instance)}mine`, { a: 'b' }],
+  );
   const ids = ['m1', 'm2', 'm3', 'm4'];
   const places = [];
   for (const id of ids) places.push(await container(id, made.id));
@@ -241,7 +275,9 @@ async function ask(netns: string, name: string, type = 1): Promise<{ rcode: numb
   }
   const answer = Buffer.concat(chunks).subarray(2);
   const addresses = [];
-  for (let n = 0, at = query.length; n < answer.readUInt16BE(6); n++, at += 16) addresses.push([...answer.subarray(at + 12, at + 16)].join('.'));
+  for (let n = 0, at = query.length; n < answer.readUInt16BE(6); n++, at += 16) {
+    addresses.push([...answer.subarray(at + 12, at + 16)].join('.'));
+  }
   return { rcode: answer[3]! & 15, addresses };
 }
 
@@ -293,7 +329,10 @@ test('after a restart containers are as they were, and the dead are buried', asy
   networks = await open();
   await networks.recover(new Set(['living']));
   const again = await networks.get('lasting');
-  assert.deepEqual([again.id, again.subnet, again.labels, again.endpoints.map((endpoint) => endpoint.containerId)], [net.id, net.subnet, { keep: 'me' }, ['living']]);
+  assert.deepEqual(
+    [again.id, again.subnet, again.labels, again.endpoints.map((endpoint) => endpoint.containerId)],
+    [net.id, net.subnet, { keep: 'me' }, ['living']],
+  );
   assert.match(await call('127.0.0.1', hostPort), /^living /);
   assert.deepEqual((await ask(living.netns, 'living')).addresses, [living.endpoint.address]);
   await assert.rejects(container('thief', net.id, { ports: [{ containerPort: 1, protocol: 'tcp', hostPort }] }), { code: 'conflict' });
@@ -314,8 +353,10 @@ test('a port that a stranger took while we were away stays its container\'s when
   await networks.recover(new Set(['owner']));
   stranger.close();
   await once(stranger, 'close');
-  await assert.rejects(container('thief', bridge.id, { ports: [{ containerPort: 1, protocol: 'tcp', hostIp: '127.0.0.1', hostPort }] }), { code: 'conflict', remedy: /container owner has it/ });
-  // Ports are chosen from the first one on, which is the owner's.
+  await assert.rejects(container('thief', bridge.id, { ports: [{ containerPort: 1, protocol: 'tcp', hostIp: '127.0.0.1', hostPort }] }), {
+    code: 'conflict',
+    remedy: /container owner has it/,
+  });
   const other = await container('other', bridge.id, { ports: [{ containerPort: 1, protocol: 'tcp' }] });
   assert.notEqual(other.endpoint.ports[0]!.hostPort, hostPort);
   await networks.recover(new Set());
@@ -326,9 +367,15 @@ test('a firewall that drops what is forwarded is told to let us pass', async () 
   const scripts: string[] = [];
   const chain = { family: 'ip', table: 'filter', name: 'FORWARD', policy: 'drop' };
   let rules: { rule: { handle: number; comment: string } }[] = [];
-  const nft = { apply: async (script: string) => void scripts.push(script), list: async (command: string) => ({ nftables: command === 'list chains ip' ? [{ chain }] : rules }) };
+  const nft = {
+    apply: async (script: string) => void scripts.push(script),
+    list: async (command: string) => ({ nftables: command === 'list chains ip' ? [{ chain }] : rules }),
+  };
   await openForwarding(nft, 'abcdef01');
-  assert.equal(scripts.pop(), 'insert rule ip filter FORWARD iifname "lsabcd*" accept comment "longshore-abcdef01"\ninsert rule ip filter FORWARD oifname "lsabcd*" accept comment "longshore-abcdef01"');
+  assert.equal(
+    scripts.pop(),
+    'insert rule ip filter FORWARD iifname "lsabcd*" accept comment "longshore-abcdef01"\ninsert rule ip filter FORWARD oifname "lsabcd*" accept comment "longshore-abcdef01"',
+  );
   rules = [{ rule: { handle: 7, comment: 'longshore-abcdef01' } }, { rule: { handle: 8, comment: 'other' } }];
   await openForwarding(nft, 'abcdef01');
   assert.deepEqual(scripts, []);

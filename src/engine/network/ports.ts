@@ -16,10 +16,15 @@ export interface ReservedPort {
 export class PublishedPorts {
   #ports: HostPorts;
   #owners = new Map<string, string>();
-  #next = FIRST;
+  #next: number;
 
-  constructor(ports: HostPorts) {
+  /**
+   * @param instance hexadecimal; each looks for free ports from another one on. While a daemon is away nobody holds its containers'
+   * ports, and another instance that begins where it began would take just them
+   */
+  constructor(ports: HostPorts, instance: string) {
     this.#ports = ports;
+    this.#next = FIRST + (parseInt(instance.slice(0, 8), 16) % (LAST - FIRST + 1));
   }
 
   /**
