@@ -34,16 +34,20 @@ export function controlSocket(home: Home): string {
 
 /**
  * Starts the daemon in the background (its own session, output to the log) and resolves when it is ready.
- * A daemon that runs already is what is wanted.
- * @throws LongshoreError what the daemon said when it failed, `unavailable` when a program that it needs is missing
+ * A daemon that runs already is what is wanted, if it is of the same kind.
+ * @param words the command that serves, and its flags
+ * @throws LongshoreError what the daemon said when it failed, `unavailable` when a program that it needs is missing, `conflict` when one of the other kind runs
  */
-export async function startDaemon(home: Home, entry: readonly string[], environment: Readonly<Record<string, string>>, onPhase: (name: string, ms: number) => void): Promise<{ readonly status: DaemonStatus; readonly started: boolean }> {
+export async function startDaemon(home: Home, entry: readonly string[], environment: Readonly<Record<string, string>>, onPhase: (name: string, ms: number) => void, words: readonly string[] = ['server']): Promise<{ readonly status: DaemonStatus; readonly started: boolean }> {
   const running = await readStatus(home);
-  if (running) return { status: running, started: false };
+  if (running) {
+    if ((running.node === undefined) === (words[0] === 'server')) return { status: running, started: false };
+    throw new LongshoreError('conflict', running.node === undefined ? `a whole platform runs in ${home.root}, which has its own node` : `a node of another cluster (${running.node}) runs in ${home.root}`, { object: `home ${home.root}`, remedy: 'Set LONGSHORE_HOME to another folder, or first: longshore down' });
+  }
   await assertNeeded();
   await makeHome(home);
   await using log = await open(home.daemonLog, 'a', 0o600);
-  const launch = launchOf([...entry, 'server'], { ...process.env, ...environment, LONGSHORE_HOME: home.root, LONGSHORE_NOTIFY: '1' }, process.execArgv);
+  const launch = launchOf([...entry, ...words], { ...process.env, ...environment, LONGSHORE_HOME: home.root, LONGSHORE_NOTIFY: '1' }, process.execArgv);
   const child = spawn(process.execPath, launch.args, {
     detached: true,
     cwd: '/',

@@ -10,6 +10,7 @@ import { keyPem, newKey } from '../control-plane/api/pki/certificate.ts';
 import { makeSigningRequest } from '../control-plane/api/pki/make-request.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isErrno, LongshoreError } from '../lib/errors.ts';
+import { explainJoin } from './join-errors.ts';
 import { nameSuffix, systemRandom } from '../lib/random.ts';
 import type { CertificateSigningRequest } from '../types/kubernetes/generated/certificates-v1.ts';
 import type { ConfigMap, Secret } from '../types/kubernetes/generated/core-v1.ts';
@@ -17,6 +18,8 @@ import type { ConfigMap, Secret } from '../types/kubernetes/generated/core-v1.ts
 const TOKEN_HOURS = 24;
 const POLL_MS = 100;
 const CERTIFICATE_TIMEOUT_MS = 30_000;
+/** How long a server may take to shake hands, in milliseconds. */
+const CONNECT_MS = 10_000;
 
 export interface JoinOptions {
   readonly server: string;
@@ -47,18 +50,55 @@ function hashOf(certificate: Buffer): string {
 }
 
 /**
- * The node's own credentials: those that it kept, or new ones, which it asks for with the token.
- * @throws LongshoreError `forbidden` (the server is not the one that the hash names), `timeout` (nobody signs)
+ * The node's own credentials: those that it kept, or new ones, which it asks for with the token. Kept ones that are over are replaced, where there is a token.
+ * @throws LongshoreError `forbidden` (the server is not the one that the hash names, or the node's certificate is over), `unauthorized` (it does not know the token), `unavailable` (it can't be reached), `timeout` (nobody signs)
  */
 export async function nodeCredentials(folder: string, nodeName: string, options: JoinOptions | undefined): Promise<ClientConfig> {
   const file = join(folder, 'node.json');
-  try {
-    const kept = JSON.parse(await readFile(file, 'utf8')) as { server: string; ca: string; certificate: string; key: string };
-    return { server: kept.server, ca: Buffer.from(kept.ca), certificate: Buffer.from(kept.certificate), key: Buffer.from(kept.key) };
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
+  const kept = await readKept(file);
+  const over = kept === undefined ? undefined : overSince(kept.certificate);
+  if (kept && over === undefined) return configOf(kept);
+  if (!options) {
+    const remedy = 'Run the line that "longshore token" prints on the server.';
+    if (over !== undefined) throw new LongshoreError('forbidden', `this node's certificate is over since ${over}, by this machine's clock`, { object: `node ${nodeName}`, remedy: `See that the clock is right. ${remedy}` });
+    throw new LongshoreError('invalid', 'this node has not joined a cluster yet', { object: `node ${nodeName}`, remedy });
   }
-  if (!options) throw new LongshoreError('invalid', 'this node has not joined a cluster yet', { object: `node ${nodeName}`, remedy: 'Run the line that "longshore token" prints on the server.' });
+  try {
+    return configOf(await askForCertificate(file, folder, nodeName, options));
+  } catch (error) {
+    throw explainJoin(error, options.server, 'token');
+  }
+}
+
+/** What is kept of joining: PEM, all of it. */
+interface Kept {
+  readonly server: string;
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+function configOf({ server, ca, certificate, key }: Kept): ClientConfig {
+  return { server, ca: Buffer.from(ca), certificate: Buffer.from(certificate), key: Buffer.from(key) };
+}
+
+async function readKept(file: string): Promise<Kept | undefined> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Kept;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
+    if (error instanceof SyntaxError) throw new LongshoreError('internal', `${file} is damaged: ${error.message}`, { object: file, remedy: 'Delete it and join again, with the line that "longshore token" prints on the server.', cause: error });
+    throw error;
+  }
+}
+
+/** When the certificate ended, if it did. */
+function overSince(certificate: string): string | undefined {
+  const { validTo } = new X509Certificate(certificate);
+  return Date.parse(validTo) < systemClock.now() ? validTo : undefined;
+}
+
+async function askForCertificate(file: string, folder: string, nodeName: string, options: JoinOptions): Promise<Kept> {
   const ca = await fetchAuthority(options);
   const pair = await newKey();
   const request = makeSigningRequest({ commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] }, pair);
@@ -73,7 +113,7 @@ export async function nodeCredentials(folder: string, nodeName: string, options:
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await writeFile(file + '.new', JSON.stringify(kept), { mode: 0o600 });
     await rename(file + '.new', file);
-    return { server: kept.server, ca: Buffer.from(ca), certificate: Buffer.from(certificate), key: Buffer.from(kept.key) };
+    return kept;
   } finally {
     transport.close();
   }
@@ -81,13 +121,8 @@ export async function nodeCredentials(folder: string, nodeName: string, options:
 
 /** The name under which this machine has joined a cluster; undefined when it has not. */
 export async function joinedName(folder: string): Promise<string | undefined> {
-  try {
-    const { certificate } = JSON.parse(await readFile(join(folder, 'node.json'), 'utf8')) as { readonly certificate: string };
-    return /^CN=system:node:(.+)$/m.exec(new X509Certificate(certificate).subject)?.[1];
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
-    throw error;
-  }
+  const kept = await readKept(join(folder, 'node.json'));
+  return kept && /^CN=system:node:(.+)$/m.exec(new X509Certificate(kept.certificate).subject)?.[1];
 }
 
 async function signed(transport: Transport, name: string): Promise<string> {
@@ -114,7 +149,8 @@ async function fetchAuthority({ server, caHash }: JoinOptions): Promise<string> 
       socket.end();
       resolve(found);
     });
-    socket.on('error', (error) => reject(new LongshoreError('unavailable', `${server} can't be reached: ${error.message}`, { object: server })));
+    socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error(`no connection within ${CONNECT_MS / 1000} s`)));
+    socket.on('error', (error) => reject(new LongshoreError('unavailable', `${server} can't be reached: ${error.message}`, { object: server, cause: error })));
   });
   const authority = chain.find((certificate) => certificate.ca && hashOf(Buffer.from(certificate.toString())) === caHash);
   const leaf = chain[0];

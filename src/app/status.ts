@@ -10,8 +10,12 @@ export interface DaemonStatus extends ProcessMark {
   readonly instance: string;
   readonly home: string;
   readonly docker: string;
+  /** Address of the Kubernetes API: this daemon's own, or that of the cluster to which its node belongs. */
   readonly api: string;
-  readonly kubeconfig: string;
+  /** Of the administrator; undefined where a node runs alone. */
+  readonly kubeconfig: string | undefined;
+  /** The node's name where a node runs alone, without a control plane; undefined for a whole platform. */
+  readonly node?: string;
   /** As `localhost:5050`: for clients on this machine, and in names of images; undefined when there is none. */
   readonly registry: string | undefined;
   /** The same registry at an address to which this machine and pods have a route. */

@@ -3,9 +3,9 @@ import { printData } from './data.ts';
 
 const MARKS = { ok: '✓', warn: '!', fail: '✗' } as const;
 
-export const cli = command({ about: 'Checks this machine and names what to fix. Changes nothing. Exit code 1 when something that is needed is missing.', flags: { output: OUTPUT } }, async (context, { output }) => {
+export const cli = command({ about: 'Checks this machine, and how it stands with the cluster that it has joined, and names what to fix. Changes nothing. Exit code 1 when something that is needed is missing.', flags: { output: OUTPUT } }, async (context, { output }) => {
   const { probeMachine } = await import('../app/doctor.ts');
-  const findings = await probeMachine();
+  const findings = await probeMachine(context.home);
   await printData(context, output, {
     value: findings,
     names: findings.filter(({ status }) => status !== 'ok').map(({ name }) => name),

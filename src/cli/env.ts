@@ -29,8 +29,9 @@ export const cli = command({
     talk.say(`  ✓ added the context ${name} to ${files.kubeconfig} and to Docker's contexts in ${files.dockerConfig}\n    docker --context ${name} ps; kubectl --context ${name} get pods`);
     return 0;
   }
-  const registry = (await readStatus(home))?.registry;
-  const variables = { DOCKER_HOST: `unix://${home.dockerSocket}`, KUBECONFIG: home.kubeconfig, ...(registry !== undefined && { LONGSHORE_REGISTRY: registry }) };
+  const status = await readStatus(home);
+  const registry = status?.registry;
+  const variables = { DOCKER_HOST: `unix://${home.dockerSocket}`, ...(status?.node === undefined && { KUBECONFIG: home.kubeconfig }), ...(registry !== undefined && { LONGSHORE_REGISTRY: registry }) };
   await printData(context, output, { value: variables, names: Object.keys(variables), text: Object.entries(variables).map(([variable, value]) => `export ${variable}=${quote(value)}\n`).join('') });
   return 0;
 });

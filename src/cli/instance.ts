@@ -15,9 +15,10 @@ export function requireRoot(what: string, again: string): void {
   if (process.getuid?.() !== 0) throw new LongshoreError('forbidden', `${what}, which needs root`, { remedy: `Run it as root: sudo ${again}` });
 }
 
-/** That we may read the credentials of the instance's administrator. @throws LongshoreError `forbidden`, `not-found` */
+/** That we may read the credentials of the instance's administrator. @throws LongshoreError `forbidden`, `not-found`, also where a node runs alone */
 export async function requireCredentials(home: Home): Promise<void> {
-  await runningInstance(home);
+  const { node, api } = await runningInstance(home);
+  if (node !== undefined) throw new LongshoreError('not-found', `a node (${node}) runs in ${home.root}, which has no administrator's credentials`, { object: `home ${home.root}`, remedy: `Run it on the cluster's server, ${api}.` });
   try {
     await access(home.kubeconfig);
   } catch (error) {

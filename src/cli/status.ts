@@ -11,9 +11,12 @@ export const cli = command({ about: 'Shows what runs, and where it listens. Exit
     else await printData(context, output, { value: { home: home.root, running: false }, names: [], text: '' });
     return EXIT_CODES.absent[0];
   }
+  const whole = status.node === undefined;
   const rows = {
-    pid: status.pid, version: status.version, instance: status.instance, docker: status.docker, kubernetes: status.api, kubeconfig: status.kubeconfig,
-    registry: status.registry === undefined ? '- (see: longshore logs)' : `${status.registry}${status.registryForPods === undefined ? '' : `, for pods also ${status.registryForPods}`}`, 'node address': status.nodeAddress, started: status.startedAt,
+    pid: status.pid, version: status.version, instance: status.instance, docker: status.docker,
+    ...(whole ? { kubernetes: status.api, kubeconfig: status.kubeconfig } : { node: status.node, 'of cluster': status.api }),
+    ...(whole && { registry: status.registry === undefined ? '- (see: longshore logs)' : `${status.registry}${status.registryForPods === undefined ? '' : `, for pods also ${status.registryForPods}`}` }),
+    'node address': status.nodeAddress, started: status.startedAt,
   };
   await printData(context, output, { value: { ...status, running: true }, names: [status.instance], text: Object.entries(rows).map(([name, value]) => `${name.padEnd(13)} ${value}\n`).join('') });
   return EXIT_CODES.done[0];

@@ -81,7 +81,7 @@ export async function joinNode({ name, link, server }: { readonly name: string; 
   let log = '';
   let child: ChildProcess;
   const start = async (...words: string[]): Promise<void> => {
-    const [file, args] = link.inside(process.execPath, MAIN, 'agent', ...words, '--name', name, '--address', link.nodeAddress);
+    const [file, args] = link.inside(process.execPath, MAIN, 'agent', '--foreground', ...words, '--name', name, '--address', link.nodeAddress);
     log = '';
     // nsenter becomes the program that it is given, so the pid is the agent's.
     const mine = spawn(file, args, { env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', 'pipe'] });
