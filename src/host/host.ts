@@ -30,8 +30,11 @@ export interface Conntrack {
 export interface HostPorts {
   /** Quick and synchronous. @throws SyscallError with code EADDRINUSE, EADDRNOTAVAIL or EACCES */
   hold(protocol: 'tcp' | 'udp', address: string, port: number): () => void;
-  /** The process that listens on a port, as in `nginx (pid 123)`; undefined when it can't be found out. Slow: for error messages. */
-  holder(protocol: 'tcp' | 'udp', port: number): Promise<string | undefined>;
+  /**
+   * The process that listens on a port, as in `nginx (pid 123)`; undefined when it can't be found out. Slow: for error messages.
+   * With `address`, an IPv4 one: only who keeps others from that address.
+   */
+  holder(protocol: 'tcp' | 'udp', port: number, address?: string): Promise<string | undefined>;
 }
 
 export interface SpawnResult {

@@ -14,6 +14,8 @@ test('a held port is taken, for whatever address, until it is let go', async () 
   assert.throws(() => ports.hold('tcp', '127.0.0.1', port), { code: 'EADDRINUSE' });
   assert.throws(() => ports.hold('tcp', '0.0.0.0', port), { code: 'EADDRINUSE' });
   assert.match((await ports.holder('tcp', port)) ?? '', new RegExp(`\\(pid ${process.pid}\\)$`));
+  assert.match((await ports.holder('tcp', port, '127.0.0.1')) ?? '', /pid/);
+  assert.equal(await ports.holder('tcp', port, '127.0.0.2'), undefined);
   const udp = ports.hold('udp', '0.0.0.0', port);
   assert.throws(() => ports.hold('udp', '127.0.0.1', port), { code: 'EADDRINUSE' });
   udp();
@@ -22,6 +24,7 @@ test('a held port is taken, for whatever address, until it is let go', async () 
   await once(server, 'close');
   const tcp = ports.hold('tcp', '0.0.0.0', port);
   assert.throws(() => ports.hold('tcp', '127.0.0.1', port), { code: 'EADDRINUSE' });
+  assert.match((await ports.holder('tcp', port, '127.0.0.2')) ?? '', /pid/);
   tcp();
   ports.hold('tcp', '127.0.0.1', port)();
 });

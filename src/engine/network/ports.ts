@@ -68,7 +68,7 @@ export class PublishedPorts {
       return this.#hold(wish, hostIp, port, owner);
     } catch (error) {
       if (!isErrno(error, 'EADDRINUSE')) throw refused(hostIp, port, error);
-      const who = this.#owner(wish.protocol, port) ?? (await this.#ports.holder(wish.protocol, port));
+      const who = this.#owner(wish.protocol, port) ?? (await this.#ports.holder(wish.protocol, port, hostIp));
       throw new LongshoreError('conflict', `Bind for ${hostIp}:${port} failed: port is already allocated`, {
         object: `port ${port}/${wish.protocol}`,
         remedy: `${who === undefined ? 'Something else' : who} has it: stop that, or publish another port.`,
