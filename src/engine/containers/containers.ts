@@ -92,6 +92,8 @@ export interface ContainerSpec {
    */
   readonly namespaces?: { readonly ipc?: 'host' | 'private' | string; readonly pid?: 'host' | string; readonly uts?: 'host' | string; readonly cgroup?: 'host' | 'private' };
   readonly limits: CgroupLimits;
+  /** Limits of block devices, by their paths; the start looks which these are by then. */
+  readonly deviceLimits?: readonly DeviceLimit[];
   /** Parent beneath the instance's own cgroup, as in `kubepods/pod<uid>`. */
   readonly cgroupParent?: string;
   readonly security: SecuritySpec;
@@ -140,6 +142,8 @@ export interface ProcessSpec {
 export type MountSpec =
   | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly propagation?: string; readonly recursion?: BindRecursion }
   | { readonly type: 'volume'; readonly volume: string; readonly target: string; readonly readOnly: boolean; readonly noCopy?: boolean; /** A folder or file in the volume, by its path there. */ readonly subpath?: string }
+  /** The files of an image, which nobody can write. `image`: its id; `name`: as the user wrote it. */
+  | { readonly type: 'image'; readonly image: string; readonly name: string; readonly target: string; readonly readOnly: boolean; readonly subpath?: string }
   /** `options`: further mount options, which replace what they contradict of nosuid, nodev, noexec. */
   | { readonly type: 'tmpfs'; readonly target: string; readonly readOnly?: boolean; readonly sizeBytes?: number; readonly mode?: number; readonly options?: readonly string[] };
 
@@ -154,6 +158,10 @@ export type NetworkSpec =
   | { readonly mode: 'namespace'; readonly path: string; readonly hostsPath?: string; readonly resolvConfPath?: string; readonly container?: string };
 
 export interface NetworkAttachment {
+  /** Name of the link inside; left out: `eth` with its place in the list. */
+  readonly linkName?: string;
+  /** More addresses of the link, of 169.254.0.0/16. */
+  readonly linkLocal?: readonly string[];
   readonly networkId: string;
   readonly aliases?: readonly string[];
   readonly address?: string;
@@ -174,6 +182,13 @@ export interface SecuritySpec {
   readonly readonlyPaths?: readonly string[];
   /** /sys/fs/cgroup may be written, within the container's own namespace. */
   readonly writableCgroups?: boolean;
+}
+
+export interface DeviceLimit {
+  readonly limit: Exclude<keyof BlockIoLimits, 'weight'>;
+  readonly path: string;
+  /** Bytes or operations a second; or a weight. */
+  readonly rate: number;
 }
 
 export interface RestartPolicy {

@@ -1,5 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
+import type { BlockIoLimits, DeviceRate } from '../../host/host.ts';
 import { LongshoreError, isErrno } from '../../lib/errors.ts';
+import type { DeviceLimit } from './containers.ts';
 
 /** An entry of `linux.devices`, and its rule in `linux.resources.devices`. */
 export interface OciDevice {
@@ -43,10 +45,18 @@ export function deviceRule(text: string): DeviceRule | undefined {
   return { allow: true, access, type: type!, ...(majorText === '*' ? {} : { major: Number(majorText) }), ...(minorText === '*' ? {} : { minor: Number(minorText) }) };
 }
 
-/** The numbers of the block device at a path; undefined where there is none. */
-export async function blockDevice(path: string): Promise<{ readonly major: number; readonly minor: number } | undefined> {
-  const [found] = await devicesAt(path, path);
-  return found?.type === 'b' ? { major: found.major, minor: found.minor } : undefined;
+/** Limits of the block devices that are at these paths now. @throws `invalid` where there is none */
+export async function deviceLimits(wanted: readonly DeviceLimit[]): Promise<BlockIoLimits> {
+  const limits: { [name in DeviceLimit['limit']]?: DeviceRate[] } = {};
+  for (const { limit, path, rate } of wanted) {
+    const info = await stat(path).catch((error: unknown) => {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      throw new LongshoreError('invalid', `stat ${path}: no such file or directory`, { object: path, remedy: 'Name a block device of /dev, as lsblk lists them.', cause: error });
+    });
+    if (!info.isBlockDevice()) throw new LongshoreError('invalid', `${path} is no block device, and has no limits of one`, { object: path, remedy: 'Name a block device of /dev, as lsblk lists them.' });
+    (limits[limit] ??= []).push({ major: major(info.rdev), minor: minor(info.rdev), rate });
+  }
+  return limits;
 }
 
 /** Folders of /dev that are mounts of each container's own, or not devices. */

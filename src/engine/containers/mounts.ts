@@ -1,12 +1,12 @@
 import { closeSync, constants } from 'node:fs';
-import { access, lstat, mkdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
+import { access, lstat, mkdir, readdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { O_PATH, openInRoot } from '../../host/beneath.ts';
-import { LongshoreError, isErrno } from '../../lib/errors.ts';
-import { notRunning } from './context.ts';
+import { LongshoreError, isCode, isErrno } from '../../lib/errors.ts';
 import type { Context } from './context.ts';
-import type { ContainerSpec } from './containers.ts';
+import type { ContainerSpec, MountSpec } from './containers.ts';
 import type { Entry } from './entry.ts';
 import type { ResolvedMount } from './oci-mounts.ts';
+import { checkPropagation } from './propagation.ts';
 
 /** As the engine's own, in bytes, when the user says nothing. */
 const SHM_BYTES = 64 * 1024 * 1024;
@@ -17,12 +17,14 @@ export async function resolveMounts(context: Context, entry: Entry): Promise<Res
     if (mount.type === 'tmpfs') return mount;
     if (mount.type === 'bind') {
       await mustExist(mount.source);
+      if (mount.propagation !== undefined && entry.spec.owner === 'docker') await checkPropagation(mount.source, mount.propagation);
       return mount;
     }
+    if (mount.type === 'image') return { type: 'bind', source: await mountImage(context, entry, mount, index), target: mount.target, readOnly: true };
     const volume = await context.volumes.create({ name: mount.volume });
     const source = await context.volumes.ready(volume.name);
     const { target, readOnly } = mount;
-    if (mount.subpath !== undefined) return { type: 'bind', source: await mountSubpath(context, source, mount.subpath, `${ownMounts(entry.folder)}/${index}`), target, readOnly };
+    if (mount.subpath !== undefined) return { type: 'bind', source: await mountSubpath(context, source, mount.subpath, `${ownMounts(entry.folder)}/${index}`, 'volume'), target, readOnly };
     if (mount.noCopy !== true) await populate(context, entry, volume.name, target);
     return { type: 'bind', source, target, readOnly };
   }));
@@ -55,12 +57,13 @@ function sharedBy(context: Context, donor: Entry): string {
   throw new LongshoreError('invalid', `container ${donor.name}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`, { object: `container ${donor.name}` });
 }
 
-/** Path of a namespace to join; `private` or `host`. @throws `conflict` when it is of a container that doesn't run */
+/** Path of a namespace to join; `private` or `host`. @throws `not-found`, `internal` (it is of a container that doesn't run) */
 export function namespacePath(context: Context, choice: string | undefined, type: 'ipc' | 'pid' | 'uts'): string {
   if (choice === undefined || choice === '' || choice === 'private' || choice === 'shareable' || choice === 'none') return 'private';
   if (!choice.startsWith('container:')) return choice;
   const other = context.find(choice.slice('container:'.length));
-  if (other.state.pid === undefined) throw notRunning(other);
+  // Its state is to blame, not the request.
+  if (other.state.pid === undefined) throw new LongshoreError('internal', `failed to join ${type.toUpperCase()} namespace: container ${other.id} is not running`, { object: `container ${other.name}`, remedy: `Start it: docker start ${other.name}` });
   return `/proc/${other.state.pid}/ns/${type}`;
 }
 
@@ -71,7 +74,7 @@ export async function releaseOwnMounts(context: Pick<Context, 'host'>, folder: s
 
 /** Whether a start mounts anything in the container's folder, beside its root. */
 export function hasOwnMounts(spec: ContainerSpec): boolean {
-  return spec.namespaces?.ipc === 'shareable' || spec.mounts.some((mount) => mount.type === 'volume' && mount.subpath !== undefined);
+  return spec.namespaces?.ipc === 'shareable' || spec.mounts.some((mount) => mount.type === 'image' || (mount.type === 'volume' && mount.subpath !== undefined));
 }
 
 function ownMounts(folder: string): string {
@@ -79,11 +82,54 @@ function ownMounts(folder: string): string {
 }
 
 /**
- * Mounts a part of a volume where no container reaches. The kernel resolves the path beneath the volume, and what it found is what is
+ * Mounts an image where no container reaches, over a layer of the container's own: that keeps the image's layers, whatever becomes of the image
+ * itself, until the container is removed.
+ */
+async function mountImage(context: Context, entry: Entry, mount: Extract<MountSpec, { type: 'image' }>, index: number): Promise<string> {
+  const { snapshots } = context.images;
+  const key = imageLayer(entry.id, index);
+  const place = `${ownMounts(entry.folder)}/${index}-image`;
+  await context.host.mounts.unmount(place);
+  await mkdir(place, { recursive: true, mode: 0o711 });
+  try {
+    await snapshots.layers(key);
+  } catch (error) {
+    if (!isCode(error, 'not-found')) throw error;
+    const image = await context.images.get(mount.image);
+    const release = context.images.lease(image.id);
+    try {
+      await snapshots.prepare(key, image.layers.length === 0 ? undefined : await snapshots.unpack(image));
+    } finally {
+      await release();
+    }
+  }
+  await snapshots.mount(key, place);
+  return mount.subpath === undefined ? place : mountSubpath(context, place, mount.subpath, `${ownMounts(entry.folder)}/${index}`, 'image');
+}
+
+/** Takes away the layers over which a container had images mounted. Nothing there is success. */
+export async function removeImageLayers(context: Pick<Context, 'images'>, id: string, folder: string): Promise<void> {
+  // By their places, which were made before them: a container that is half removed has no more than these.
+  const places = await readdir(ownMounts(folder)).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  });
+  for (const place of places) {
+    const index = /^(\d+)-image$/.exec(place)?.[1];
+    if (index !== undefined) await context.images.snapshots.remove(imageLayer(id, Number(index)));
+  }
+}
+
+function imageLayer(id: string, index: number): string {
+  return `${id}-image-${index}`;
+}
+
+/**
+ * Mounts a part of a volume or image where no container reaches. The kernel resolves the path beneath its root, and what it found is what is
  * mounted: a container that has the volume can put a link in its way at any time.
  */
-async function mountSubpath(context: Context, root: string, subpath: string, target: string): Promise<string> {
-  const descriptor = await openSubpath(root, subpath);
+async function mountSubpath(context: Context, root: string, subpath: string, target: string, of: 'volume' | 'image'): Promise<string> {
+  const descriptor = await openSubpath(root, subpath, of);
   try {
     const found = `/proc/self/fd/${descriptor}`;
     await context.host.mounts.unmount(target);
@@ -110,13 +156,13 @@ async function removePlace(target: string): Promise<void> {
   }
 }
 
-async function openSubpath(root: string, subpath: string): Promise<number> {
+async function openSubpath(root: string, subpath: string, of: 'volume' | 'image'): Promise<number> {
   try {
     return await openInRoot(root, subpath, O_PATH, { follow: 'beneath' });
   } catch (error) {
     const about = { object: subpath, cause: error };
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) throw new LongshoreError('not-found', `cannot access path ${root}/${subpath}: the volume has no such volume-subpath`, { ...about, remedy: 'Create it in the volume first.' });
-    if (isErrno(error, 'EXDEV') || isErrno(error, 'ELOOP')) throw new LongshoreError('invalid', `volume-subpath "${subpath}" leads through a link out of the volume`, { ...about, remedy: 'Name the real path.' });
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) throw new LongshoreError('not-found', `cannot access path ${root}/${subpath}: ${of === 'volume' ? `lstat ${root}/${subpath}: no such file or directory` : 'the image has no such image-subpath'}`, { ...about, remedy: of === 'volume' ? 'Create it in the volume first, or correct the volume-subpath.' : 'Name a path that the image has.' });
+    if (isErrno(error, 'EXDEV') || isErrno(error, 'ELOOP')) throw new LongshoreError('invalid', `path concatenation escapes the base directory: ${of}-subpath "${subpath}" leads through a link out of the ${of}`, { ...about, remedy: 'Name the real path.' });
     throw error;
   }
 }

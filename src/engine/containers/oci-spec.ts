@@ -4,7 +4,7 @@ import { LongshoreError } from '../../lib/errors.ts';
 import type { OciSpec } from '../runtime/runtime.ts';
 import { capabilities } from './capabilities.ts';
 import type { ContainerSpec } from './containers.ts';
-import { deviceRule, hostDevices, requestedDevices } from './devices.ts';
+import { deviceLimits, deviceRule, hostDevices, requestedDevices } from './devices.ts';
 import type { DeviceRule, OciDevice } from './devices.ts';
 import { rlimits } from './machine.ts';
 import type { Machine } from './machine.ts';
@@ -58,6 +58,7 @@ export async function ociSpec(inputs: SpecInputs): Promise<OciSpec> {
   const requested = await requestedDevices(spec.devices ?? []);
   const devices: OciDevice[] = privileged ? await hostDevices() : requested.devices;
   const deviceRules: DeviceRule[] = privileged ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }, ...requested.rules, ...(spec.deviceRules ?? []).flatMap((text) => deviceRule(text) ?? [])];
+  const blockIo = spec.deviceLimits === undefined ? spec.limits.blockIo : { ...spec.limits.blockIo, ...(await deviceLimits(spec.deviceLimits)) };
   const seccomp = seccompOf(inputs, bounding);
   const propagation = rootfsPropagation(inputs.mounts);
   const sysctl = sysctls(inputs);
@@ -85,7 +86,7 @@ export async function ociSpec(inputs: SpecInputs): Promise<OciSpec> {
     ...(spec.annotations === undefined || Object.keys(spec.annotations).length === 0 ? {} : { annotations: spec.annotations }),
     linux: {
       cgroupsPath: `/${inputs.cgroupPath}`,
-      resources: { ...(inputs.cgroups.ociResources(spec.limits) as object), devices: deviceRules },
+      resources: { ...(inputs.cgroups.ociResources({ ...spec.limits, ...(blockIo === undefined ? {} : { blockIo }) }) as object), devices: deviceRules },
       namespaces: namespaces(inputs),
       ...(devices.length === 0 ? {} : { devices }),
       ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),

@@ -6,7 +6,7 @@ import { Entry } from './entry.ts';
 import type { SavedContainer, SavedState } from './entry.ts';
 import { scheduleRestart, watch } from './exit.ts';
 import { startHealthChecks } from './health.ts';
-import { hasOwnMounts, releaseOwnMounts } from './mounts.ts';
+import { hasOwnMounts, releaseOwnMounts, removeImageLayers } from './mounts.ts';
 import { removeEntry } from './remove.ts';
 import { adoptRoot } from './root.ts';
 
@@ -142,6 +142,7 @@ async function removeLeftover(context: Context, id: string, folder: string): Pro
     await releaseOwnMounts(context, folder);
     await context.networks.removeNamespace(id);
     await context.images.snapshots.remove(id);
+    await removeImageLayers(context, id, folder);
     await rm(folder, { recursive: true, force: true });
   } catch (error) {
     context.logger.warn('what is left of a removed container could not be taken away; the next start tries again', { container: id.slice(0, 12), folder, error: messageOf(error) });

@@ -2,9 +2,9 @@ import { LongshoreError, isCode, messageOf } from '../../lib/errors.ts';
 import { removeTree } from '../runtime/remove-tree.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './entry.ts';
-import { hasOwnMounts, releaseOwnMounts } from './mounts.ts';
+import { hasOwnMounts, releaseOwnMounts, removeImageLayers } from './mounts.ts';
 
-/** Removes a container that doesn't run. It is gone once this resolves; its files, mounts and writable layer go right after. */
+/** Removes a container that doesn't run. It is gone once this resolves, with its anonymous volumes where they are to go; its files, mounts and writable layer go right after. */
 export async function removeEntry(context: Context, entry: Entry, options: { readonly volumes: boolean }): Promise<void> {
   if (entry.removed) return;
   entry.change({ status: 'removing' });
@@ -13,9 +13,12 @@ export async function removeEntry(context: Context, entry: Entry, options: { rea
   if (context.names.get(entry.name) === entry.id) context.names.delete(entry.name);
   for (const attachment of entry.pending) attachment.abandon();
   entry.pending.clear();
+  const remains = removeRemains(context, entry, options.volumes);
+  context.background(`removing ${entry.short}`, remains);
+  // Whoever asks for its volumes to go looks whether they did.
+  if (options.volumes && entry.spec.mounts.some((mount) => mount.type === 'volume')) await remains.catch(() => undefined); // logged by who has it in the background
   context.emit(entry, 'destroy');
   entry.tell('removed');
-  context.background(`removing ${entry.short}`, removeRemains(context, entry, options.volumes));
 }
 
 async function removeRemains(context: Context, entry: Entry, volumes: boolean): Promise<void> {
@@ -24,6 +27,7 @@ async function removeRemains(context: Context, entry: Entry, volumes: boolean): 
   await entry.releaseImage?.();
   // Once more, and failing this time: a part of a volume that is still mounted here would be emptied.
   if (hasOwnMounts(entry.spec)) await releaseOwnMounts(context, entry.folder);
+  await removeImageLayers(context, entry.id, entry.folder);
   await removeTree(entry.folder);
   if (volumes) await removeAnonymousVolumes(context, entry);
 }

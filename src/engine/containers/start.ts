@@ -7,7 +7,8 @@ import { runs32Bit } from './compatibility.ts';
 import { cgroupOf } from './context.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './entry.ts';
-import { hostResolvConf, hostsFile, resolvConf } from './etc-files.ts';
+import { hostHosts, hostResolvConf, hostsFile, ownResolvConf, resolvConf } from './etc-files.ts';
+import { linkLines } from './links.ts';
 import { watch } from './exit.ts';
 import { startHealthChecks } from './health.ts';
 import { namespacePath, resolveMounts, sharedMemory } from './mounts.ts';
@@ -144,13 +145,23 @@ async function prepareNamespace(context: Context, entry: Entry): Promise<Network
     if (network.container === undefined) {
       return { path: network.path, own: false, ...(network.hostsPath === undefined ? {} : { hostsPath: network.hostsPath }), ...(network.resolvConfPath === undefined ? {} : { resolvConfPath: network.resolvConfPath }) };
     }
-    const other = context.find(network.container);
+    const other = owner(context, network.container);
     if (other.run === undefined) {
       throw new LongshoreError('conflict', `cannot join network namespace of a non running container: ${other.name}`, { object: `container ${other.name}`, remedy: `Start it first: docker start ${other.name}` });
     }
     return { path: other.run.netns, own: false, hostsPath: `${other.folder}/hosts`, resolvConfPath: `${other.folder}/resolv.conf`, hostnamePath: `${other.folder}/hostname` };
   }
   return { path: await context.networks.createNamespace(entry.id), own: true };
+}
+
+/** @throws `not-found`, `conflict` */
+function owner(context: Context, container: string): Entry {
+  try {
+    return context.find(container);
+  } catch (error) {
+    if (!(error instanceof LongshoreError)) throw error;
+    throw new LongshoreError(error.code, `joining network namespace of container: ${error.message}`, { object: `container ${container}`, cause: error });
+  }
 }
 
 async function connect(context: Context, entry: Entry, setUp: NetworkSetUp): Promise<readonly Endpoint[]> {
@@ -162,7 +173,8 @@ async function connect(context: Context, entry: Entry, setUp: NetworkSetUp): Pro
     endpoints.push(await connectOne(context, wanted.networkId, {
       containerId: entry.id,
       netns: setUp.path,
-      linkName: `eth${index}`,
+      linkName: wanted.linkName ?? `eth${index}`,
+      ...(wanted.linkLocal === undefined ? {} : { linkLocal: wanted.linkLocal }),
       aliases: aliasesOf(entry, wanted.aliases),
       ...(wanted.address === undefined ? {} : { address: wanted.address }),
       ...(wanted.mac === undefined ? {} : { mac: wanted.mac }),
@@ -183,9 +195,10 @@ async function connectOne(context: Context, networkId: string, options: Endpoint
   }
 }
 
-/** Names by which neighbours find a container: its own, its short id, and what the user gave. */
+/** Names by which neighbours find a container: its own, its short id, what the user gave, and its host name. */
 export function aliasesOf(entry: Entry, aliases: readonly string[] = []): string[] {
-  return [...new Set([entry.name, entry.short, ...aliases])];
+  const { hostname } = entry.spec;
+  return [...new Set([entry.name, entry.short, ...aliases, ...(hostname === undefined ? [] : [hostname])])];
 }
 
 /** The files that are bind-mounted over /etc's. */
@@ -202,7 +215,9 @@ async function writeEtcFiles(entry: Entry, hostname: string, network: NetworkSet
   if (network.hostsPath === undefined) writes.push(writeFile(files['/etc/hosts'], ''));
   if (network.resolvConfPath === undefined) {
     const mode = spec.network.mode !== 'networks' ? 'never' : spec.network.endpoints.some((endpoint) => endpoint.embeddedDns === true) ? 'always' : 'for-want-of-others';
-    writes.push(hostResolvConf().then((host) => writeFile(files['/etc/resolv.conf'], resolvConf(spec.dns, host, mode))));
+    // On the host's network its own servers can be reached, also those on its loopback.
+    const text = spec.network.mode === 'host' ? ownResolvConf().then((host) => resolvConf(spec.dns, host, 'host')) : hostResolvConf().then((host) => resolvConf(spec.dns, host, mode));
+    writes.push(text.then((lines) => writeFile(files['/etc/resolv.conf'], lines)));
   }
   await Promise.all(writes);
   return Object.entries(files).map(([target, source]) => ({ source, target }));
@@ -212,17 +227,7 @@ async function writeEtcFiles(entry: Entry, hostname: string, network: NetworkSet
 async function finishEtcFiles(entry: Entry, hostname: string, network: NetworkSetUp, endpoints: readonly Endpoint[], links: readonly string[]): Promise<void> {
   const { folder, spec } = entry;
   // Written in place: the container has the very file mounted.
-  if (network.hostsPath === undefined) await writeFile(`${folder}/hosts`, hostsFile(spec, hostname, endpoints, links));
-}
-
-/** Lines of /etc/hosts for legacy links. @throws `conflict` for one whose container doesn't run */
-function linkLines(context: Context, entry: Entry): string[] {
-  return (entry.spec.links ?? []).map(({ container, alias }) => {
-    const other = context.find(container);
-    const address = other.state.endpoints[0]?.address;
-    if (address === undefined) throw new LongshoreError('conflict', `Cannot link to a non running container: /${other.name} AS /${entry.name}/${alias}`, { object: `container ${entry.name}`, remedy: `Start it first: docker start ${other.name}` });
-    return `${address}\t${[...new Set([alias, other.short, other.name])].join(' ')}`;
-  });
+  if (network.hostsPath === undefined) await writeFile(`${folder}/hosts`, spec.network.mode === 'host' ? await hostHosts(spec) : hostsFile(spec, hostname, endpoints, links));
 }
 
 /** Connects those who attached before the start, so that they see the first byte. */

@@ -29,6 +29,7 @@ export async function resolveUser(rootfs: string, user: string, additional: read
   const number = numberOf(wanted);
   const entry = passwd.find((fields) => fields[0] === wanted) ?? (number === undefined ? undefined : passwd.find((fields) => Number(fields[2]) === number));
   if (entry === undefined && number === undefined) {
+    if (/^-\d+$/.test(wanted)) inRange(Number(wanted));
     throw new LongshoreError('invalid', `unable to find user ${wanted}: no matching entries in passwd file`, { remedy: 'Name a user of the image, or a number.' });
   }
   const uid = inRange(entry === undefined ? number! : Number(entry[2]));

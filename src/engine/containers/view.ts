@@ -23,7 +23,7 @@ export async function withView<T>(context: Context, entry: Entry, path: string, 
   const clean = posix.normalize(`/${path}`);
   const mounts = entry.spec.mounts.filter((mount) => clean === mount.target || clean.startsWith(`${mount.target.replace(/\/$/, '')}/`));
   const mount = mounts.sort((a, b) => b.target.length - a.target.length)[0];
-  if (mount !== undefined && mount.type !== 'tmpfs') {
+  if (mount !== undefined && mount.type !== 'tmpfs' && mount.type !== 'image') {
     const root = mount.type === 'bind' ? mount.source : (await context.volumes.get(mount.volume)).mountpoint;
     return work({ root, path: path.slice(path.indexOf(mount.target) + mount.target.length) || '/' });
   }

@@ -61,7 +61,7 @@ export async function connectBridge(parts: NetworksParts, state: NetworkState, o
       hostName: endpoint.hostLink!,
       name: endpoint.linkName,
       mac: endpoint.mac,
-      addresses: [`${endpoint.address}/${endpoint.prefixLength}`],
+      addresses: [`${endpoint.address}/${endpoint.prefixLength}`, ...(options.linkLocal ?? []).map((each) => `${each}/16`)],
       ...(endpoint.gateway === undefined ? {} : { gateway: endpoint.gateway }),
       ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
       // Where bridged packets go through netfilter, one to a container's own published port is bridged back to where it came from.

@@ -89,6 +89,8 @@ export interface EndpointOptions {
   readonly dnsServers?: readonly string[];
   readonly address?: string;
   readonly mac?: string;
+  /** More addresses of the link, of 169.254.0.0/16. */
+  readonly linkLocal?: readonly string[];
   readonly ports?: readonly PortWish[];
 }
 

@@ -9,9 +9,9 @@ import { CONFIG, CREATE, checkPortBindings } from '../shapes.ts';
 import { HOST_DEFAULTS } from './config.ts';
 import type { CreateBody, HostConfig, Kept } from './config.ts';
 import { withImage } from './image-config.ts';
-import { keptLimits, limitsOf } from './limits.ts';
+import { deviceLimitsOf, keptLimits, limitsOf } from './limits.ts';
 import { logRotation } from './logging.ts';
-import { checkModes } from './modes.ts';
+import { RUNC_SHIM, checkModes } from './modes.ts';
 import { translateMounts } from './mounts.ts';
 import { parsePort, translateNetwork } from './networks.ts';
 import { checkNamespaceOwner, linkOf, mountsFrom } from './others.ts';
@@ -48,17 +48,19 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
   checkNamespaceOwner(deps, host.PidMode);
   checkEnv(config.Env);
   const health = healthOf(config.Healthcheck);
-  for (const port of Object.keys(config.ExposedPorts ?? {})) parsePort(port);
+  for (const port of Object.keys(config.ExposedPorts ?? {})) parsePort(port.replace(/\/sctp$/i, '')); // which can't be published, but told of
   if (config.WorkingDir && !config.WorkingDir.startsWith('/')) throw new LongshoreError('invalid', `the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
-  const limits = await limitsOf(host, { abilities: await deps.abilities(), warnings });
+  const kernel = { abilities: await deps.abilities(), warnings };
+  const limits = limitsOf(host, kernel);
+  const deviceLimits = deviceLimitsOf(host, kernel);
   const network = await translateNetwork(body, host, deps.networks);
-  const { mounts, make } = await translateMounts(config, host, deps.volumes, mountsFrom(deps, host.VolumesFrom ?? []));
+  const { mounts, make } = await translateMounts(config, host, deps, mountsFrom(deps, host.VolumesFrom ?? []));
   await makeBindSources(make);
   if (network.mode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0) warnings.push('Published ports are discarded when using host network mode');
   const restart = restartPolicy(host);
   const args = [...words(config.Entrypoint), ...words(config.Cmd)];
   if (args.length === 0) throw new LongshoreError('invalid', 'no command specified', { object: `image ${body.Image ?? ''}`, remedy: 'Give a command to run.' });
-  const kept: Kept = { Config: { ...config, Image: body.Image ?? '' }, HostConfig: { ...host, ...keptLimits(host, limits), NetworkMode: network.mode, IpcMode: host.IpcMode || 'private', CgroupnsMode: cgroupNamespace(deps, host) }, Endpoints: network.endpoints };
+  const kept: Kept = { Config: { ...config, Image: body.Image ?? '' }, HostConfig: { ...host, ...keptLimits(host, limits, deviceLimits), NetworkMode: network.mode, IpcMode: host.IpcMode || 'private', CgroupnsMode: cgroupNamespace(deps, host) }, Endpoints: network.endpoints };
   const hostname = config.Hostname || (network.mode === 'host' ? machineName() : undefined);
   return {
     owner: 'docker',
@@ -80,6 +82,7 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
     network: network.spec,
     namespaces: { ipc: host.IpcMode || 'private', pid: host.PidMode || 'private', uts: host.UTSMode || (network.mode === 'host' ? 'host' : 'private'), cgroup: cgroupNamespace(deps, host) },
     limits,
+    ...(deviceLimits.length === 0 ? {} : { deviceLimits }),
     ...(host.CgroupParent ? { cgroupParent: safeParent(host.CgroupParent) } : {}),
     security,
     restart,
@@ -100,7 +103,7 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
     ...(Object.keys(host.Annotations ?? {}).length > 0 ? { annotations: host.Annotations! } : {}),
     ...(host.ShmSize ? { shmBytes: host.ShmSize } : {}),
     ...(host.OomScoreAdj ? { oomScoreAdj: host.OomScoreAdj } : {}),
-    ...(host.Runtime && host.Runtime !== 'runc' ? { runtime: host.Runtime } : {}),
+    ...(host.Runtime && host.Runtime !== 'runc' && host.Runtime !== RUNC_SHIM ? { runtime: host.Runtime } : {}),
     ...(host.LogConfig?.Type === 'none' ? { logging: 'none' as const } : {}),
     ...logRotation(host),
     opaque: kept,

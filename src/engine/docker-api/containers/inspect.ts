@@ -46,7 +46,7 @@ async function details(deps: Deps, container: Container, size: boolean, minor: n
     ProcessLabel: '',
     AppArmorProfile: spec.security.privileged ? 'unconfined' : '',
     ExecIDs: deps.execs.idsOf(container.id),
-    HostConfig: hostConfigOf(container, kept),
+    HostConfig: { ...hostConfigOf(container, kept), Links: linksOf(deps, container) },
     GraphDriver: { Data: { ID: container.id, LowerDir: layers.lower.join(':'), MergedDir: container.rootfs, UpperDir: layers.upper, WorkDir: layers.work }, Name: 'overlay2' },
     ...(size ? { SizeRw: await deps.images.snapshots.usage(container.id), SizeRootFs: (await sizeOfImage(deps, spec.image.id)) + (await deps.images.snapshots.usage(container.id)) } : {}),
     Mounts: mounts,
@@ -76,6 +76,14 @@ export function keptOf(container: Container): Kept {
     Binds: spec.mounts.filter((mount) => mount.type === 'bind').map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`),
   };
   return { Config: config, HostConfig: host, Endpoints: {} };
+}
+
+/** `/other:/own/alias`, by the names of now; null when there are none. */
+function linksOf(deps: Deps, container: Container): string[] | null {
+  if ((container.spec.links ?? []).length === 0) return null;
+  const others = new Map(deps.containers.list().map((each) => [each.id, each.name]));
+  const links = (container.spec.links ?? []).flatMap((link) => (others.has(link.container) ? [`/${others.get(link.container)!}:/${container.name}/${link.alias}`] : []));
+  return links.length === 0 ? null : links;
 }
 
 function hostConfigOf(container: Container, kept: Kept): HostConfig {
@@ -182,7 +190,7 @@ function endpointJson(networkId: string, endpoint: Endpoint | undefined, setting
     IPv6Gateway: '',
     GlobalIPv6Address: '',
     GlobalIPv6PrefixLen: 0,
-    DNSNames: endpoint === undefined || !userDefined ? null : [...new Set([container.name, ...(aliases ?? []), container.id.slice(0, 12)])],
+    DNSNames: endpoint === undefined || !userDefined ? null : [...new Set([container.name, ...(aliases ?? []), container.id.slice(0, 12), ...(container.spec.hostname === undefined ? [] : [container.spec.hostname])])],
   };
 }
 
@@ -193,6 +201,7 @@ export async function mountPoints(deps: Deps, container: Container): Promise<unk
     if (mount.type === 'tmpfs') return { Type: 'tmpfs', Source: '', Destination: mount.target, Mode: '', RW: mount.readOnly !== true, Propagation: '' };
     const readWrite = { Mode: mount.readOnly ? 'ro' : '', RW: !mount.readOnly };
     if (mount.type === 'bind') return { Type: 'bind', Source: mount.source, Destination: mount.target, ...readWrite, Propagation: mount.propagation ?? 'rprivate' };
+    if (mount.type === 'image') return { Type: 'image', Name: mount.name, Source: mount.image, Destination: mount.target, Mode: 'ro', RW: false, Propagation: '' };
     const source = await deps.volumes.get(mount.volume).then((volume) => volume.mountpoint, () => ''); // removed by force
     return { Type: 'volume', Name: mount.volume, Source: source, Destination: mount.target, Driver: 'local', Mode: mount.readOnly ? 'ro' : 'z', RW: !mount.readOnly, Propagation: '' };
   }));
@@ -201,5 +210,6 @@ export async function mountPoints(deps: Deps, container: Container): Promise<unk
 /** Where a mount leads, for filters of lists. */
 export function mountNames(mount: MountSpec): string[] {
   if (mount.type === 'volume') return [mount.volume, mount.target];
+  if (mount.type === 'image') return [mount.name, mount.image, mount.target];
   return mount.type === 'bind' ? [mount.source, mount.target] : [mount.target];
 }

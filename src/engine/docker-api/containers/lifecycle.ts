@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { LongshoreError, isCode, messageOf } from '../../../lib/errors.ts';
+import { NAME } from '../../containers/names.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
 import { HOST_CONFIG } from '../shapes.ts';
@@ -16,6 +17,11 @@ function nameOf(request: ApiRequest): string {
 
 /** `POST /containers/{name}/start`. */
 export async function startContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
+  const checkpoint = request.query.get('checkpoint');
+  if (checkpoint) {
+    if (!NAME.test(checkpoint)) throw new LongshoreError('invalid', `invalid checkpoint ID "${checkpoint}"`);
+    throw new LongshoreError('not-implemented', 'starting from a checkpoint is not built', { remedy: 'Start the container without it.' });
+  }
   const container = deps.containers.get(nameOf(request));
   if (container.status === 'running') return NOTHING_TO_DO;
   try {
@@ -97,7 +103,7 @@ export async function updateContainer(deps: Deps, request: ApiRequest): Promise<
   const body = (await request.json<HostConfig>(HOST_CONFIG)) ?? {};
   const container = deps.containers.get(nameOf(request));
   const warnings: string[] = [];
-  const limits = await limitsOf(body, { abilities: await deps.abilities(), warnings, isUpdate: true });
+  const limits = limitsOf(body, { abilities: await deps.abilities(), warnings, isUpdate: true });
   const swap = limits.memorySwapBytes ?? container.spec.limits.memorySwapBytes;
   if (limits.memoryBytes !== undefined && swap !== undefined && swap !== -1 && limits.memoryBytes > swap) {
     throw new LongshoreError('invalid', 'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');

@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { BlockIoLimits, CgroupAbilities, CgroupLimits } from '../../containers/containers.ts';
-import { blockDevice } from '../../containers/devices.ts';
+import type { CgroupAbilities, CgroupLimits, DeviceLimit } from '../../containers/containers.ts';
 import { LongshoreError } from '../../../lib/errors.ts';
 import type { DeviceRate, HostConfig } from './config.ts';
 
@@ -14,7 +13,7 @@ export interface LimitsContext {
 }
 
 /** The cgroup limits that a HostConfig or an update asks for; zero means none. @throws `invalid` */
-export async function limitsOf(host: HostConfig, context: LimitsContext): Promise<CgroupLimits> {
+export function limitsOf(host: HostConfig, context: LimitsContext): CgroupLimits {
   const { NanoCpus: nano = 0, CpuQuota: quota = 0, CpuPeriod: period = 0, CpuShares: shares = 0 } = host;
   if (nano !== 0 && period !== 0) throw new LongshoreError('invalid', 'Conflicting options: Nano CPUs and CPU Period cannot both be set');
   if (nano !== 0 && quota !== 0) throw new LongshoreError('invalid', 'Conflicting options: Nano CPUs and CPU Quota cannot both be set');
@@ -32,16 +31,15 @@ export async function limitsOf(host: HostConfig, context: LimitsContext): Promis
     ...(period !== 0 ? { cpuPeriod: period } : {}),
     ...cpuset(host, context),
     ...pids(host, context),
-    ...(await blockIo(host, context)),
+    ...blockIo(host, context),
   };
 }
 
 /** Fields of a HostConfig by what came of them: what was discarded is not told as if it held. */
-export function keptLimits(host: HostConfig, limits: CgroupLimits): HostConfig {
-  const rates = limits.blockIo;
-  const kept = (field: (typeof PER_DEVICE)[number]['field'], limit: keyof BlockIoLimits): DeviceRate[] | null => (rates?.[limit] === undefined && (host[field]?.length ?? 0) > 0 ? [] : (host[field] ?? null));
+export function keptLimits(host: HostConfig, limits: CgroupLimits, devices: readonly DeviceLimit[]): HostConfig {
+  const kept = ({ field, limit }: (typeof PER_DEVICE)[number]): DeviceRate[] | null => ((host[field]?.length ?? 0) > 0 && !devices.some((each) => each.limit === limit) ? [] : (host[field] ?? null));
   return {
-    ...Object.fromEntries(PER_DEVICE.map(({ field, limit }) => [field, kept(field, limit)])),
+    ...Object.fromEntries(PER_DEVICE.map((each) => [each.field, kept(each)])),
     MemorySwappiness: limits.memorySwappiness ?? null,
     OomKillDisable: host.OomKillDisable === true ? (limits.oomKillDisable ?? null) : (host.OomKillDisable ?? null),
     CpuPercent: 0,
@@ -111,22 +109,24 @@ function pids({ PidsLimit: limit }: HostConfig, { isUpdate }: LimitsContext): Cg
   return isUpdate === true ? { pids: -1 } : {};
 }
 
-async function blockIo(host: HostConfig, { abilities, warnings, isUpdate }: LimitsContext): Promise<CgroupLimits> {
+function blockIo(host: HostConfig, { abilities, warnings }: LimitsContext): CgroupLimits {
   const weight = host.BlkioWeight ?? 0;
   if (weight !== 0 && (weight < 10 || weight > 1000)) throw new LongshoreError('invalid', 'Range of blkio weight is from 10 to 1000');
-  const limits: { -readonly [name in keyof BlockIoLimits]: BlockIoLimits[name] } = {};
-  if (weight > 0) {
-    if (abilities.blockIoWeight) limits.weight = weight;
-    else warnings.push('Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.');
-  }
-  // As with Docker, an update changes the weight alone.
-  for (const { field, flag, limit, ability, discarded } of isUpdate === true ? [] : PER_DEVICE) {
+  if (weight === 0) return {};
+  if (abilities.blockIoWeight) return { blockIo: { weight } };
+  warnings.push('Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.');
+  return {};
+}
+
+/** Limits of single block devices, which the start looks for. As with Docker, no update changes them. @throws `invalid` */
+export function deviceLimitsOf(host: HostConfig, { abilities, warnings }: LimitsContext): readonly DeviceLimit[] {
+  return PER_DEVICE.flatMap(({ field, flag, limit, ability, discarded }) => {
     const wanted = host[field] ?? [];
-    if (wanted.length === 0) continue;
-    if (!abilities[ability]) warnings.push(discarded);
-    else limits[limit] = await Promise.all(wanted.map((each) => onDevice(flag, each, limit === 'weightDevices')));
-  }
-  return Object.keys(limits).length === 0 ? {} : { blockIo: limits };
+    if (wanted.length === 0) return [];
+    if (abilities[ability]) return wanted.map((each) => onDevice(flag, each, limit));
+    warnings.push(discarded);
+    return [];
+  });
 }
 
 /** The warnings are Docker's own; what they call write and read is told apart by them alone. */
@@ -139,11 +139,9 @@ const PER_DEVICE = [
 ] as const;
 
 /** @throws `invalid` */
-async function onDevice(flag: string, { Path: path, Rate: rate, Weight: weight }: DeviceRate, isWeight: boolean): Promise<{ major: number; minor: number; rate: number }> {
-  const value = isWeight ? weight : rate;
+function onDevice(flag: string, { Path: path, Rate: rate, Weight: weight }: DeviceRate, limit: DeviceLimit['limit']): DeviceLimit {
+  const value = limit === 'weightDevices' ? weight : rate;
   if (typeof path !== 'string' || !path.startsWith('/') || typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new LongshoreError('invalid', `invalid ${flag}: a path and a whole number are wanted`, { object: String(path) });
-  if (isWeight && (value < 10 || value > 1000)) throw new LongshoreError('invalid', `invalid ${flag} of ${path}: the weight is from 10 to 1000`, { object: path });
-  const device = await blockDevice(path);
-  if (device === undefined) throw new LongshoreError('invalid', `invalid ${flag}: ${path} is no block device`, { object: path, remedy: 'Name one of /dev, as lsblk lists them.' });
-  return { ...device, rate: value };
+  if (limit === 'weightDevices' && (value < 10 || value > 1000)) throw new LongshoreError('invalid', `invalid ${flag} of ${path}: the weight is from 10 to 1000`, { object: path });
+  return { limit, path, rate: value };
 }

@@ -17,6 +17,8 @@ export function logRotation(host: HostConfig): { logRotation?: { readonly maxByt
   for (const name of Object.keys(options)) {
     if (KNOWN[driver]?.includes(name) === false) throw new LongshoreError('invalid', `unknown log opt '${name}' for ${driver === 'local' ? 'log driver local' : `${driver} log driver`}`);
   }
+  if (!['', 'blocking', 'non-blocking'].includes(options['mode'] ?? '')) throw new LongshoreError('invalid', `logger: logging mode not supported: ${options['mode']}`);
+  if (options['max-buffer-size'] !== undefined && options['mode'] !== 'non-blocking') throw new LongshoreError('invalid', "logger: max-buffer-size option is only supported with 'mode=non-blocking'");
   const size = /^(\d+)([bkmg]?)b?$/i.exec(options['max-size'] ?? '');
   if (options['max-size'] !== undefined && options['max-size'] !== '-1' && size === null) throw new LongshoreError('invalid', `invalid value for max-size: "${options['max-size']}"`);
   const files = Number(options['max-file'] ?? 1);

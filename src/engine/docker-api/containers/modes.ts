@@ -6,6 +6,9 @@ import { isLimit } from '../../containers/machine.ts';
 import type { Deps } from '../deps.ts';
 import type { Config, HostConfig } from './config.ts';
 
+/** containerd's name for runc. */
+export const RUNC_SHIM = 'io.containerd.runc.v2';
+
 /** What the kernel or the runtime would refuse at the start, told at once. @throws `invalid` */
 export function checkModes(deps: Deps, config: Config, host: HostConfig): void {
   const modes: readonly (readonly [value: string | undefined, allowed: RegExp, what: string])[] = [
@@ -25,7 +28,7 @@ export function checkModes(deps: Deps, config: Config, host: HostConfig): void {
   for (const line of host.ExtraHosts ?? []) checkExtraHost(line);
   checkCapabilities('CapAdd', host.CapAdd);
   checkCapabilities('CapDrop', host.CapDrop);
-  if (host.Runtime && deps.runtime.names !== undefined && !deps.runtime.names.includes(host.Runtime)) throw new LongshoreError('invalid', `unknown or invalid runtime name: ${host.Runtime}`);
+  if (host.Runtime && host.Runtime !== RUNC_SHIM && deps.runtime.names !== undefined && !deps.runtime.names.includes(host.Runtime)) throw new LongshoreError('invalid', `unknown or invalid runtime name: ${host.Runtime}`);
   for (const { Name: name = '' } of host.Ulimits ?? []) if (!isLimit(name)) throw new LongshoreError('invalid', `invalid ulimit type: ${name}`);
 }
 

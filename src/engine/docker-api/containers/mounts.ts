@@ -1,14 +1,16 @@
 import { access } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { LongshoreError, isErrno } from '../../../lib/errors.ts';
+import { LongshoreError, isCode, isErrno, messageOf } from '../../../lib/errors.ts';
 import type { BindRecursion, MountSpec } from '../../containers/containers.ts';
+import type { Images } from '../../images/images.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { Config, HostConfig, Mount } from './config.ts';
 import { parseTmpfs, tmpfsOptions } from './tmpfs.ts';
 
-/** Options of `-v` that are about sharing mounts; the others are ro, rw, nocopy, or mean nothing on Linux. */
+/** Options of `-v` that are about sharing mounts. */
 const PROPAGATIONS = new Set(['shared', 'rshared', 'slave', 'rslave', 'private', 'rprivate']);
-const IGNORED = new Set(['rw', 'z', 'Z', 'consistent', 'cached', 'delegated', '']);
+/** Of each sort a bind has one at most; labels and consistency mean nothing here. */
+const BIND_WORDS: readonly ReadonlySet<string>[] = [new Set(['ro', 'rw']), new Set(['z', 'Z']), PROPAGATIONS, new Set(['nocopy']), new Set(['consistent', 'cached', 'delegated'])];
 
 export interface TranslatedMounts {
   readonly mounts: readonly MountSpec[];
@@ -17,7 +19,7 @@ export interface TranslatedMounts {
 }
 
 /** The mounts that Binds, Mounts, Tmpfs and the image's volumes ask for; unnamed volumes are made here. @throws `invalid` */
-export async function translateMounts(config: Config, host: HostConfig, volumes: Volumes, from: readonly MountSpec[]): Promise<TranslatedMounts> {
+export async function translateMounts(config: Config, host: HostConfig, { images, volumes }: { readonly images: Pick<Images, 'get'>; readonly volumes: Volumes }, from: readonly MountSpec[]): Promise<TranslatedMounts> {
   const byTarget = new Map<string, MountSpec>();
   const make: string[] = [];
   const put = (mount: MountSpec, unique = true): void => {
@@ -38,7 +40,7 @@ export async function translateMounts(config: Config, host: HostConfig, volumes:
     else if (mount.type === 'bind') make.push(mount.source);
     put({ ...mount, target: once(mount.target) }, false);
   }
-  for (const mount of host.Mounts ?? []) put(await translateMount(mount, once(mount.Target ?? ''), volumes, make), false);
+  for (const mount of host.Mounts ?? []) put(await translateMount(mount, once(mount.Target ?? ''), { images, volumes }, make), false);
   for (const [target, options] of Object.entries(host.Tmpfs ?? {})) put({ ...parseTmpfs(options), target: once(target) }, false);
   for (const target of Object.keys(config.Volumes ?? {})) {
     const clean = targetOf(target);
@@ -58,7 +60,7 @@ async function mustExist(source: string): Promise<void> {
   }
 }
 
-async function translateMount(mount: Mount, target: string, volumes: Volumes, make: string[]): Promise<MountSpec> {
+async function translateMount(mount: Mount, target: string, { images, volumes }: { readonly images: Pick<Images, 'get'>; readonly volumes: Volumes }, make: string[]): Promise<MountSpec> {
   const readOnly = mount.ReadOnly ?? false;
   switch (mount.Type) {
     case 'bind': {
@@ -84,8 +86,18 @@ async function translateMount(mount: Mount, target: string, volumes: Volumes, ma
     }
     case 'tmpfs':
       return translateTmpfs(mount, target, readOnly);
+    case 'image': {
+      if (!mount.Source) throw new LongshoreError('invalid', 'invalid mount config for type "image": field Source must not be empty', { object: target });
+      const subpath = relative(mount.ImageOptions?.Subpath, 'image');
+      const { id } = await images.get(mount.Source).catch((error: unknown) => {
+        // Not 404: upon that the command line pulls what the container is made of.
+        if (isCode(error, 'not-found')) throw new LongshoreError('invalid', `invalid mount config for type "image": ${messageOf(error)}`, { object: target, remedy: `Pull it first: docker pull ${mount.Source ?? ''}`, cause: error });
+        throw error;
+      });
+      return { type: 'image', image: id, name: mount.Source, target, readOnly: true, ...(subpath === undefined ? {} : { subpath }) };
+    }
     default:
-      if (['image', 'npipe', 'cluster'].includes(mount.Type ?? '')) throw new LongshoreError('not-implemented', `mounts of type "${mount.Type}" are not built`, { object: target, remedy: 'Use bind, volume or tmpfs.' });
+      if (['npipe', 'cluster'].includes(mount.Type ?? '')) throw new LongshoreError('not-implemented', `mounts of type "${mount.Type}" are not built`, { object: target, remedy: 'Use bind, volume, image or tmpfs.' });
       throw new LongshoreError('invalid', `invalid mount config for type "${mount.Type ?? ''}": mount type unknown`, { object: target });
   }
 }
@@ -108,9 +120,13 @@ function recursionOf({ BindOptions: options, ReadOnly: readOnly }: Mount): BindR
 /** The part of a volume that is wanted; the kernel looks, at the start, that it leads nowhere else. @throws `invalid` */
 function subpathOf({ Source: source, VolumeOptions: options }: Mount): string | undefined {
   const subpath = options?.Subpath;
+  if (subpath && !source) throw new LongshoreError('invalid', 'invalid mount config for type "volume": must not set Subpath when using anonymous volumes', { object: subpath });
+  return relative(subpath, 'volume');
+}
+
+function relative(subpath: string | undefined, type: 'volume' | 'image'): string | undefined {
   if (!subpath) return undefined;
-  if (!source) throw new LongshoreError('invalid', 'invalid mount config for type "volume": must not set Subpath when using anonymous volumes', { object: subpath });
-  if (subpath.startsWith('/') || subpath.split('/').includes('..')) throw new LongshoreError('invalid', 'invalid mount config for type "volume": subpath must be a relative path within the volume', { object: subpath });
+  if (subpath.startsWith('/') || subpath.split('/').includes('..')) throw new LongshoreError('invalid', `invalid mount config for type "${type}": subpath must be a relative path within the volume`, { object: subpath });
   return subpath;
 }
 
@@ -120,20 +136,26 @@ function parseBind(bind: string): MountSpec {
   if (parts.length < 2 || parts.length > 3 || parts[0] === '' || parts[1] === '') throw new LongshoreError('invalid', `invalid volume specification: '${bind}'`, { remedy: 'Write source:target or source:target:options.' });
   const [source, target, options = ''] = parts as [string, string, string?];
   if (!target.startsWith('/')) throw new LongshoreError('invalid', `invalid volume specification: '${bind}': invalid mount config for type "bind": invalid mount path: '${target}' mount path must be absolute`);
-  let readOnly = false;
-  let noCopy = false;
-  let propagation: string | undefined;
-  for (const option of options.split(',')) {
-    if (option === 'ro') readOnly = true;
-    else if (option === 'nocopy') noCopy = true;
-    else if (PROPAGATIONS.has(option)) propagation = option;
-    else if (!IGNORED.has(option)) throw new LongshoreError('invalid', `invalid mode: ${options}`, { object: bind });
+  const invalid = (reason: string): LongshoreError => new LongshoreError('invalid', `invalid volume specification: '${bind}': ${reason}`);
+  const { readOnly, noCopy, propagation } = bindMode(options, bind);
+  if (posix.normalize(target) === '/') throw invalid(`invalid mount config for type "${source.startsWith('/') ? 'bind' : 'volume'}": invalid specification: destination can't be '/'`);
+  if (source.startsWith('/')) {
+    if (noCopy) throw invalid('invalid mount config for type "bind": field VolumeOptions must not be specified');
+    return { type: 'bind', source: posix.normalize(source), target, readOnly, ...(propagation === undefined ? {} : { propagation }) };
   }
-  if (source.startsWith('/')) return { type: 'bind', source: posix.normalize(source), target, readOnly, ...(propagation === undefined ? {} : { propagation }) };
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(source)) {
     throw new LongshoreError('invalid', `create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`, { object: bind });
   }
+  if (propagation !== undefined) throw invalid('invalid mount config for type "volume": field BindOptions must not be specified');
   return { type: 'volume', volume: source, target, readOnly, noCopy };
+}
+
+/** What follows the second colon: of each sort of word one. @throws `invalid` */
+function bindMode(options: string, bind: string): { readonly readOnly: boolean; readonly noCopy: boolean; readonly propagation: string | undefined } {
+  const words = options.split(',').filter((word, _, all) => word !== '' || all.length > 1);
+  const found = BIND_WORDS.map((sort) => words.filter((word) => sort.has(word)));
+  if (found.some((sort) => sort.length > 1) || found.flat().length !== words.length) throw new LongshoreError('invalid', `invalid mode: ${options}`, { object: bind });
+  return { readOnly: words.includes('ro'), noCopy: words.includes('nocopy'), propagation: words.find((word) => PROPAGATIONS.has(word)) };
 }
 
 function targetOf(target: string): string {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { LongshoreError, isCode } from '../../../lib/errors.ts';
 import type { NetworkAttachment, NetworkSpec } from '../../containers/containers.ts';
 import type { Networks, PortWish } from '../../network/network.ts';
@@ -15,6 +16,11 @@ export interface TranslatedNetwork {
 export async function translateNetwork(body: CreateBody, host: HostConfig, networks: Networks): Promise<TranslatedNetwork> {
   const mode = host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode;
   const given = body.NetworkingConfig?.EndpointsConfig ?? {};
+  for (const [name, settings] of Object.entries(given)) {
+    if ((name === 'host' || name === 'none') && (settings?.IPAMConfig?.IPv4Address || settings?.IPAMConfig?.IPv6Address)) {
+      throw new LongshoreError('invalid', `invalid config for network ${name}: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only`, { object: `network ${name}` });
+    }
+  }
   if (body.NetworkDisabled === true || mode === 'none') return { spec: { mode: 'none' }, mode, endpoints: {} };
   if (mode === 'host') {
     return { spec: { mode: 'host' }, mode, endpoints: {} };
@@ -51,14 +57,17 @@ export async function translateNetwork(body: CreateBody, host: HostConfig, netwo
 export function attachmentOf(network: { readonly id: string; readonly name: string }, settings: EndpointSettings, mac?: string): NetworkAttachment {
   const { IPv4Address: address, IPv6Address: sixth, LinkLocalIPs: linkLocal } = settings.IPAMConfig ?? {};
   if (sixth) throw new LongshoreError('not-implemented', `IPv6 addresses of containers (--ip6 ${sixth}) are not built`, { object: `network ${network.name}`, remedy: 'Leave it out.' });
-  if ((linkLocal?.length ?? 0) > 0) throw new LongshoreError('not-implemented', `link-local addresses (--link-local-ip ${linkLocal!.join(' ')}) are not built`, { object: `network ${network.name}`, remedy: 'Leave it out.' });
+  for (const each of linkLocal ?? []) if (isIP(each) !== 4 || !each.startsWith('169.254.')) throw new LongshoreError(isIP(each) === 6 ? 'not-implemented' : 'invalid', `invalid link-local address ${each}: it has to be of 169.254.0.0/16`, { object: `network ${network.name}` });
   const isDefault = network.name === 'bridge';
   if (isDefault && address) throw new LongshoreError('invalid', 'invalid endpoint settings:\nuser specified IP address is supported on user defined networks only', { object: `network ${network.name}` });
   if (isDefault && (settings.Aliases?.length ?? 0) > 0 && settings.NetworkID === undefined) {
     throw new LongshoreError('invalid', 'invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks', { object: `network ${network.name}` });
   }
   const given = settings.MacAddress || mac;
-  return { networkId: network.id, aliases: settings.Aliases ?? [], embeddedDns: !isDefault, ...(address ? { address } : {}), ...(given ? { mac: given } : {}) };
+  const linkName = settings.DriverOpts?.['com.docker.network.endpoint.ifname'];
+  if (linkName !== undefined && !/^[A-Za-z0-9_][\w.-]{0,14}$/.test(linkName)) throw new LongshoreError('invalid', `invalid interface name: ${linkName}`, { object: `network ${network.name}`, remedy: 'Use up to 15 letters and digits.' });
+  if (settings.DriverOpts?.['com.docker.network.endpoint.sysctls']) throw new LongshoreError('not-implemented', 'sysctls of an endpoint (com.docker.network.endpoint.sysctls) are not built', { object: `network ${network.name}`, remedy: 'Use --sysctl.' });
+  return { networkId: network.id, aliases: settings.Aliases ?? [], embeddedDns: !isDefault, ...(address ? { address } : {}), ...(given ? { mac: given } : {}), ...(linkName === undefined ? {} : { linkName }), ...(linkLocal?.length ? { linkLocal } : {}) };
 }
 
 /** The ports to publish: those bound, and with PublishAllPorts all that are exposed. @throws `invalid` */

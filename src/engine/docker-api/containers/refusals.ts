@@ -20,7 +20,7 @@ export function refuseUnsupported(host: HostConfig): void {
   const log = host.LogConfig?.Type ?? '';
   if (!OUR_LOGS.includes(log) && !OTHER_LOGS.includes(log)) throw new LongshoreError('invalid', `error looking up logging plugin ${log}: plugin "${log}" not found`);
   for (const [test, what] of REFUSED) if (test(host)) throw new LongshoreError('not-implemented', `${what} is not built`, { remedy: 'Leave it out.' });
-  if (host.Isolation && host.Isolation !== 'default') throw new LongshoreError('invalid', `invalid isolation '${host.Isolation}' on linux`, { remedy: "Leave --isolation out: here there is but 'default'." });
+  if (host.Isolation && host.Isolation !== 'default') throw new LongshoreError('invalid', `invalid isolation (${host.Isolation}): linux only supports 'default'`);
   if (host.IOMaximumBandwidth) throw new LongshoreError('invalid', 'invalid option: QoS maximum bandwidth configuration is not supported on linux');
   if (host.IOMaximumIOps) throw new LongshoreError('invalid', 'invalid option: QoS maximum IOPs configuration is not supported on linux');
 }
