@@ -51,11 +51,39 @@ const MAX_PODS = 110;
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { host, cri, config, clock, random, logger, folder } = options;
   const volumes = createPodVolumes({ transport: options.transport, mounts: host.mounts, folder, clock, allocatable });
-  const facts = { name: config.nodeName, address: config.nodeAddress, port: config.nodePort, kubeletVersion: KUBERNETES_VERSION, runtimeVersion: VERSION, folder, labels: options.labels, maxPods: MAX_PODS };
-  const agent = startAgent({ transport: options.transport, cri, volumes, clock, random, logger: logger.child({ room: 'agent' }), facts, clusterDns: [config.dnsAddress] });
+  const facts = {
+    name: config.nodeName,
+    address: config.nodeAddress,
+    port: config.nodePort,
+    kubeletVersion: KUBERNETES_VERSION,
+    runtimeVersion: VERSION,
+    folder,
+    labels: options.labels,
+    maxPods: MAX_PODS,
+  };
+  const agent = startAgent({
+    transport: options.transport,
+    cri,
+    volumes,
+    clock,
+    random,
+    logger: logger.child({ room: 'agent' }),
+    facts,
+    clusterDns: [config.dnsAddress],
+    takesTraffic: (address) => proxy.reaches(address),
+  });
 
   const informers = new InformerFactory({ transport: options.readTransport, clock, random, logger });
-  const proxy = startProxy({ informers, nft: host.nft, clock, logger: logger.child({ room: 'proxy' }), table: `longshore-${config.id}-services`, nodeName: config.nodeName, clusterCidr: config.clusterCidr, serviceCidr: config.serviceCidr });
+  const proxy = startProxy({
+    informers,
+    nft: host.nft,
+    clock,
+    logger: logger.child({ room: 'proxy' }),
+    table: `longshore-${config.id}-services`,
+    nodeName: config.nodeName,
+    clusterCidr: config.clusterCidr,
+    serviceCidr: config.serviceCidr,
+  });
   const events = new EventWriter({ transport: options.transport, clock, logger, component: 'kube-proxy', host: config.nodeName });
   const stopWarning = warnOfTakenPorts({ informers, ports: host.ports, events, logger: logger.child({ room: 'proxy' }), nodeName: config.nodeName });
   const routes = startRoutes({ informers, links: host.links, sysctl: host.sysctl, logger: logger.child({ room: 'routes' }), nodeName: config.nodeName });
@@ -66,7 +94,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const undoLink: Undo = await host.links.addDummy(`ls${config.id.slice(0, 4)}dns`, [`${config.dnsAddress}/32`]);
   let dns: DnsServer | undefined;
   const started = (async () => {
-    dns = await startDns({ zone, address: config.dnsAddress, upstreams: await systemResolvers('/etc/resolv.conf', [config.dnsAddress]), logger: logger.child({ room: 'dns' }) });
+    dns = await startDns({
+      zone,
+      address: config.dnsAddress,
+      upstreams: await systemResolvers('/etc/resolv.conf', [config.dnsAddress]),
+      logger: logger.child({ room: 'dns' }),
+    });
     await Promise.all([agent.ready, proxy.synced, informers.synced()]);
   })();
 

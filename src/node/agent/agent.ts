@@ -34,6 +34,8 @@ export interface AgentOptions {
   readonly clusterDns: readonly string[];
   readonly clusterDomain?: string;
   readonly drainMs?: number;
+  /** Whether this node still sends new connections to a pod at an address, as its proxy knows. */
+  readonly takesTraffic?: (address: string) => boolean;
 }
 
 export interface Agent {
@@ -79,7 +81,7 @@ export function startAgent(options: AgentOptions): Agent {
     nodeName: facts.name, nodeAddress: facts.address, nodeMemoryBytes: totalmem(),
     clusterDns: options.clusterDns, clusterDomain: options.clusterDomain ?? 'cluster.local', folder: facts.folder,
     hostResolv: () => resolvConf('/etc/resolv.conf'),
-    drainMs: options.drainMs ?? 500,
+    drainMs: options.drainMs ?? 500, takesTraffic: options.takesTraffic ?? (() => false),
   };
   const workers = new Map<string, PodWorker>();
   const byName = new Map<string, PodWorker>();

@@ -34,4 +34,6 @@ export interface AgentContext {
   readonly hostResolv: () => Promise<{ readonly servers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly string[] }>;
   /** How long a pod that took traffic goes on serving after its deletion, so that every node's rules have let go of it, in milliseconds. */
   readonly drainMs: number;
+  /** Whether this node still sends new connections to a pod at an address, as its proxy knows. */
+  readonly takesTraffic: (address: string) => boolean;
 }

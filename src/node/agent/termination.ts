@@ -8,6 +8,9 @@ import { viewPod, type PodView } from './view.ts';
 const SHORTEST_GRACE_S = 1;
 /** How often a longer wait looks whether the grace was cut short, in milliseconds. */
 const LOOK_MS = 250;
+/** The longest that traffic is waited for to go elsewhere, and how often it is looked whether it has, in milliseconds. */
+const MOST_DRAIN_MS = 5000;
+const DRAIN_LOOK_MS = 20;
 
 /**
  * Ends a pod's containers within its grace: what took traffic drains first, then preStop, the stop signal, and at the end
@@ -39,7 +42,13 @@ export async function terminatePod(
   const { pod } = current();
   const tookTraffic = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
   const regular = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container)), ...ephemeralContainers(pod)];
-  if (tookTraffic && regular.some(running) && graceMs() > 2 * context.drainMs) await clock.sleep(context.drainMs);
+  if (tookTraffic && regular.some(running) && graceMs() > 2 * context.drainMs) {
+    await clock.sleep(context.drainMs);
+    // A machine under load may need longer to hear of its end.
+    const address = view.sandbox?.network.ip;
+    const most = Math.min(begun + graceMs() / 2, begun + MOST_DRAIN_MS);
+    while (address !== undefined && context.takesTraffic(address) && clock.monotonic() < most) await clock.sleep(DRAIN_LOOK_MS);
+  }
 
   const end = async (container: Container): Promise<void> => {
     const id = running(container);

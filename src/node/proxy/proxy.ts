@@ -25,6 +25,8 @@ export interface ProxyOptions {
 export interface Proxy {
   /** Resolves when the rules of all Services known at the start are in the kernel. */
   readonly synced: Promise<void>;
+  /** Whether the rules in the kernel send new connections to this address although another could have them: it is not known here yet that it ends. */
+  reaches(address: string): boolean;
   /** Stops following. `remove`: takes the table away; else Services go on working as they are. */
   close(options: { readonly remove: boolean }): Promise<void>;
 }
@@ -43,6 +45,7 @@ export function startProxy({ informers, nft, clock, logger, table: name, nodeNam
   const views = new Map<string, ServicePortView[]>();
   const dirty = new Set<string>();
   let applied: Ruleset | undefined;
+  let reached: ReadonlySet<string> = new Set();
   let timer: (() => void) | undefined;
   let running: Promise<void> | undefined;
   let closed = false;
@@ -78,10 +81,15 @@ export function startProxy({ informers, nft, clock, logger, table: name, nodeNam
       ? difference(table, applied, wanted)
       : skeleton(table, clusterCidr, serviceCidr) + affinitySets(table, EMPTY_RULESET, wanted) + difference(table, EMPTY_RULESET, wanted);
     const sets = applied ? affinitySets(table, applied, wanted) : '';
-    if (script === '') return;
+    const reaches = new Set([...views.values()].flat().flatMap(({ endpoints }) => endpoints.flatMap(({ address, terminating }) => (terminating ? [] : address))));
+    if (script === '') {
+      reached = reaches;
+      return;
+    }
     try {
       await nft.apply(sets + script + deadSets(table, applied ?? EMPTY_RULESET, wanted));
       applied = wanted;
+      reached = reaches;
     } catch (error) {
       // What the kernel holds is in doubt: the next attempt writes the whole table, in one transaction as always.
       applied = undefined;
@@ -119,6 +127,7 @@ export function startProxy({ informers, nft, clock, logger, table: name, nodeNam
 
   return {
     synced,
+    reaches: (address) => reached.has(address),
     async close({ remove }) {
       closed = true;
       timer?.();

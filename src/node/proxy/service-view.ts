@@ -22,6 +22,8 @@ export interface EndpointView {
   readonly address: string;
   readonly port: number;
   readonly local: boolean;
+  /** On its way out; here because none is ready, or the Service wants those too that are not. */
+  readonly terminating?: true;
 }
 
 /**
@@ -59,7 +61,8 @@ function endpointsOf(slices: readonly EndpointSlice[], portName: string, protoco
     for (const endpoint of slice.endpoints ?? []) {
       const { conditions } = endpoint;
       const into = conditions?.ready !== false ? ready : conditions?.serving && conditions.terminating ? terminating : undefined;
-      for (const address of endpoint.addresses ?? []) into?.set(`${address}:${port}`, { address, port, local: endpoint.nodeName === node });
+      const mark = conditions?.terminating ? ({ terminating: true } as const) : {};
+      for (const address of endpoint.addresses ?? []) into?.set(`${address}:${port}`, { address, port, local: endpoint.nodeName === node, ...mark });
     }
   }
   const chosen = ready.size > 0 ? ready : terminating;
