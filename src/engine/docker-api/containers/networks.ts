@@ -1,7 +1,7 @@
-import { isIP } from 'node:net';
 import { LongshoreError, isCode } from '../../../lib/errors.ts';
 import type { NetworkAttachment, NetworkSpec } from '../../containers/containers.ts';
 import type { Networks, PortWish } from '../../network/network.ts';
+import { attachmentOf, checkAddresses } from './attachment.ts';
 import type { Config, CreateBody, EndpointSettings, HostConfig } from './config.ts';
 
 export interface TranslatedNetwork {
@@ -16,11 +16,7 @@ export interface TranslatedNetwork {
 export async function translateNetwork(body: CreateBody, host: HostConfig, networks: Networks): Promise<TranslatedNetwork> {
   const mode = host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode;
   const given = body.NetworkingConfig?.EndpointsConfig ?? {};
-  for (const [name, settings] of Object.entries(given)) {
-    if ((name === 'host' || name === 'none') && (settings?.IPAMConfig?.IPv4Address || settings?.IPAMConfig?.IPv6Address)) {
-      throw new LongshoreError('invalid', `invalid config for network ${name}: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only`, { object: `network ${name}` });
-    }
-  }
+  for (const [name, settings] of Object.entries(given)) if (name === 'host' || name === 'none') checkAddresses({ name }, settings ?? {}, `invalid config for network ${name}: `);
   if (body.NetworkDisabled === true || mode === 'none') return { spec: { mode: 'none' }, mode, endpoints: {} };
   if (mode === 'host') {
     return { spec: { mode: 'host' }, mode, endpoints: {} };
@@ -48,26 +44,9 @@ export async function translateNetwork(body: CreateBody, host: HostConfig, netwo
     });
     if (named[network.name] !== undefined) continue; // the same one by name and by id
     named[network.name] = settings;
-    endpoints.push(attachmentOf(network, settings, body.MacAddress));
+    endpoints.push(attachmentOf(network, settings, { prefix: `invalid config for network ${name}: `, ...(body.MacAddress ? { mac: body.MacAddress } : {}) }));
   }
   return { spec: { mode: 'networks', endpoints, ports: ports(body, host) }, mode, endpoints: named };
-}
-
-/** What an endpoint's settings ask of a network. */
-export function attachmentOf(network: { readonly id: string; readonly name: string }, settings: EndpointSettings, mac?: string): NetworkAttachment {
-  const { IPv4Address: address, IPv6Address: sixth, LinkLocalIPs: linkLocal } = settings.IPAMConfig ?? {};
-  if (sixth) throw new LongshoreError('not-implemented', `IPv6 addresses of containers (--ip6 ${sixth}) are not built`, { object: `network ${network.name}`, remedy: 'Leave it out.' });
-  for (const each of linkLocal ?? []) if (isIP(each) !== 4 || !each.startsWith('169.254.')) throw new LongshoreError(isIP(each) === 6 ? 'not-implemented' : 'invalid', `invalid link-local address ${each}: it has to be of 169.254.0.0/16`, { object: `network ${network.name}` });
-  const isDefault = network.name === 'bridge';
-  if (isDefault && address) throw new LongshoreError('invalid', 'invalid endpoint settings:\nuser specified IP address is supported on user defined networks only', { object: `network ${network.name}` });
-  if (isDefault && (settings.Aliases?.length ?? 0) > 0 && settings.NetworkID === undefined) {
-    throw new LongshoreError('invalid', 'invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks', { object: `network ${network.name}` });
-  }
-  const given = settings.MacAddress || mac;
-  const linkName = settings.DriverOpts?.['com.docker.network.endpoint.ifname'];
-  if (linkName !== undefined && !/^[A-Za-z0-9_][\w.-]{0,14}$/.test(linkName)) throw new LongshoreError('invalid', `invalid interface name: ${linkName}`, { object: `network ${network.name}`, remedy: 'Use up to 15 letters and digits.' });
-  if (settings.DriverOpts?.['com.docker.network.endpoint.sysctls']) throw new LongshoreError('not-implemented', 'sysctls of an endpoint (com.docker.network.endpoint.sysctls) are not built', { object: `network ${network.name}`, remedy: 'Use --sysctl.' });
-  return { networkId: network.id, aliases: settings.Aliases ?? [], embeddedDns: !isDefault, ...(address ? { address } : {}), ...(given ? { mac: given } : {}), ...(linkName === undefined ? {} : { linkName }), ...(linkLocal?.length ? { linkLocal } : {}) };
 }
 
 /** The ports to publish: those bound, and with PublishAllPorts all that are exposed. @throws `invalid` */

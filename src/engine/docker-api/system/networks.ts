@@ -1,6 +1,6 @@
 import { LongshoreError } from '../../../lib/errors.ts';
 import type { Network, NetworkOptions } from '../../network/network.ts';
-import { attachmentOf } from '../containers/networks.ts';
+import { attachmentOf } from '../containers/attachment.ts';
 import type { EndpointSettings } from '../containers/config.ts';
 import { timeOf } from '../containers/inspect.ts';
 import { untilMs } from '../containers/lifecycle.ts';
