@@ -60,7 +60,14 @@ async function cleanMarked(home: Home, host: Host, instance: KeptInstance): Prom
   // The network room knows best what it made: links, rules in chains that are not ours, kernel parameters.
   let failure: { readonly error: unknown } | undefined;
   try {
-    const networks = await openNetworks({ host, folder: join(home.engine, 'networks'), instance: instance.id, clock: systemClock, random: systemRandom, logger: silentLogger });
+    const networks = await openNetworks({
+      host,
+      folder: join(home.engine, 'networks'),
+      instance: instance.id,
+      clock: systemClock,
+      random: systemRandom,
+      logger: silentLogger,
+    });
     await networks.destroy();
   } catch (error) {
     failure = { error }; // told when all else is gone
@@ -71,7 +78,9 @@ async function cleanMarked(home: Home, host: Host, instance: KeptInstance): Prom
     await host.links.remove(name);
     found++;
   }
-  const listed = (await host.nft.list('list tables')) as { readonly nftables?: readonly { readonly table?: { readonly family: string; readonly name: string } }[] };
+  const listed = (await host.nft.list('list tables')) as {
+    readonly nftables?: readonly { readonly table?: { readonly family: string; readonly name: string } }[];
+  };
   for (const { table } of listed.nftables ?? []) {
     if (!table?.name.startsWith(`longshore-${instance.id}`)) continue;
     await host.nft.apply(`delete table ${table.family} ${table.name}\n`);

@@ -25,7 +25,8 @@ async function instance(folder: string, authority: string): Promise<Home> {
   return home;
 }
 
-const THEIRS = '# mine\napiVersion: v1\nkind: Config\nclusters:\n- {name: work, cluster: {server: "https://work"}}\ncontexts:\n- {name: work, context: {cluster: work, user: ""}}\ncurrent-context: work\nusers: []\n';
+const THEIRS =
+  '# mine\napiVersion: v1\nkind: Config\nclusters:\n- {name: work, cluster: {server: "https://work"}}\ncontexts:\n- {name: work, context: {cluster: work, user: ""}}\ncurrent-context: work\nusers: []\n';
 
 test('contexts are added and taken away, and nothing else is changed', async (t) => {
   const folder = await folderOf(t);
@@ -43,7 +44,9 @@ test('contexts are added and taken away, and nothing else is changed', async (t)
   assert.match(merged, /current-context: work/);
   assert.equal(merged.match(/name: longshore/g)?.length, 3, 'a cluster, a user, a context');
   assert.equal((await stat(files.kubeconfig)).mode & 0o777, 0o640);
-  const { stdout } = await run('docker', ['context', 'inspect', 'longshore', '--format', '{{.Endpoints.docker.Host}}'], { env: { ...process.env, DOCKER_CONFIG: files.dockerConfig } });
+  const { stdout } = await run('docker', ['context', 'inspect', 'longshore', '--format', '{{.Endpoints.docker.Host}}'], {
+    env: { ...process.env, DOCKER_CONFIG: files.dockerConfig },
+  });
   assert.equal(stdout.trim(), `unix://${home.dockerSocket}`);
 
   assert.deepEqual(await removeMerged(home), [`the context longshore in ${files.kubeconfig}`, "Docker's context longshore"]);

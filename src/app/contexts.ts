@@ -22,7 +22,11 @@ interface Merged extends UserFiles {
 export function userFiles(home: Pick<Home, 'kubeconfig'>, environment: Readonly<Record<string, string | undefined>>): UserFiles {
   const user = environment.HOME;
   const named = (environment.KUBECONFIG ?? '').split(':').find((path) => path !== '' && path !== home.kubeconfig);
-  if (user === undefined && (named === undefined || !environment.DOCKER_CONFIG)) throw new LongshoreError('invalid', 'HOME is not set, so there is no place for contexts', { remedy: 'Set HOME, or KUBECONFIG and DOCKER_CONFIG.' });
+  if (user === undefined && (named === undefined || !environment.DOCKER_CONFIG)) {
+    throw new LongshoreError('invalid', 'HOME is not set, so there is no place for contexts', {
+      remedy: 'Set HOME, or KUBECONFIG and DOCKER_CONFIG.',
+    });
+  }
   return { kubeconfig: named ?? join(user!, '.kube/config'), dockerConfig: environment.DOCKER_CONFIG || join(user!, '.docker') };
 }
 
@@ -35,7 +39,11 @@ export async function mergeContexts(home: Home, files: UserFiles, context: strin
   const before = await textOf(files.kubeconfig);
   const meta = dockerMeta(files, context);
   const docker = await textOf(meta);
-  const elsewhere = (what: string, place: string): LongshoreError => new LongshoreError('conflict', `${what} has a context "${context}" that leads to ${place}`, { object: what, remedy: 'Choose another name: longshore env --merge --context NAME' });
+  const elsewhere = (what: string, place: string): LongshoreError =>
+    new LongshoreError('conflict', `${what} has a context "${context}" that leads to ${place}`, {
+      object: what,
+      remedy: 'Choose another name: longshore env --merge --context NAME',
+    });
   if (before !== undefined && before.trim() !== '') {
     const there = await serverOf(before, files.kubeconfig, context);
     if (there !== undefined && !own.ca?.equals(there.ca)) throw elsewhere(files.kubeconfig, there.server);
@@ -43,8 +51,24 @@ export async function mergeContexts(home: Home, files: UserFiles, context: strin
   if (docker !== undefined && hostOf(docker) !== `unix://${home.dockerSocket}`) throw elsewhere(meta, hostOf(docker));
 
   await record(home, (all) => [...all.filter((one) => !same(one, { ...files, context })), { ...files, context }]);
-  await replace(files.kubeconfig, mergeKubeconfig(before, { name: context, server: own.server, authority: String(own.ca), certificate: String(own.certificate), key: String(own.key) }, false), 0o600);
-  await replace(meta, JSON.stringify({ Name: context, Metadata: { Description: `Longshore in ${home.root}` }, Endpoints: { docker: { Host: `unix://${home.dockerSocket}`, SkipTLSVerify: false } } }), 0o644);
+  await replace(
+    files.kubeconfig,
+    mergeKubeconfig(
+      before,
+      { name: context, server: own.server, authority: String(own.ca), certificate: String(own.certificate), key: String(own.key) },
+      false,
+    ),
+    0o600,
+  );
+  await replace(
+    meta,
+    JSON.stringify({
+      Name: context,
+      Metadata: { Description: `Longshore in ${home.root}` },
+      Endpoints: { docker: { Host: `unix://${home.dockerSocket}`, SkipTLSVerify: false } },
+    }),
+    0o644,
+  );
 }
 
 /**
@@ -129,7 +153,11 @@ async function replace(path: string, text: string, mode: number): Promise<void> 
   const owner = await stat(existing);
   const first = await mkdir(folder, { recursive: true, mode: 0o755 });
   // As root for a user (sudo), new folders are to be the user's.
-  if (first !== undefined) for (let each = folder; each.length > existing.length; each = dirname(each)) await chown(each, owner.uid, owner.gid);
+  if (first !== undefined) {
+    for (let each = folder; each.length > existing.length; each = dirname(each)) {
+      await chown(each, owner.uid, owner.gid);
+    }
+  }
   const before = await stat(path).catch(() => ({ uid: owner.uid, gid: owner.gid, mode })); // it is new
   // The folder is the user's, and we may be root: a link that lies there in wait is not followed.
   await rm(path + '.new', { force: true });

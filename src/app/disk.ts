@@ -29,10 +29,30 @@ export async function diskUsage(home: Home, docker: Docker): Promise<readonly Us
   const sum = <T>(all: readonly T[], size: (one: T) => number): number => all.reduce((total, one) => total + Math.max(0, size(one)), 0);
   const [state, claims, log] = await Promise.all([folderBytes(home.store), folderBytes(localPathRoot(home)), folderBytes(home.daemonLog)]);
   return [
-    { name: 'images', count: Images.length, bytes: LayersSize, reclaimable: sum(Images, (image) => (image.Containers > 0 ? 0 : image.Size - image.SharedSize)) },
-    { name: 'containers', count: Containers.length, bytes: sum(Containers, (container) => container.SizeRw), reclaimable: sum(Containers, (container) => (['exited', 'created', 'dead'].includes(container.State) ? container.SizeRw : 0)) },
-    { name: 'volumes', count: Volumes.length, bytes: sum(Volumes, ({ UsageData }) => UsageData.Size), reclaimable: sum(Volumes, ({ UsageData }) => (UsageData.RefCount > 0 ? 0 : UsageData.Size)) },
-    { name: 'build-cache', count: BuildCache.length, bytes: sum(BuildCache, (record) => (record.Shared ? 0 : record.Size)), reclaimable: sum(BuildCache, (record) => (record.InUse || record.Shared ? 0 : record.Size)) },
+    {
+      name: 'images',
+      count: Images.length,
+      bytes: LayersSize,
+      reclaimable: sum(Images, (image) => (image.Containers > 0 ? 0 : image.Size - image.SharedSize)),
+    },
+    {
+      name: 'containers',
+      count: Containers.length,
+      bytes: sum(Containers, (container) => container.SizeRw),
+      reclaimable: sum(Containers, (container) => (['exited', 'created', 'dead'].includes(container.State) ? container.SizeRw : 0)),
+    },
+    {
+      name: 'volumes',
+      count: Volumes.length,
+      bytes: sum(Volumes, ({ UsageData }) => UsageData.Size),
+      reclaimable: sum(Volumes, ({ UsageData }) => (UsageData.RefCount > 0 ? 0 : UsageData.Size)),
+    },
+    {
+      name: 'build-cache',
+      count: BuildCache.length,
+      bytes: sum(BuildCache, (record) => (record.Shared ? 0 : record.Size)),
+      reclaimable: sum(BuildCache, (record) => (record.InUse || record.Shared ? 0 : record.Size)),
+    },
     { name: 'claims', bytes: claims },
     { name: 'cluster-state', bytes: state },
     { name: 'log', bytes: log },

@@ -15,8 +15,18 @@ export async function linkDockerSocket(socket: string, place = STANDARD_SOCKET):
     throw error;
   });
   if (there?.isSymbolicLink() && (await readlink(place)) === socket) return;
-  if (there && !there.isSymbolicLink() && !there.isSocket()) throw new LongshoreError('conflict', `${place} is no socket`, { object: place, remedy: 'Move it away, or start without --docker-socket.' });
-  if (there && (await answers(place))) throw new LongshoreError('conflict', `another engine answers at ${place}`, { object: place, remedy: 'Stop it, or start without --docker-socket and use: eval "$(longshore env)"' });
+  if (there && !there.isSymbolicLink() && !there.isSocket()) {
+    throw new LongshoreError('conflict', `${place} is no socket`, {
+      object: place,
+      remedy: 'Move it away, or start without --docker-socket.',
+    });
+  }
+  if (there && (await answers(place))) {
+    throw new LongshoreError('conflict', `another engine answers at ${place}`, {
+      object: place,
+      remedy: 'Stop it, or start without --docker-socket and use: eval "$(longshore env)"',
+    });
+  }
   await symlink(socket, `${place}.${process.pid}`);
   await rename(`${place}.${process.pid}`, place);
 }

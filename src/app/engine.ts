@@ -53,15 +53,54 @@ export function cgroupParentOf(instance: string): string {
 /** Opens the engine in a folder. Call `containers.recover()` before anything is started. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { folder, instance, host, clock, random, logger } = options;
-  const folders = { containers: join(folder, 'containers'), runtime: join(folder, 'runtime'), networks: join(folder, 'networks'), volumes: join(folder, 'volumes'), images: join(folder, 'images') };
+  const folders = {
+    containers: join(folder, 'containers'),
+    runtime: join(folder, 'runtime'),
+    networks: join(folder, 'networks'),
+    volumes: join(folder, 'volumes'),
+    images: join(folder, 'images'),
+  };
   await Promise.all([folders.containers, folders.runtime].map((each) => mkdir(each, { recursive: true, mode: 0o711 })));
   const [images, networks, volumes] = await Promise.all([
-    openImages({ folder: folders.images, host, clock, random, logger: logger.child({ room: 'images' }), proxyEnv: process.env, ...(options.insecureRegistries === undefined ? {} : { insecureRegistries: options.insecureRegistries }) }),
-    openNetworks({ host, folder: folders.networks, instance, clock, random, logger: logger.child({ room: 'network' }), ...(options.networkPool === undefined ? {} : { pools: [{ base: options.networkPool, size: 24 }] }) }),
+    openImages({
+      folder: folders.images,
+      host,
+      clock,
+      random,
+      logger: logger.child({ room: 'images' }),
+      proxyEnv: process.env,
+      ...(options.insecureRegistries === undefined ? {} : { insecureRegistries: options.insecureRegistries }),
+    }),
+    openNetworks({
+      host,
+      folder: folders.networks,
+      instance,
+      clock,
+      random,
+      logger: logger.child({ room: 'network' }),
+      ...(options.networkPool === undefined ? {} : { pools: [{ base: options.networkPool, size: 24 }] }),
+    }),
     openVolumes({ folder: folders.volumes, host, clock, random, logger: logger.child({ room: 'volumes' }) }),
   ]);
-  const runtime = new RuncRuntime({ host, clock, logger: logger.child({ room: 'runtime' }), folder: folders.runtime, ...(options.runtimes === undefined ? {} : { runtimes: options.runtimes }) });
-  const containers = new EngineContainers({ folder: folders.containers, cgroupParent: cgroupParentOf(instance), images, runtime, networks, volumes, host, clock, random, logger: logger.child({ room: 'containers' }) });
+  const runtime = new RuncRuntime({
+    host,
+    clock,
+    logger: logger.child({ room: 'runtime' }),
+    folder: folders.runtime,
+    ...(options.runtimes === undefined ? {} : { runtimes: options.runtimes }),
+  });
+  const containers = new EngineContainers({
+    folder: folders.containers,
+    cgroupParent: cgroupParentOf(instance),
+    images,
+    runtime,
+    networks,
+    volumes,
+    host,
+    clock,
+    random,
+    logger: logger.child({ room: 'containers' }),
+  });
   return {
     images, containers, networks, volumes, runtime,
     dockerApi: (builder) => new DockerApi({

@@ -26,7 +26,11 @@ const KINDS: Readonly<Record<string, readonly [Target['kind'], ResourceRef]>> = 
 export function parseTarget(text: string, namespace: string): Target {
   const [kind, name] = text.includes('/') ? (text.split('/', 2) as [string, string]) : ['pod', text];
   const found = KINDS[kind.toLowerCase()];
-  if (!found || name === '') throw new LongshoreError('invalid', `"${text}" is nothing that a port can lead to`, { remedy: 'Name a pod, service, deployment, statefulset, daemonset or replicaset: svc/web' });
+  if (!found || name === '') {
+    throw new LongshoreError('invalid', `"${text}" is nothing that a port can lead to`, {
+      remedy: 'Name a pod, service, deployment, statefulset, daemonset or replicaset: svc/web',
+    });
+  }
   return { kind: found[0], resource: found[1], namespace, name };
 }
 
@@ -41,7 +45,16 @@ export function parsePorts(text: string): PortPair {
   const [, here, colon, there] = /^(\d*)(:?)([a-z0-9-]*)$/.exec(text) ?? [];
   const local = here === '' ? 0 : Number(here);
   const remote = colon === '' ? here : there;
-  if (remote === undefined || remote === '' || local > 65535 || (/^\d+$/.test(remote) && !(Number(remote) >= 1 && Number(remote) <= 65535))) throw new LongshoreError('invalid', `"${text}" is no pair of ports`, { remedy: 'Write LOCAL:REMOTE, as in 8080:80; or one port for both.' });
+  if (
+    remote === undefined ||
+    remote === '' ||
+    local > 65535 ||
+    (/^\d+$/.test(remote) && !(Number(remote) >= 1 && Number(remote) <= 65535))
+  ) {
+    throw new LongshoreError('invalid', `"${text}" is no pair of ports`, {
+      remedy: 'Write LOCAL:REMOTE, as in 8080:80; or one port for both.',
+    });
+  }
   return { local, remote };
 }
 
@@ -82,7 +95,15 @@ export async function forward(transport: Transport, target: Target, { local, rem
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new LongshoreError('unavailable', `can't listen at 127.0.0.1:${local}: ${error.message}`, { object: `port ${local}`, remedy: 'Choose another local port.', cause: error })));
+    server.once('error', (error) =>
+      reject(
+        new LongshoreError('unavailable', `can't listen at 127.0.0.1:${local}: ${error.message}`, {
+          object: `port ${local}`,
+          remedy: 'Choose another local port.',
+          cause: error,
+        }),
+      ),
+    );
     server.listen(local, '127.0.0.1', resolve);
   });
   return {
@@ -114,7 +135,13 @@ async function addressOf(transport: Transport, target: Target, port: string): Pr
 
 function selectorOf(selector: NonNullable<Deployment['spec']>['selector'] | undefined): string {
   const equal = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const sets = (selector?.matchExpressions ?? []).map(({ key, operator, values }) => (operator === 'Exists' ? key : operator === 'DoesNotExist' ? `!${key}` : `${key} ${operator === 'In' ? 'in' : 'notin'} (${(values ?? []).join(',')})`));
+  const sets = (selector?.matchExpressions ?? []).map(({ key, operator, values }) =>
+    operator === 'Exists'
+      ? key
+      : operator === 'DoesNotExist'
+        ? `!${key}`
+        : `${key} ${operator === 'In' ? 'in' : 'notin'} (${(values ?? []).join(',')})`,
+  );
   return [...equal, ...sets].join(',');
 }
 
@@ -131,11 +158,21 @@ function podAddress(pod: Pod, port: string): Address {
 async function serviceAddress(transport: Transport, service: Service, port: string): Promise<Address> {
   const object = `service/${service.metadata?.name}`;
   const wanted = service.spec?.ports?.find((each) => String(each.port) === port || each.name === port);
-  if (!wanted) throw new LongshoreError('not-found', `${object} has no port ${port}`, { remedy: `It has: ${(service.spec?.ports ?? []).map((each) => `${each.port}${each.name ? ` (${each.name})` : ''}`).join(', ') || 'none'}.` });
-  const slices = await transport.list<EndpointSlice>(endpointSlices, service.metadata?.namespace, { labelSelector: `kubernetes.io/service-name=${service.metadata?.name}` });
+  if (!wanted) {
+    throw new LongshoreError('not-found', `${object} has no port ${port}`, {
+      remedy: `It has: ${(service.spec?.ports ?? []).map((each) => `${each.port}${each.name ? ` (${each.name})` : ''}`).join(', ') || 'none'}.`,
+    });
+  }
+  const slices = await transport.list<EndpointSlice>(endpointSlices, service.metadata?.namespace, {
+    labelSelector: `kubernetes.io/service-name=${service.metadata?.name}`,
+  });
   const all = slices.items.flatMap(({ endpoints, ports }) => {
     const number = ports?.find(({ name }) => (name ?? '') === (wanted.name ?? ''))?.port;
-    return number === undefined || number === null ? [] : (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap(({ addresses }) => (addresses[0] === undefined ? [] : [{ host: addresses[0], port: number }]));
+    return number === undefined || number === null
+      ? []
+      : (endpoints ?? [])
+          .filter(({ conditions }) => conditions?.ready !== false)
+          .flatMap(({ addresses }) => (addresses[0] === undefined ? [] : [{ host: addresses[0], port: number }]));
   });
   const chosen = all[Math.floor(Math.random() * all.length)];
   if (!chosen) throw new LongshoreError('unavailable', `${object} has no ready endpoint`);

@@ -54,17 +54,31 @@ const LONGEST_SOCKET_PATH = 107;
 /**
  * Reads the instance's decisions, or makes them: free ports and address ranges that no link of this machine uses.
  * @param used addresses and destinations of routes that this machine has
- * @throws LongshoreError `invalid` when the home's path is too long for a socket, `forbidden` when it can't be written, `internal` when what it decided is damaged, `conflict` when another instance holds its addresses
+ * @throws LongshoreError `invalid` when the home's path is too long for a socket, `forbidden` when it can't be written,
+ * `internal` when what it decided is damaged, `conflict` when another instance holds its addresses
  */
-export async function openInstance(home: Home, random: Random, nodeName: string, used: () => Promise<readonly string[]>, listen?: string): Promise<InstanceConfig> {
+export async function openInstance(
+  home: Home,
+  random: Random,
+  nodeName: string,
+  used: () => Promise<readonly string[]>,
+  listen?: string,
+): Promise<InstanceConfig> {
   if (Buffer.byteLength(home.dockerSocket) > LONGEST_SOCKET_PATH) {
-    throw new LongshoreError('invalid', `${home.dockerSocket} is too long for a unix socket (${LONGEST_SOCKET_PATH} bytes at most)`, { object: `home ${home.root}`, remedy: 'Set LONGSHORE_HOME to a shorter path.' });
+    throw new LongshoreError('invalid', `${home.dockerSocket} is too long for a unix socket (${LONGEST_SOCKET_PATH} bytes at most)`, {
+      object: `home ${home.root}`,
+      remedy: 'Set LONGSHORE_HOME to a shorter path.',
+    });
   }
   try {
     await mkdir(home.root, { recursive: true, mode: 0o711 });
     await mkdir(home.run, { recursive: true, mode: 0o755 });
   } catch (error) {
-    throw new LongshoreError('forbidden', `can't make the folder ${home.root}: ${(error as Error).message}`, { object: `home ${home.root}`, remedy: 'Run as root, or set LONGSHORE_HOME to a folder that you may write.', cause: error });
+    throw new LongshoreError('forbidden', `can't make the folder ${home.root}: ${(error as Error).message}`, {
+      object: `home ${home.root}`,
+      remedy: 'Run as root, or set LONGSHORE_HOME to a folder that you may write.',
+      cause: error,
+    });
   }
   const kept = await readInstance(home);
   if (kept) {

@@ -8,7 +8,15 @@ import type { InstanceConfig } from './instance.ts';
  * Makes the instance's inner address, which no other machine has a route to. Lets pods reach an API server that listens on loopback alone:
  * takes connections there and hands them on; that is not needed when the API listens on more.
  */
-export async function openInnerAddress({ links, config, logger }: { readonly links: Pick<Links, 'addDummy'>; readonly config: Pick<InstanceConfig, 'id' | 'innerAddress' | 'listen' | 'apiPort'>; readonly logger: Logger }): Promise<(options: { readonly remove: boolean }) => Promise<void>> {
+export async function openInnerAddress({
+  links,
+  config,
+  logger,
+}: {
+  readonly links: Pick<Links, 'addDummy'>;
+  readonly config: Pick<InstanceConfig, 'id' | 'innerAddress' | 'listen' | 'apiPort'>;
+  readonly logger: Logger;
+}): Promise<(options: { readonly remove: boolean }) => Promise<void>> {
   const undo = await links.addDummy(`ls${config.id.slice(0, 4)}api`, [`${config.innerAddress}/32`]);
   if (config.listen !== undefined) return ({ remove }) => (remove ? Promise.resolve(undo()) : Promise.resolve());
   const server = createServer({ noDelay: true }, (client) => {
@@ -19,7 +27,15 @@ export async function openInnerAddress({ links, config, logger }: { readonly lin
     client.pipe(upstream).pipe(client);
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new LongshoreError('conflict', `can't listen at ${config.innerAddress}:${config.apiPort}: ${error.message}`, { object: 'the address at which pods reach the API', remedy: 'See who has it: ss -ltnp', cause: error })));
+    server.once('error', (error) =>
+      reject(
+        new LongshoreError('conflict', `can't listen at ${config.innerAddress}:${config.apiPort}: ${error.message}`, {
+          object: 'the address at which pods reach the API',
+          remedy: 'See who has it: ss -ltnp',
+          cause: error,
+        }),
+      ),
+    );
     server.listen(config.apiPort, config.innerAddress, resolve);
   });
   server.on('error', (error) => logger.error('pods can not reach the API', { address: config.innerAddress, error: error.message }));

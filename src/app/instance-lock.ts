@@ -22,7 +22,10 @@ export async function lockInstance(home: Home): Promise<Undo> {
   }
   if (unlock === undefined) {
     const holder = await lockHolder(home);
-    throw new LongshoreError('conflict', `another process${holder ? ` (pid ${holder.pid})` : ''} runs the instance in ${home.root}`, { object: `home ${home.root}`, remedy: `Stop it first (LONGSHORE_HOME=${home.root} longshore down), or set LONGSHORE_HOME to another folder.` });
+    throw new LongshoreError('conflict', `another process${holder ? ` (pid ${holder.pid})` : ''} runs the instance in ${home.root}`, {
+      object: `home ${home.root}`,
+      remedy: `Stop it first (LONGSHORE_HOME=${home.root} longshore down), or set LONGSHORE_HOME to another folder.`,
+    });
   }
   try {
     const mark: ProcessMark = { pid: process.pid, startTicks: (await startTicksOf(process.pid)) ?? '' };
@@ -82,5 +85,9 @@ function pidFile(home: Home): string {
 
 function unusable(home: Home, error: unknown): LongshoreError {
   const full = isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT');
-  return new LongshoreError(full ? 'exhausted' : 'forbidden', `can't use the folder ${home.root}: ${messageOf(error)}`, { object: `home ${home.root}`, remedy: full ? 'Free some disk space.' : 'Run as root, or set LONGSHORE_HOME to a folder on a disk that can be written.', cause: error });
+  return new LongshoreError(full ? 'exhausted' : 'forbidden', `can't use the folder ${home.root}: ${messageOf(error)}`, {
+    object: `home ${home.root}`,
+    remedy: full ? 'Free some disk space.' : 'Run as root, or set LONGSHORE_HOME to a folder on a disk that can be written.',
+    cause: error,
+  });
 }

@@ -16,7 +16,8 @@ export interface InstanceConfig {
   readonly serviceCidr: string;
   readonly dnsAddress: string;
   /**
-   * Where pods reach the API when it listens on loopback alone: an address on a link of the instance's own, which nothing outside of this machine has a route to.
+   * Where pods reach the API when it listens on loopback alone: an address on a link of the instance's own, which
+   * nothing outside of this machine has a route to.
    */
   readonly innerAddress: string;
   /** Where the API listens, when more than loopback was asked for. */
@@ -49,7 +50,11 @@ export async function readInstance(home: InstancePlace): Promise<KeptInstance | 
   if (found === undefined || !(found instanceof Error)) return found;
   const copy = await readOne(home.configFile + COPY);
   if (copy === undefined || copy instanceof Error) {
-    throw new LongshoreError('internal', `${home.configFile} is damaged: ${found.message}`, { object: `home ${home.root}`, remedy: 'Restore the file from a backup, or move it away to start a new instance.', cause: found });
+    throw new LongshoreError('internal', `${home.configFile} is damaged: ${found.message}`, {
+      object: `home ${home.root}`,
+      remedy: 'Restore the file from a backup, or move it away to start a new instance.',
+      cause: found,
+    });
   }
   await writeDurably(home.configFile, copy);
   return copy;
@@ -69,7 +74,13 @@ async function readOne(path: string): Promise<KeptInstance | Error | undefined> 
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
-    if (isErrno(error, 'EACCES') || isErrno(error, 'EPERM')) throw new LongshoreError('forbidden', `can't read ${path}: ${messageOf(error)}`, { object: path, remedy: 'Run as root, or set LONGSHORE_HOME to a folder of your own.', cause: error });
+    if (isErrno(error, 'EACCES') || isErrno(error, 'EPERM')) {
+      throw new LongshoreError('forbidden', `can't read ${path}: ${messageOf(error)}`, {
+        object: path,
+        remedy: 'Run as root, or set LONGSHORE_HOME to a folder of your own.',
+        cause: error,
+      });
+    }
     return error as Error;
   }
   try {

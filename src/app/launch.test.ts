@@ -22,7 +22,8 @@ test('a server in the foreground has the settings, its pid and its words; what i
   const script = join(folder, 'main.ts');
   await writeFile(script, `import { relaunchAsServer } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, 'launch.ts')).href)};
 relaunchAsServer(process);
-console.log(JSON.stringify({ pid: process.pid, words: process.argv.slice(2), flags: process.execArgv, arenas: process.env.MALLOC_ARENA_MAX, launched: process.env.LONGSHORE_LAUNCHED }));\n`);
+console.log(JSON.stringify({ pid: process.pid, words: process.argv.slice(2), flags: process.execArgv, arenas: process.env.MALLOC_ARENA_MAX, launched: process.env.LONGSHORE_LAUNCHED }));\n`,
+  );
   const child = spawn(process.execPath, [script, 'server', '--listen', 'a b'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   assert.deepEqual(JSON.parse(output), { pid: child.pid, words: ['server', '--listen', 'a b'], flags: ['--max-semi-space-size=8'], arenas: '2' });

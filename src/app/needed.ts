@@ -13,5 +13,12 @@ export async function assertNeeded(): Promise<void> {
   const found = await Promise.all(Object.keys(NEEDED).map(async (name) => ((await which(name)) === undefined ? [name] : [])));
   const missing = found.flat();
   if (missing.length === 0) return;
-  throw new LongshoreError('unavailable', `${missing.map((name) => `${name}, which ${NEEDED[name]},`).join(' and ')} ${missing.length > 1 ? 'are' : 'is'} not installed`, { object: 'this machine', remedy: `Install ${missing.length > 1 ? 'them' : 'it'}: apt-get install ${missing.map((name) => PACKAGE_OF[name] ?? name).join(' ')}. To see all that is needed: longshore doctor` });
+  throw new LongshoreError(
+    'unavailable',
+    `${missing.map((name) => `${name}, which ${NEEDED[name]},`).join(' and ')} ${missing.length > 1 ? 'are' : 'is'} not installed`,
+    {
+      object: 'this machine',
+      remedy: `Install ${missing.length > 1 ? 'them' : 'it'}: apt-get install ${missing.map((name) => PACKAGE_OF[name] ?? name).join(' ')}. To see all that is needed: longshore doctor`,
+    },
+  );
 }

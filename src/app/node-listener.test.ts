@@ -50,9 +50,22 @@ after(async () => {
 });
 
 /** The status of an answer; undefined when the connection ended without one. */
-function ask(path: string, upgrade: boolean, credentials: Credentials | undefined, headers: Readonly<Record<string, string>> = {}): Promise<number | undefined> {
+function ask(
+  path: string,
+  upgrade: boolean,
+  credentials: Credentials | undefined,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const outgoing = request({ host: '127.0.0.1', port, path, agent: false, ca: authority.certificate, ...(credentials && { cert: credentials.certificate, key: credentials.key }), headers: { ...headers, ...(upgrade && { connection: 'Upgrade', upgrade: 'websocket' }) } });
+    const outgoing = request({
+      host: '127.0.0.1',
+      port,
+      path,
+      agent: false,
+      ca: authority.certificate,
+      ...(credentials && { cert: credentials.certificate, key: credentials.key }),
+      headers: { ...headers, ...(upgrade && { connection: 'Upgrade', upgrade: 'websocket' }) },
+    });
     outgoing.on('response', (response) => {
       response.resume();
       resolve(response.statusCode);
@@ -70,7 +83,11 @@ test('only the API server gets as far as a request, on every path that is served
   const client = (commonName: string, organizations: string[]): Promise<Credentials> => authority.issue({ commonName, organizations }, 'client');
   const turnedAway: readonly (readonly [string, Credentials | undefined, Readonly<Record<string, string>>?])[] = [
     ['nobody in particular', undefined],
-    ['nobody, with a token and forged names', undefined, { authorization: 'Bearer admin-token', 'x-remote-user': 'kube-apiserver-kubelet-client', 'x-remote-group': 'system:masters' }],
+    [
+      'nobody, with a token and forged names',
+      undefined,
+      { authorization: 'Bearer admin-token', 'x-remote-user': 'kube-apiserver-kubelet-client', 'x-remote-group': 'system:masters' },
+    ],
     ['a user without rights', await client('carol', ['dev'])],
     ['an admin, who has to ask the API server', await client('kubernetes-admin', ['system:masters'])],
     ['another node', await client('system:node:b', ['system:nodes'])],
@@ -79,12 +96,22 @@ test('only the API server gets as far as a request, on every path that is served
     ["the API server's name in another group", await client('kube-apiserver-kubelet-client', ['system:nodes'])],
     ["the API server's name among others", await client('x, CN=kube-apiserver-kubelet-client', ['system:masters'])],
     ["the API server's name on a second line", await client('x\nCN=kube-apiserver-kubelet-client', ['system:masters'])],
-    ["the API server's name, by another authority", await stranger.issue({ commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }, 'client')],
-    ["the API server's name, as a server's certificate", await authority.issue({ commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }, 'server')],
+    [
+      "the API server's name, by another authority",
+      await stranger.issue({ commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }, 'client'),
+    ],
+    [
+      "the API server's name, as a server's certificate",
+      await authority.issue({ commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }, 'server'),
+    ],
   ];
   assert.ok(NODE_PATHS.length >= 7);
   for (const [who, credentials, headers] of turnedAway) {
-    for (const path of NODE_PATHS) for (const upgrade of [false, true]) assert.equal(await ask(`/${path}/default/p/c`, upgrade, credentials, headers), undefined, `${who} on ${path}`);
+    for (const path of NODE_PATHS) {
+      for (const upgrade of [false, true]) {
+        assert.equal(await ask(`/${path}/default/p/c`, upgrade, credentials, headers), undefined, `${who} on ${path}`);
+      }
+    }
   }
   assert.deepEqual(seen, []);
   const api = await client('kube-apiserver-kubelet-client', ['system:masters']);

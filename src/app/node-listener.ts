@@ -26,14 +26,27 @@ export interface NodeListenerOptions {
  * the API server has done that, and nobody else gets as far as a request.
  */
 export function nodeListener({ certificate, key, authority, api, logger }: NodeListenerOptions): TlsServer {
-  const server = createTlsServer({ cert: certificate, key, ca: authority, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2', requestTimeout: 0, headersTimeout: 30_000 });
+  const server = createTlsServer({
+    cert: certificate,
+    key,
+    ca: authority,
+    requestCert: true,
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+    requestTimeout: 0,
+    headersTimeout: 30_000,
+  });
   // Before the parser sees the connection.
   server.prependListener('secureConnection', (socket) => {
     if (socket.authorized && isApiServer(socket.getPeerCertificate())) return;
     logger.warn('a client that is not the API server was turned away', { from: socket.remoteAddress ?? '' });
     socket.destroy();
   });
-  for (const event of ['request', 'upgrade'] as const) for (const listener of api.listeners(event)) server.on(event, listener as (...args: unknown[]) => void);
+  for (const event of ['request', 'upgrade'] as const) {
+    for (const listener of api.listeners(event)) {
+      server.on(event, listener as (...args: unknown[]) => void);
+    }
+  }
   return server;
 }
 

@@ -26,7 +26,9 @@ export async function prune(docker: Docker, { all, volumes }: PruneOptions): Pro
   const done: Pruned[] = [];
   for (const [what, path, list] of steps) {
     const answer = (await docker.json('POST', path)) as Readonly<Record<string, unknown>>;
-    const names = ((answer[list] ?? []) as readonly (string | { readonly Untagged?: string; readonly Deleted?: string })[]).map((each) => (typeof each === 'string' ? each : each.Untagged ?? each.Deleted ?? ''));
+    const names = ((answer[list] ?? []) as readonly (string | { readonly Untagged?: string; readonly Deleted?: string })[]).map((each) =>
+      typeof each === 'string' ? each : (each.Untagged ?? each.Deleted ?? ''),
+    );
     done.push({ what, names, bytes: Number(answer.SpaceReclaimed ?? 0) });
   }
   return done;

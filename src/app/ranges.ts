@@ -3,7 +3,10 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { isErrno, LongshoreError } from '../lib/errors.ts';
 
-/** Where the instances of this machine note which ranges they hold: a link `<number>` to the holder's home. Gone after a reboot, and noted anew at each start. */
+/**
+ * Where the instances of this machine note which ranges they hold: a link `<number>` to the holder's home. Gone after a
+ * reboot, and noted anew at each start.
+ */
 const NOTES = '/run/longshore/ranges';
 /** An abstract socket, so its scope is the network namespace, as that of addresses; and it goes with its process. */
 const LOCK = '\0longshore-ranges';
@@ -29,7 +32,10 @@ export interface RangeOptions {
  * `keep` runs before anybody else may choose, and is to write the choice down; it learns the ports of other instances, which need not listen at the moment.
  * @throws LongshoreError `unavailable` when none is left
  */
-export async function takeRange<T>({ used, home, configName, notes = NOTES }: RangeOptions, keep: (range: number, ports: ReadonlySet<number>) => Promise<T>): Promise<T> {
+export async function takeRange<T>(
+  { used, home, configName, notes = NOTES }: RangeOptions,
+  keep: (range: number, ports: ReadonlySet<number>) => Promise<T>,
+): Promise<T> {
   const lock = await takeLock();
   try {
     await mkdir(notes, { recursive: true, mode: 0o755 });
@@ -46,7 +52,10 @@ export async function takeRange<T>({ used, home, configName, notes = NOTES }: Ra
   } finally {
     lock.close();
   }
-  throw new LongshoreError('unavailable', `every range between 10.${FIRST}.0.0/16 and 10.${LAST}.0.0/16 is in use on this machine`, { object: `home ${home}`, remedy: 'Remove instances that are not needed (longshore uninstall).' });
+  throw new LongshoreError('unavailable', `every range between 10.${FIRST}.0.0/16 and 10.${LAST}.0.0/16 is in use on this machine`, {
+    object: `home ${home}`,
+    remedy: 'Remove instances that are not needed (longshore uninstall).',
+  });
 }
 
 /**
@@ -60,7 +69,12 @@ export async function holdRange({ home, configName, notes = NOTES }: Omit<RangeO
     await mkdir(notes, { recursive: true, mode: 0o755 });
     const holder = await holderOf(notes, range, configName);
     if (holder?.home === home) return;
-    if (holder) throw new LongshoreError('conflict', `the addresses of this instance, ${clusterCidr}, are held by the instance in ${holder.home}`, { object: `home ${home}`, remedy: `Remove one of the two: LONGSHORE_HOME=${holder.home} longshore uninstall` });
+    if (holder) {
+      throw new LongshoreError('conflict', `the addresses of this instance, ${clusterCidr}, are held by the instance in ${holder.home}`, {
+        object: `home ${home}`,
+        remedy: `Remove one of the two: LONGSHORE_HOME=${holder.home} longshore uninstall`,
+      });
+    }
     await note(notes, range, home);
   } finally {
     lock.close();
@@ -83,7 +97,15 @@ async function holderOf(notes: string, range: number, configName: string): Promi
   const home = await target(join(notes, String(range)));
   if (home === undefined) return undefined;
   try {
-    const { clusterCidr, apiPort, registryPort = 0 } = JSON.parse(await readFile(join(home, configName), 'utf8')) as { readonly clusterCidr: string; readonly apiPort: number; readonly registryPort?: number };
+    const {
+      clusterCidr,
+      apiPort,
+      registryPort = 0,
+    } = JSON.parse(await readFile(join(home, configName), 'utf8')) as {
+      readonly clusterCidr: string;
+      readonly apiPort: number;
+      readonly registryPort?: number;
+    };
     return clusterCidr.startsWith(`10.${range}.`) ? { home, ports: [apiPort, registryPort] } : undefined;
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
@@ -109,7 +131,11 @@ async function takeLock(): Promise<Server> {
       server.listen(LOCK, () => resolve(true));
     });
     if (taken) return server;
-    if (performance.now() > until) throw new LongshoreError('timeout', `another instance has been choosing its addresses for ${LOCK_TIMEOUT_MS / 1000} s`, { remedy: 'Find the process that listens at @longshore-ranges: ss -xlp' });
+    if (performance.now() > until) {
+      throw new LongshoreError('timeout', `another instance has been choosing its addresses for ${LOCK_TIMEOUT_MS / 1000} s`, {
+        remedy: 'Find the process that listens at @longshore-ranges: ss -xlp',
+      });
+    }
     await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
   }
 }

@@ -9,7 +9,10 @@ import type { Random } from '../lib/random.ts';
 import type { ConfigMap } from '../types/kubernetes/generated/core-v1.ts';
 import type { InstanceConfig } from './instance.ts';
 
-/** Who may use the instance's registry beside this machine's own programs: `off`, nobody has one; `host`, nobody; `read`, pods may pull; `write`, pods may push. */
+/**
+ * Who may use the instance's registry beside this machine's own programs: `off`, nobody has one; `host`, nobody;
+ * `read`, pods may pull; `write`, pods may push.
+ */
 export const REGISTRY_ACCESS = ['off', 'host', 'read', 'write'] as const;
 export type RegistryAccess = (typeof REGISTRY_ACCESS)[number];
 
@@ -49,7 +52,11 @@ export async function openPlatformRegistry({ images, config, access, clock, rand
       return true;
     } catch (error) {
       if (!(error instanceof LongshoreError)) throw error;
-      logger.warn('the registry does not answer', { address: `${host}:${port}`, error: error.message, remedy: 'Stop what listens there (ss -ltnp), then start the platform again.' });
+      logger.warn('the registry does not answer', {
+        address: `${host}:${port}`,
+        error: error.message,
+        remedy: 'Stop what listens there (ss -ltnp), then start the platform again.',
+      });
       return false;
     }
   };
@@ -67,7 +74,16 @@ const ANNOUNCEMENT = 'local-registry-hosting';
 /** Tells tools where the registry is: the ConfigMap of KEP-1755, which Tilt, Skaffold and others read. */
 export async function announceRegistry(transport: Transport, { name, innerName }: PlatformRegistry): Promise<void> {
   if (name === undefined) return;
-  const lines = [`host: "${name}"`, `hostFromContainerRuntime: "${name}"`, ...(innerName === undefined ? [] : [`hostFromClusterNetwork: "${innerName}"`])];
-  const object: ConfigMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: ANNOUNCEMENT, namespace: 'kube-public' }, data: { 'localRegistryHosting.v1': lines.map((line) => `${line}\n`).join('') } };
+  const lines = [
+    `host: "${name}"`,
+    `hostFromContainerRuntime: "${name}"`,
+    ...(innerName === undefined ? [] : [`hostFromClusterNetwork: "${innerName}"`]),
+  ];
+  const object: ConfigMap = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: ANNOUNCEMENT, namespace: 'kube-public' },
+    data: { 'localRegistryHosting.v1': lines.map((line) => `${line}\n`).join('') },
+  };
   await transport.patch(configMaps, 'kube-public', ANNOUNCEMENT, 'apply', object, { fieldManager: 'longshore', force: true });
 }

@@ -14,8 +14,18 @@ export function localPathRoot(home: { readonly root: string }): string {
 export function createVolumeRemover(root: string, localNode: string): (node: string, path: string) => Promise<void> {
   return async (node, path) => {
     const object = `folder ${path} of node ${node}`;
-    if (node !== localNode) throw new LongshoreError('not-implemented', `folders of the node ${node} can't be deleted from ${localNode}`, { object, remedy: `Delete ${path} on ${node}, then the volume.` });
-    if (join(path) !== path || dirname(path) !== root) throw new LongshoreError('forbidden', `${path} is not right beneath ${root}`, { object, remedy: 'Delete the data and the volume yourself.' });
+    if (node !== localNode) {
+      throw new LongshoreError('not-implemented', `folders of the node ${node} can't be deleted from ${localNode}`, {
+        object,
+        remedy: `Delete ${path} on ${node}, then the volume.`,
+      });
+    }
+    if (join(path) !== path || dirname(path) !== root) {
+      throw new LongshoreError('forbidden', `${path} is not right beneath ${root}`, {
+        object,
+        remedy: 'Delete the data and the volume yourself.',
+      });
+    }
     await rm(path, { recursive: true, force: true });
   };
 }

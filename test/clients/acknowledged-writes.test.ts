@@ -71,7 +71,9 @@ class Writer {
         this.acknowledged.push({ name, value, version });
         this.doubt = undefined;
       } catch (error) {
-        if (error instanceof StatusError && error.status.code !== undefined && error.status.code < 500 && !isCode(error, 'unavailable')) throw error;
+        if (error instanceof StatusError && error.status.code !== undefined && error.status.code < 500 && !isCode(error, 'unavailable')) {
+          throw error;
+        }
         return;
       }
     }
@@ -99,7 +101,9 @@ async function losses(writers: readonly Writer[]): Promise<string[]> {
       const now = object?.data?.value;
       const inDoubt = writer.doubt?.name === name && writer.doubt.value === now;
       if (now !== value && !inDoubt) wrong.push(`${name} holds ${now ?? 'nothing'} and not ${value ?? 'nothing'}`);
-      if (now === value && object && version > 0 && Number(object.metadata!.resourceVersion) !== version) wrong.push(`${name} has version ${object.metadata!.resourceVersion} and not ${version}`);
+      if (now === value && object && version > 0 && Number(object.metadata!.resourceVersion) !== version) {
+        wrong.push(`${name} has version ${object.metadata!.resourceVersion} and not ${version}`);
+      }
       if (version > newest) wrong.push(`${name} was written at ${version}, and the newest version is ${newest}`);
     }
     if (writer.doubt) {

@@ -32,7 +32,16 @@ let folder: string;
 /** One bundle starts several times faster than some hundred source files. */
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'longshore-api-crash-'));
-  await build({ entryPoints: [join(import.meta.dirname, 'api-daemon.ts')], outfile: join(folder, 'api.mjs'), bundle: true, format: 'esm', platform: 'node', target: 'node24', logLevel: 'warning', banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" } });
+  await build({
+    entryPoints: [join(import.meta.dirname, 'api-daemon.ts')],
+    outfile: join(folder, 'api.mjs'),
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    logLevel: 'warning',
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  });
 });
 
 after(() => rm(folder, { recursive: true, force: true }));
@@ -146,7 +155,12 @@ async function loseFrom(state: string, revision: number): Promise<void> {
     let at = head.state === 'whole' ? head.end : 0;
     for (let frame = checkFrame(bytes, at, salt); frame.state === 'whole'; frame = checkFrame(bytes, at, salt)) {
       let holds = false;
-      decodeRecords(bytes, at + FRAME_HEADER_BYTES, frame.end, { txn: (each) => (holds ||= each >= revision), compact: () => {}, key: () => {}, end: () => {} });
+      decodeRecords(bytes, at + FRAME_HEADER_BYTES, frame.end, {
+        txn: (each) => (holds ||= each >= revision),
+        compact: () => {},
+        key: () => {},
+        end: () => {},
+      });
       if (holds) {
         await using file = await open(path, 'r+');
         await file.truncate(at);
@@ -177,7 +191,9 @@ test('the check catches a store that loses the last acknowledged write, one that
   const list = await listAll(again);
   assert.throws(() => history.check(list), /but \d+ was acknowledged|is not what was acknowledged/);
   // The lost revision is given out anew, to somebody else: by its number alone the loss does not show.
-  for (const name of ['other-1', 'other-2', 'other-3']) await again.create<ConfigMap>(configMaps, NAMESPACE, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+  for (const name of ['other-1', 'other-2', 'other-3']) {
+    await again.create<ConfigMap>(configMaps, NAMESPACE, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+  }
   const later = await listAll(again);
   assert.throws(() => history.check(later), /is not what was acknowledged/);
   again.close();

@@ -23,7 +23,8 @@ type Verb = 'create' | 'update' | 'patch' | 'delete';
 /** One write and its answer, for the watch's test. */
 interface Acknowledged { readonly name: string; readonly version: number; readonly value: string }
 
-const stateOf = (object: ConfigMap | undefined): State => (object === undefined ? undefined : { value: object.data?.value ?? '', version: Number(object.metadata?.resourceVersion) });
+const stateOf = (object: ConfigMap | undefined): State =>
+  object === undefined ? undefined : { value: object.data?.value ?? '', version: Number(object.metadata?.resourceVersion) };
 
 /** Clients that write, each its own objects, and note each answer. */
 export class History {
@@ -81,19 +82,38 @@ export class History {
       const state = found.get(name);
       const open = known.open;
       known.open = undefined;
-      if (open !== undefined && state?.value === open.value && (state === undefined || state.version > (known.acknowledged?.version ?? 0))) known.acknowledged = state;
+      if (
+        open !== undefined &&
+        state?.value === open.value &&
+        (state === undefined || state.version > (known.acknowledged?.version ?? 0))
+      ) {
+        known.acknowledged = state;
+      }
       assert.deepEqual(state, known.acknowledged, `${name} is not what was acknowledged`);
     }
   }
 
   /** Every acknowledged version was seen by the watch, with its value. */
   checkWatch(watch: Watched): void {
-    for (const { name, version, value } of this.#answers.splice(0)) assert.deepEqual(watch.seen.get(version), { name, value }, `the watch has missed revision ${version}`);
+    for (const { name, version, value } of this.#answers.splice(0)) {
+      assert.deepEqual(watch.seen.get(version), { name, value }, `the watch has missed revision ${version}`);
+    }
   }
 }
 
-async function send(transport: Transport, verb: Verb, name: string, known: State, value: string | undefined): Promise<ConfigMap | undefined> {
-  const body: ConfigMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, ...(known && { resourceVersion: String(known.version) }) }, data: { value: value ?? '' } };
+async function send(
+  transport: Transport,
+  verb: Verb,
+  name: string,
+  known: State,
+  value: string | undefined,
+): Promise<ConfigMap | undefined> {
+  const body: ConfigMap = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, ...(known && { resourceVersion: String(known.version) }) },
+    data: { value: value ?? '' },
+  };
   switch (verb) {
     case 'create': return transport.create(configMaps, NAMESPACE, { ...body, metadata: { name } });
     case 'update': return transport.update(configMaps, NAMESPACE, name, body);
@@ -133,7 +153,9 @@ export class Watched {
     const name = object.metadata?.name ?? '';
     const before = this.#objects.get(name);
     if (version <= this.#last) this.#failure ??= new Error(`revision ${version} comes after ${this.#last}`);
-    if ((type === 'ADDED') !== (before === undefined)) this.#failure ??= new Error(`${type} of ${name}, which ${before === undefined ? 'was not' : 'was'} there`);
+    if ((type === 'ADDED') !== (before === undefined)) {
+      this.#failure ??= new Error(`${type} of ${name}, which ${before === undefined ? 'was not' : 'was'} there`);
+    }
     this.#last = version;
     const state = type === 'DELETED' ? undefined : stateOf(object);
     if (state === undefined) this.#objects.delete(name);

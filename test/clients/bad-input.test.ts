@@ -28,10 +28,17 @@ async function refused(args: readonly string[], input?: string): Promise<string>
 }
 
 test('kubectl: unknown and malformed fields', async () => {
-  const deployment = (more: object, container: object = {}): string => JSON.stringify({
-    apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'bad' },
-    spec: { selector: { matchLabels: { app: 'bad' } }, template: { metadata: { labels: { app: 'bad' } }, spec: { containers: [{ name: 'main', image: 'busybox', ...container }] } }, ...more },
-  });
+  const deployment = (more: object, container: object = {}): string =>
+    JSON.stringify({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'bad' },
+      spec: {
+        selector: { matchLabels: { app: 'bad' } },
+        template: { metadata: { labels: { app: 'bad' } }, spec: { containers: [{ name: 'main', image: 'busybox', ...container }] } },
+        ...more,
+      },
+    });
   const unknown = deployment({ replica: 2 }, { imagePullPolicyy: 'Never' });
   const strict = await refused(['apply', '-f', '-'], unknown);
   assert.match(strict, /Deployment/);
@@ -42,9 +49,18 @@ test('kubectl: unknown and malformed fields', async () => {
   assert.match(warned.stderr, /Warning: unknown field "spec\.replica"/);
 
   assert.match(await refused(['create', '--validate=false', '-f', '-'], deployment({ replicas: 'two' })), /Deployment.*replicas.*int32/);
-  assert.match(await refused(['create', '-f', '-'], deployment({ replicas: -1 })), /Deployment "bad" is invalid: spec\.replicas: Invalid value: -1/);
-  assert.match(await refused(['create', '-f', '-'], deployment({}, { resources: { requests: { memory: 'lots' } } })), /quantities must match/);
-  assert.match(await refused(['create', '-f', '-'], deployment({}, { name: 'Main_1' })), /spec\.template\.spec\.containers\[0\]\.name: Invalid value: "Main_1"/);
+  assert.match(
+    await refused(['create', '-f', '-'], deployment({ replicas: -1 })),
+    /Deployment "bad" is invalid: spec\.replicas: Invalid value: -1/,
+  );
+  assert.match(
+    await refused(['create', '-f', '-'], deployment({}, { resources: { requests: { memory: 'lots' } } })),
+    /quantities must match/,
+  );
+  assert.match(
+    await refused(['create', '-f', '-'], deployment({}, { name: 'Main_1' })),
+    /spec\.template\.spec\.containers\[0\]\.name: Invalid value: "Main_1"/,
+  );
   assert.match(await refused(['create', '-f', '-'], 'apiVersion: v1\nkind: Podd\nmetadata: {name: x}\n'), /no matches for kind "Podd"/);
   assert.match(await refused(['create', 'configmap', 'Bad_Name']), /ConfigMap "Bad_Name" is invalid: metadata\.name/);
   assert.equal(await daemon.ok('get', 'deployments', '-o', 'name'), '');
@@ -53,7 +69,26 @@ test('kubectl: unknown and malformed fields', async () => {
 test('the API itself: what is no object, too large, of another type, or nowhere', async () => {
   const { server, ca, cert, key } = await kubeconfig();
   const ask = (method: string, path: string, body?: string, type = 'application/json'): Promise<Ran> =>
-    runClient('curl', ['-sS', '--cacert', ca, '--cert', cert, '--key', key, '-w', '\n%{http_code}', '-X', method, ...(body === undefined ? [] : ['-H', `content-type: ${type}`, '--data-binary', '@-']), `${server}${path}`], {}, { ...(body !== undefined && { input: body }) });
+    runClient(
+      'curl',
+      [
+        '-sS',
+        '--cacert',
+        ca,
+        '--cert',
+        cert,
+        '--key',
+        key,
+        '-w',
+        '\n%{http_code}',
+        '-X',
+        method,
+        ...(body === undefined ? [] : ['-H', `content-type: ${type}`, '--data-binary', '@-']),
+        `${server}${path}`,
+      ],
+      {},
+      { ...(body !== undefined && { input: body }) },
+    );
   const status = async (code: number, reason: string, message: RegExp, ...request: Parameters<typeof ask>): Promise<void> => {
     const { stdout } = await ask(...request);
     const at = stdout.lastIndexOf('\n');
@@ -109,10 +144,17 @@ test('an image that is not there: docker, describe and why say which and what to
   assert.match(ran.stderr, /Unable to find image 'nosuch:latest' locally/);
   assert.match(ran.stderr, /Error response from daemon: .*(registry|nosuch)/);
 
-  await daemon.apply(pod('pulls', { image: '127.0.0.1:1/nosuch:1' }), pod('never', { image: 'nosuch:1', imagePullPolicy: 'Never' }), pod('wrong', { image: 'No Such' }));
+  await daemon.apply(
+    pod('pulls', { image: '127.0.0.1:1/nosuch:1' }),
+    pod('never', { image: 'nosuch:1', imagePullPolicy: 'Never' }),
+    pod('wrong', { image: 'No Such' }),
+  );
   await eventually('it backs off', async () => (await waiting('pulls')) === 'ImagePullBackOff');
   assert.match(await daemon.ok('describe', 'pod', 'pulls'), /Failed to pull image "127\.0\.0\.1:1\/nosuch:1": .*127\.0\.0\.1:1/);
-  assert.match(await why('pulls'), /container main of pod default\/pulls waits for its image 127\.0\.0\.1:1\/nosuch:1: ImagePullBackOff\.\n +Failed to pull image .*127\.0\.0\.1:1.*\n→ Check the name/);
+  assert.match(
+    await why('pulls'),
+    /container main of pod default\/pulls waits for its image 127\.0\.0\.1:1\/nosuch:1: ImagePullBackOff\.\n +Failed to pull image .*127\.0\.0\.1:1.*\n→ Check the name/,
+  );
   await eventually('it is told', async () => (await waiting('never')) === 'ErrImageNeverPull');
   assert.match(await daemon.ok('describe', 'pod', 'never'), /Container image "nosuch:1" is not present with pull policy of Never/);
   assert.match(await why('never'), /ErrImageNeverPull[^]*→ Build it \(docker build -t nosuch:1 \.\)/);
@@ -182,9 +224,21 @@ test('a port that somebody has: a published one, a host port, a node port', asyn
 
   const taken = await listen(31_000 + (process.pid % 1000));
   t.after(() => taken.server.close());
-  await daemon.apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'nodeport' }, spec: { type: 'NodePort', ports: [{ port: 80, nodePort: taken.port }] } });
-  await eventually('its event says so', async () => new RegExp(`Warning +NodePortInUse.*\\(pid ${process.pid}\\) listens at port ${taken.port}/TCP.*Choose another nodePort`).test(await daemon.ok('describe', 'service', 'nodeport')));
-  assert.match(await refused(['create', 'service', 'nodeport', 'second', '--tcp=80', `--node-port=${taken.port}`]), /Service "second" is invalid: spec\.ports\[0\]\.nodePort: Invalid value: \d+: provided port is already allocated/);
+  await daemon.apply({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'nodeport' },
+    spec: { type: 'NodePort', ports: [{ port: 80, nodePort: taken.port }] },
+  });
+  await eventually('its event says so', async () =>
+    new RegExp(`Warning +NodePortInUse.*\\(pid ${process.pid}\\) listens at port ${taken.port}/TCP.*Choose another nodePort`).test(
+      await daemon.ok('describe', 'service', 'nodeport'),
+    ),
+  );
+  assert.match(
+    await refused(['create', 'service', 'nodeport', 'second', '--tcp=80', `--node-port=${taken.port}`]),
+    /Service "second" is invalid: spec\.ports\[0\]\.nodePort: Invalid value: \d+: provided port is already allocated/,
+  );
 
   // It is let go, and the pod starts by itself.
   server.close();

@@ -15,7 +15,8 @@ const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 
 let daemon: TestDaemon;
 
-const longshore = (args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ran> => runClient(process.execPath, [MAIN, ...args], { ...daemon.environment, ...environment });
+const longshore = (args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ran> =>
+  runClient(process.execPath, [MAIN, ...args], { ...daemon.environment, ...environment });
 const docker = (...args: string[]): Promise<Ran> => runClient('docker', args, daemon.environment);
 
 /** Runs a command of ours, which is to fail. @returns what it says */
@@ -58,14 +59,22 @@ describe('with an instance', () => {
     let refusal = '';
     for (let n = 0; refusal === ''; n++) {
       assert.ok(n < 100, 'the disk is never full');
-      const ran = await daemon.kubectl(['create', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `full-${n}` }, data: { text } }) });
+      const ran = await daemon.kubectl(['create', '-f', '-'], {
+        input: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `full-${n}` }, data: { text } }),
+      });
       if (ran.code === 0) kept.push(`configmap/full-${n}`);
       else refusal = ran.stderr;
     }
     assert.ok(kept.length > 5);
     assert.match(refusal, /InsufficientStorage/);
     assert.match(refusal, new RegExp(`${store}: the disk is full.*Free space there and try again`));
-    const all = (): Promise<string[]> => daemon.ok('get', 'configmaps', '-o', 'name').then((names) => names.split('\n').filter((name) => name.includes('/full-')).sort());
+    const all = (): Promise<string[]> =>
+      daemon.ok('get', 'configmaps', '-o', 'name').then((names) =>
+        names
+          .split('\n')
+          .filter((name) => name.includes('/full-'))
+          .sort(),
+      );
     assert.deepEqual(await all(), [...kept].sort());
     assert.equal(await daemon.ok('exec', 'deploy/web', '--', 'echo', 'reads go on'), 'reads go on');
     assert.equal((await docker('run', '--rm', 'busybox', 'echo', 'so does docker')).stdout, 'so does docker\n');
@@ -99,7 +108,11 @@ describe('with an instance', () => {
     await writeFile(daemon.home.configFile, JSON.stringify({ ...config, apiPort: port }));
     await up();
     assert.match(await daemon.ok('cluster-info'), new RegExp(`:${port}`));
-    await daemon.apply(pod('asks', { command: ['sh', '-c', 'until nc -w 2 kubernetes.default 443 < /dev/null; do sleep 0.2; done; echo answers; sleep 1000'] }));
+    await daemon.apply(
+      pod('asks', {
+        command: ['sh', '-c', 'until nc -w 2 kubernetes.default 443 < /dev/null; do sleep 0.2; done; echo answers; sleep 1000'],
+      }),
+    );
     await eventually('pods find it, too', async () => (await daemon.ok('logs', 'asks')) === 'answers');
   });
 
@@ -107,7 +120,17 @@ describe('with an instance', () => {
     const { home } = daemon;
     await daemon.apply(pod('one', { command: ['sleep', '1000'] }), pod('two', { command: ['sleep', '1000'] }));
     await daemon.ok('wait', 'pod', 'one', 'two', '--for=condition=Ready', '--timeout=60s');
-    const ids = async (): Promise<string[]> => (await daemon.ok('get', 'pods', '-o', 'jsonpath={range .items[*]}{.metadata.name}={.status.containerStatuses[0].containerID}{"\\n"}{end}')).split('\n').sort();
+    const ids = async (): Promise<string[]> =>
+      (
+        await daemon.ok(
+          'get',
+          'pods',
+          '-o',
+          'jsonpath={range .items[*]}{.metadata.name}={.status.containerStatuses[0].containerID}{"\\n"}{end}',
+        )
+      )
+        .split('\n')
+        .sort();
     const before = await ids();
 
     // The status of one that runs: it can still be stopped, and says so.
@@ -119,19 +142,30 @@ describe('with an instance', () => {
     // The sandbox of one pod, the remains of another, the kubeconfig, the status, the decisions.
     const sandboxes = join(home.node, 'sandboxes');
     const [first] = await readdir(sandboxes);
-    const owner = (JSON.parse(await readFile(join(sandboxes, first!, 'sandbox.json'), 'utf8')) as { config: { metadata: { name: string } } }).config.metadata.name;
+    const owner = (
+      JSON.parse(await readFile(join(sandboxes, first!, 'sandbox.json'), 'utf8')) as { config: { metadata: { name: string } } }
+    ).config.metadata.name;
     await writeFile(join(sandboxes, first!, 'sandbox.json'), '');
     const remains = join(sandboxes, 'f'.repeat(64));
     await mkdir(join(remains, 'shm'), { recursive: true });
     await writeFile(join(remains, 'ipc'), '');
-    for (const args of [['--bind', '/proc/self/ns/ipc', join(remains, 'ipc')], ['-t', 'tmpfs', 'longshore-test', join(remains, 'shm')]]) assert.equal(spawnSync('mount', args).status, 0);
+    for (const args of [
+      ['--bind', '/proc/self/ns/ipc', join(remains, 'ipc')],
+      ['-t', 'tmpfs', 'longshore-test', join(remains, 'shm')],
+    ]) {
+      assert.equal(spawnSync('mount', args).status, 0);
+    }
     for (const path of [home.kubeconfig, home.statusFile, home.configFile]) await writeFile(path, '\0\0\0');
     const said = await up();
     assert.doesNotMatch(said, /✗/);
     await eventually('the pod without a sandbox has a new one, and nothing else has changed', async () => {
       const now = await ids();
       const changed = now.filter((each) => !before.includes(each));
-      return changed.length === 1 && changed[0]!.startsWith(`${owner}=longshore://`) && (await daemon.ok('get', 'pods', '-o', 'jsonpath={.items[*].status.containerStatuses[0].ready}')) === 'true true';
+      return (
+        changed.length === 1 &&
+        changed[0]!.startsWith(`${owner}=longshore://`) &&
+        (await daemon.ok('get', 'pods', '-o', 'jsonpath={.items[*].status.containerStatuses[0].ready}')) === 'true true'
+      );
     });
     assert.equal(await stat(remains).then(() => true, () => false), false);
     await daemon.ok('exec', owner, '--', 'true');
@@ -167,14 +201,38 @@ describe('with an instance', () => {
       for (const [name, text] of Object.entries(files)) await writeFile(join(place, name), text);
       return fails('up', '--timeout', '3', place);
     };
-    assert.match(await project({ Dockerfile: 'FROM busybox\nRUNN echo\n' }), /\/p-\w+\/Dockerfile could not be built: dockerfile parse error on line 2: unknown instruction: RUNN.*\n.*→ Correct it there/);
-    assert.match(await project({ Dockerfile: 'FROM busybox\nRUN echo said && cat /nosuch\n' }), /Dockerfile could not be built: The command .*non-zero code: 1[^]*said\n.*cat: can't open '\/nosuch'/);
-    assert.match(await project({ Dockerfile: 'FROM busybox\nCOPY missing.txt /\n' }), /Dockerfile could not be built: .*"\/missing\.txt": not found/);
-    assert.match(await project({ Dockerfile: 'FROM nosuchbase:1\n' }), /base image nosuchbase:1 can't be pulled[^]*→ Give it to the engine by docker load/);
-    assert.match(await project({ 'app.yaml': 'apiVersion: v1\nkind: Pod\n  bad: [' }), /app\.yaml is no YAML: [^]*line 2[^]*→ Correct it there/);
-    assert.match(await project({ 'app.yaml': 'apiVersion: v1\nkind: Podd\nmetadata: {name: x}\n' }), /Podd\/x of .*app\.yaml was not applied: the API has no kind Podd of v1[^]*kubectl api-resources/);
-    assert.match(await project({ 'app.yaml': JSON.stringify({ ...deployment('x', {}, { replica: 1 }) }) }), /Deployment\/x of .*app\.yaml was not applied: .*replica/);
-    assert.match(await project({ 'app.yaml': JSON.stringify(deployment('stuck', { image: 'nosuch:1', imagePullPolicy: 'Never' })) }), /deployment\/stuck did not become available within 3 s[^]*pod default\/stuck-\S+ waits for its image nosuch:1: ErrImageNeverPull[^]*→ Build it/);
+    assert.match(
+      await project({ Dockerfile: 'FROM busybox\nRUNN echo\n' }),
+      /\/p-\w+\/Dockerfile could not be built: dockerfile parse error on line 2: unknown instruction: RUNN.*\n.*→ Correct it there/,
+    );
+    assert.match(
+      await project({ Dockerfile: 'FROM busybox\nRUN echo said && cat /nosuch\n' }),
+      /Dockerfile could not be built: The command .*non-zero code: 1[^]*said\n.*cat: can't open '\/nosuch'/,
+    );
+    assert.match(
+      await project({ Dockerfile: 'FROM busybox\nCOPY missing.txt /\n' }),
+      /Dockerfile could not be built: .*"\/missing\.txt": not found/,
+    );
+    assert.match(
+      await project({ Dockerfile: 'FROM nosuchbase:1\n' }),
+      /base image nosuchbase:1 can't be pulled[^]*→ Give it to the engine by docker load/,
+    );
+    assert.match(
+      await project({ 'app.yaml': 'apiVersion: v1\nkind: Pod\n  bad: [' }),
+      /app\.yaml is no YAML: [^]*line 2[^]*→ Correct it there/,
+    );
+    assert.match(
+      await project({ 'app.yaml': 'apiVersion: v1\nkind: Podd\nmetadata: {name: x}\n' }),
+      /Podd\/x of .*app\.yaml was not applied: the API has no kind Podd of v1[^]*kubectl api-resources/,
+    );
+    assert.match(
+      await project({ 'app.yaml': JSON.stringify({ ...deployment('x', {}, { replica: 1 }) }) }),
+      /Deployment\/x of .*app\.yaml was not applied: .*replica/,
+    );
+    assert.match(
+      await project({ 'app.yaml': JSON.stringify(deployment('stuck', { image: 'nosuch:1', imagePullPolicy: 'Never' })) }),
+      /deployment\/stuck did not become available within 3 s[^]*pod default\/stuck-\S+ waits for its image nosuch:1: ErrImageNeverPull[^]*→ Build it/,
+    );
     assert.match(await project({}), /neither a Dockerfile nor manifests[^]*→ Add a Dockerfile/);
     await daemon.ok('delete', 'deployment', '--all');
   });
@@ -192,7 +250,12 @@ describe('without an instance', () => {
     const runc = await which('runc');
     assert.ok(runc !== undefined);
     const script = `mount --bind ${folder}/covered "$(readlink -f ${runc})" && exec "$@"`;
-    const without = (...args: string[]): Promise<Ran> => runClient('unshare', ['-m', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, MAIN, ...args], at(join(folder, 'home')));
+    const without = (...args: string[]): Promise<Ran> =>
+      runClient(
+        'unshare',
+        ['-m', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, MAIN, ...args],
+        at(join(folder, 'home')),
+      );
     const started = await without('up');
     assert.notEqual(started.code, 0);
     assert.match(started.stderr, /runc, which runs containers, is not installed[^]*apt-get install runc/);
@@ -225,7 +288,8 @@ describe('without an instance', () => {
     await chmod(folder, 0o755);
     const theirs = join(folder, 'theirs');
     await mkdir(join(theirs, 'run'), { recursive: true, mode: 0o700 });
-    const asNobody = (...args: string[]): Promise<Ran> => runClient('setpriv', ['--reuid=65534', '--clear-groups', process.execPath, MAIN, ...args], at(theirs));
+    const asNobody = (...args: string[]): Promise<Ran> =>
+      runClient('setpriv', ['--reuid=65534', '--clear-groups', process.execPath, MAIN, ...args], at(theirs));
     assert.match((await asNobody('up')).stderr, /needs root[^]*sudo/);
     assert.match((await asNobody('status')).stderr, new RegExp(`can't read ${theirs}/run/status\\.json: EACCES[^]*→ Run as root`));
   });

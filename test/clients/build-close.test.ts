@@ -22,7 +22,15 @@ const buildx = existsSync(cache) ? readdirSync(cache).filter((name) => /^buildx-
 async function closeDuring(t: TestContext, plugin: string | undefined): Promise<Ran> {
   const place = await newPlace();
   const host = await openHost();
-  const options = { folder: join(place.folder, 'engine'), instance: place.instance, host, clock: systemClock, random: systemRandom, logger: silentLogger, networkPool: place.pool };
+  const options = {
+    folder: join(place.folder, 'engine'),
+    instance: place.instance,
+    host,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    networkPool: place.pool,
+  };
   const engine = await openEngine(options);
   t.after(async () => {
     await engine.close({ stopContainers: true });

@@ -22,7 +22,14 @@ after(async () => {
   await rm(user, { recursive: true });
 });
 
-const longshore = (...args: string[]): Promise<Ran> => runClient(process.execPath, [MAIN, ...args], { LONGSHORE_HOME: daemon.home.root, HOME: user, KUBECONFIG: '', DOCKER_CONFIG: '', NO_COLOR: '1' });
+const longshore = (...args: string[]): Promise<Ran> =>
+  runClient(process.execPath, [MAIN, ...args], {
+    LONGSHORE_HOME: daemon.home.root,
+    HOME: user,
+    KUBECONFIG: '',
+    DOCKER_CONFIG: '',
+    NO_COLOR: '1',
+  });
 
 async function ok(...args: string[]): Promise<string> {
   const ran = await longshore(...args);
@@ -57,7 +64,11 @@ test('status and env say where everything is', async () => {
   assert.match(await ok('status', '-o', 'yaml'), new RegExp(`^pid: ${status.pid}$`, 'm'));
   const shell = await ok('env');
   const { stdout } = await new Promise<{ stdout: string }>((resolve, reject) => {
-    execFile('bash', ['-c', `${shell}curl -sf --noproxy '*' http://$LONGSHORE_REGISTRY/v2/ && docker ps -q && kubectl get ns default -o name`], (error, out) => (error ? reject(error) : resolve({ stdout: out })));
+    execFile(
+      'bash',
+      ['-c', `${shell}curl -sf --noproxy '*' http://$LONGSHORE_REGISTRY/v2/ && docker ps -q && kubectl get ns default -o name`],
+      (error, out) => (error ? reject(error) : resolve({ stdout: out })),
+    );
   });
   assert.match(stdout, /namespace\/default/);
 });
@@ -74,8 +85,35 @@ test('contexts for docker and kubectl are merged and taken away', async () => {
 
 test('forward leads to a Service, also after its pods were replaced', async () => {
   await daemon.apply(
-    { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec: { selector: { matchLabels: { app: 'web' } }, template: { metadata: { labels: { app: 'web' } }, spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'web', image: 'busybox', command: ['sh', '-c', 'hostname > /tmp/index.html; exec httpd -f -p 8080 -h /tmp'], ports: [{ name: 'http', containerPort: 8080 }], readinessProbe: { httpGet: { port: 8080, path: '/' }, periodSeconds: 1 } }] } } } },
-    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ name: 'web', port: 80, targetPort: 'http' }] } },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'web' },
+      spec: {
+        selector: { matchLabels: { app: 'web' } },
+        template: {
+          metadata: { labels: { app: 'web' } },
+          spec: {
+            terminationGracePeriodSeconds: 0,
+            containers: [
+              {
+                name: 'web',
+                image: 'busybox',
+                command: ['sh', '-c', 'hostname > /tmp/index.html; exec httpd -f -p 8080 -h /tmp'],
+                ports: [{ name: 'http', containerPort: 8080 }],
+                readinessProbe: { httpGet: { port: 8080, path: '/' }, periodSeconds: 1 },
+              },
+            ],
+          },
+        },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { selector: { app: 'web' }, ports: [{ name: 'web', port: 80, targetPort: 'http' }] },
+    },
   );
   await daemon.ok('rollout', 'status', 'deploy/web', '--timeout=60s');
   const forwarding = start('forward', 'svc/web', ':80', ':web');
@@ -91,7 +129,11 @@ test('forward leads to a Service, also after its pods were replaced', async () =
   await daemon.ok('rollout', 'status', 'deploy/web', '--timeout=60s');
   await eventually('another pod answers', async () => (await ask(ports[0]!)) !== first);
   assert.equal(await forwarding.stop(), 0);
-  const [none, port, kind] = await Promise.all([longshore('forward', 'svc/none', '1:1'), longshore('forward', 'svc/web', ':81'), longshore('forward', 'cm/x', '1')]);
+  const [none, port, kind] = await Promise.all([
+    longshore('forward', 'svc/none', '1:1'),
+    longshore('forward', 'svc/web', ':81'),
+    longshore('forward', 'cm/x', '1'),
+  ]);
   assert.deepEqual([none.code, port.code, kind.code], [3, 3, 1], none.stderr + port.stderr + kind.stderr);
   assert.match(port.stderr, /service\/web has no port 81\n {2}→ It has: 80 \(web\)\./);
 });

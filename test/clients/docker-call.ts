@@ -13,10 +13,17 @@ export interface Answer {
 export function call(socketPath: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-    const outgoing = request({ socketPath, method, path, headers: { ...(payload === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers } }, (answer) => {
-      let text = '';
-      answer.setEncoding('utf8').on('data', (piece: string) => (text += piece)).on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, text })).on('error', reject);
-    });
+    const outgoing = request(
+      { socketPath, method, path, headers: { ...(payload === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers } },
+      (answer) => {
+        let text = '';
+        answer
+          .setEncoding('utf8')
+          .on('data', (piece: string) => (text += piece))
+          .on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, text }))
+          .on('error', reject);
+      },
+    );
     outgoing.on('error', reject).end(payload);
   });
 }
@@ -31,8 +38,14 @@ export function upgraded(socketPath: string, path: string, body: unknown, end = 
     const socket = connect({ path: socketPath });
     const payload = JSON.stringify(body);
     let got = '';
-    socket.setEncoding('latin1').on('data', (piece: string) => (got += piece)).on('close', () => resolve(got)).on('error', reject);
-    socket.write(`POST ${path} HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(payload)}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${payload}`);
+    socket
+      .setEncoding('latin1')
+      .on('data', (piece: string) => (got += piece))
+      .on('close', () => resolve(got))
+      .on('error', reject);
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(payload)}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${payload}`,
+    );
     if (end) socket.end();
   });
 }

@@ -20,7 +20,11 @@ before(async () => {
 after(() => engine.close());
 
 async function compose(...args: string[]): Promise<string> {
-  const { stdout, stderr } = await promisify(execFile)(join(clients, program!), args, { cwd: join(engine.folder, 'project'), env: { ...process.env, DOCKER_HOST: `unix://${engine.socket}`, DOCKER_CONFIG: join(engine.folder, 'config') }, timeout: 60_000 });
+  const { stdout, stderr } = await promisify(execFile)(join(clients, program!), args, {
+    cwd: join(engine.folder, 'project'),
+    env: { ...process.env, DOCKER_HOST: `unix://${engine.socket}`, DOCKER_CONFIG: join(engine.folder, 'config') },
+    timeout: 60_000,
+  });
   return stdout + stderr;
 }
 

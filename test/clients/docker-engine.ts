@@ -36,12 +36,25 @@ export interface Place {
 export async function newPlace(): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'ls-docker-'));
   // A range of its own, so that tests side by side don't race for subnets.
-  return { folder, instance: hexId(systemRandom, 4), socket: join(folder, 'docker.sock'), pool: `10.${100 + randomInt(systemRandom, 100)}.${randomInt(systemRandom, 16) * 16}.0/20` };
+  return {
+    folder,
+    instance: hexId(systemRandom, 4),
+    socket: join(folder, 'docker.sock'),
+    pool: `10.${100 + randomInt(systemRandom, 100)}.${randomInt(systemRandom, 16) * 16}.0/20`,
+  };
 }
 
 export async function open(place: Place): Promise<{ engine: Engine; api: DockerApi; host: Host }> {
   const host = await openHost();
-  const engine = await openEngine({ folder: join(place.folder, 'engine'), instance: place.instance, host, clock: systemClock, random: systemRandom, logger: silentLogger, networkPool: place.pool });
+  const engine = await openEngine({
+    folder: join(place.folder, 'engine'),
+    instance: place.instance,
+    host,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    networkPool: place.pool,
+  });
   await engine.containers.recover();
   const api = engine.dockerApi();
   await api.listen(place.socket);
@@ -59,9 +72,19 @@ export function dockerOnTerminal(place: Place, args: readonly string[], answers:
   return run('script', ['-qefc', command, '/dev/null'], place, undefined, answers);
 }
 
-function run(file: string, args: readonly string[], place: Place, input?: string | Buffer, answers?: readonly (readonly [after: RegExp, type: string])[]): Promise<Ran> {
+function run(
+  file: string,
+  args: readonly string[],
+  place: Place,
+  input?: string | Buffer,
+  answers?: readonly (readonly [after: RegExp, type: string])[],
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { env: { ...process.env, DOCKER_HOST: `unix://${place.socket}`, DOCKER_CONFIG: join(place.folder, 'config'), TERM: 'xterm' }, timeout: 60_000, killSignal: 'SIGKILL' });
+    const child = spawn(file, args, {
+      env: { ...process.env, DOCKER_HOST: `unix://${place.socket}`, DOCKER_CONFIG: join(place.folder, 'config'), TERM: 'xterm' },
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+    });
     let [stdout, stderr] = ['', ''];
     const left = [...(answers ?? [])];
     let from = 0;
@@ -80,16 +103,28 @@ function run(file: string, args: readonly string[], place: Place, input?: string
   });
 }
 
-const APPLETS = 'sh ash cat echo true false sleep ls id env hostname pwd grep head tail wc yes dd ps kill mkdir touch rm ln stty tty ip ping nslookup wget httpd nc mount stat chmod chown test seq printf trap sync'.split(' ');
+const APPLETS =
+  'sh ash cat echo true false sleep ls id env hostname pwd grep head tail wc yes dd ps kill mkdir touch rm ln stty tty ip ping nslookup wget httpd nc mount stat chmod chown test seq printf trap sync'.split(
+    ' ',
+  );
 
 async function* busyboxTree(): AsyncGenerator<PackEntry, void, void> {
   const plain = { uid: 0, gid: 0, mtime: 0 };
-  for (const name of ['bin', 'etc', 'root', 'tmp', 'var']) yield { header: { ...plain, name, type: 'directory', mode: name === 'tmp' ? 0o1777 : 0o755, size: 0 } };
+  for (const name of ['bin', 'etc', 'root', 'tmp', 'var']) {
+    yield { header: { ...plain, name, type: 'directory', mode: name === 'tmp' ? 0o1777 : 0o755, size: 0 } };
+  }
   const busybox = await readFile('/bin/busybox');
   yield { header: { ...plain, name: 'bin/busybox', type: 'file', mode: 0o755, size: busybox.length }, body: busybox };
-  for (const applet of APPLETS) yield { header: { ...plain, name: `bin/${applet}`, type: 'symlink', mode: 0o777, size: 0, linkname: 'busybox' } };
-  const files: Record<string, string> = { 'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1001:web:/var/web:/bin/sh\n', 'etc/group': 'root:x:0:\nwww:x:1001:\nextra:x:1002:web\n' };
-  for (const [name, text] of Object.entries(files)) yield { header: { ...plain, name, type: 'file', mode: 0o644, size: text.length }, body: Buffer.from(text) };
+  for (const applet of APPLETS) {
+    yield { header: { ...plain, name: `bin/${applet}`, type: 'symlink', mode: 0o777, size: 0, linkname: 'busybox' } };
+  }
+  const files: Record<string, string> = {
+    'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1001:web:/var/web:/bin/sh\n',
+    'etc/group': 'root:x:0:\nwww:x:1001:\nextra:x:1002:web\n',
+  };
+  for (const [name, text] of Object.entries(files)) {
+    yield { header: { ...plain, name, type: 'file', mode: 0o644, size: text.length }, body: Buffer.from(text) };
+  }
 }
 
 export interface TestEngine extends Place {
@@ -145,7 +180,11 @@ async function processesOf(folder: string): Promise<string[]> {
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''); // it ended meanwhile
-    if (command.startsWith('conmon') || command.includes('/conmon\0') || command.includes('runc')) if (command.includes(folder)) found.push(command.replaceAll('\0', ' '));
+    if (command.startsWith('conmon') || command.includes('/conmon\0') || command.includes('runc')) {
+      if (command.includes(folder)) {
+        found.push(command.replaceAll('\0', ' '));
+      }
+    }
   }
   return found;
 }

@@ -25,7 +25,16 @@ after(async () => {
 
 function entry(name: string, type: TarEntryType, more: { readonly linkname?: string; readonly body?: Buffer } = {}): PackEntry {
   return {
-    header: { name, type, mode: type === 'directory' ? 0o755 : 0o644, uid: 0, gid: 0, mtime: 0, size: more.body?.length ?? 0, ...(more.linkname === undefined ? {} : { linkname: more.linkname }) },
+    header: {
+      name,
+      type,
+      mode: type === 'directory' ? 0o755 : 0o644,
+      uid: 0,
+      gid: 0,
+      mtime: 0,
+      size: more.body?.length ?? 0,
+      ...(more.linkname === undefined ? {} : { linkname: more.linkname }),
+    },
     ...(more.body === undefined ? {} : { body: more.body }),
   };
 }
@@ -52,7 +61,17 @@ test('working directories through /proc are refused, also by way of links in the
   for (const cwd of ['/proc/self/fd/7', '/proc/self/fd/8/../../..', '/proc/1/root']) {
     assert.match((await engine.docker('run', '--rm', '-w', cwd, 'busybox', 'ls')).stderr, /leads through \/proc/);
   }
-  await imageWith('sneaky', [entry('proc', 'directory'), entry('proc/self', 'directory'), entry('proc/self/fd', 'directory'), entry('proc/self/fd/7', 'directory'), entry('work', 'symlink', { linkname: '/proc/self/fd/7' })], { WorkingDir: '/work' });
+  await imageWith(
+    'sneaky',
+    [
+      entry('proc', 'directory'),
+      entry('proc/self', 'directory'),
+      entry('proc/self/fd', 'directory'),
+      entry('proc/self/fd/7', 'directory'),
+      entry('work', 'symlink', { linkname: '/proc/self/fd/7' }),
+    ],
+    { WorkingDir: '/work' },
+  );
   const ran = await engine.docker('run', '--rm', 'sneaky', 'ls');
   assert.notEqual(ran.code, 0);
   assert.match(ran.stderr, /leads through \/proc|can't be made/);
@@ -85,8 +104,17 @@ test('configuration is data: ids out of range, lines in the environment, volumes
   await engine.ok('volume', 'prune', '-f');
 });
 
-test('cp follows the container\'s links inside of the container alone', async () => {
-  await engine.ok('run', '-d', '--name', 'links', 'busybox', 'sh', '-c', `ln -s / /up; ln -s ${outside} /away; ln -s ../../../../../../../..${outside} /climb; sleep 1000`);
+test("cp follows the container's links inside of the container alone", async () => {
+  await engine.ok(
+    'run',
+    '-d',
+    '--name',
+    'links',
+    'busybox',
+    'sh',
+    '-c',
+    `ln -s / /up; ln -s ${outside} /away; ln -s ../../../../../../../..${outside} /climb; sleep 1000`,
+  );
   for (const path of [`links:/away/secret`, 'links:/climb/secret', `links:/up${outside}/secret`]) {
     const out = await docker(engine, ['cp', path, '-']);
     assert.doesNotMatch(out.stdout, /of the host/);
@@ -94,7 +122,9 @@ test('cp follows the container\'s links inside of the container alone', async ()
   }
   await writeFile(join(outside, 'payload'), 'payload');
   const before = await readdir(outside);
-  for (const path of ['links:/away/planted', 'links:/climb/planted', 'links:/away/']) assert.notEqual((await docker(engine, ['cp', join(outside, 'payload'), path])).code, 0, path);
+  for (const path of ['links:/away/planted', 'links:/climb/planted', 'links:/away/']) {
+    assert.notEqual((await docker(engine, ['cp', join(outside, 'payload'), path])).code, 0, path);
+  }
   assert.deepEqual(await readdir(outside), before);
   await engine.ok('rm', '-f', 'links');
 });
@@ -114,7 +144,16 @@ test('archives that climb, link or overwrite their way out are refused or stay i
 });
 
 test('a folder that is swapped for a link again and again while it is copied leads nowhere else', async () => {
-  await engine.ok('run', '-d', '--name', 'swapper', 'busybox', 'sh', '-c', `mkdir -p /d/real; echo inside > /d/real/secret; cd /d; while :; do rm -rf x; ln -s ${outside} x; rm -f x; mkdir x; echo inside > x/secret; done`);
+  await engine.ok(
+    'run',
+    '-d',
+    '--name',
+    'swapper',
+    'busybox',
+    'sh',
+    '-c',
+    `mkdir -p /d/real; echo inside > /d/real/secret; cd /d; while :; do rm -rf x; ln -s ${outside} x; rm -f x; mkdir x; echo inside > x/secret; done`,
+  );
   for (let i = 0; i < 40; i++) {
     const out = await docker(engine, ['cp', 'swapper:/d', '-']);
     assert.doesNotMatch(out.stdout, /of the host/);

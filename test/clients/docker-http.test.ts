@@ -14,7 +14,8 @@ before(async () => {
 });
 after(() => engine.close());
 
-const call = (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> => callAt(engine.socket, method, path, body, headers);
+const call = (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> =>
+  callAt(engine.socket, method, path, body, headers);
 
 /** Sends bytes, and gives all that comes back until the other side closes. */
 function raw(text: string, end = false): Promise<string> {
@@ -40,7 +41,8 @@ test('ping, and versions that are too new or too old', async () => {
 
 test('a slash behind the networks, and what older clients read of a machine', async () => {
   assert.equal((await call('GET', '/networks/')).text, (await call('GET', '/networks')).text);
-  const info = async (version: string): Promise<Record<string, unknown>> => JSON.parse((await call('GET', `/v${version}/info`)).text) as Record<string, unknown>;
+  const info = async (version: string): Promise<Record<string, unknown>> =>
+    JSON.parse((await call('GET', `/v${version}/info`)).text) as Record<string, unknown>;
   assert.equal((await info('1.49'))['BridgeNfIptables'], false);
   assert.equal('BridgeNfIptables' in (await info('1.50')), false);
 });
@@ -74,7 +76,15 @@ test('errors have a message and a fitting status', async () => {
 test('malformed bodies are refused quickly, and hurt nobody', async () => {
   const started = performance.now();
   const deep = '['.repeat(100_000) + ']'.repeat(100_000);
-  for (const body of ['{', '"text"', '[]', '{"Image":', `{"Image":"busybox","Cmd":${deep}}`, '{"__proto__":{"polluted":true},"Image":"busybox"}', '{"Image":"busybox","HostConfig":{"Memory":1e309}}']) {
+  for (const body of [
+    '{',
+    '"text"',
+    '[]',
+    '{"Image":',
+    `{"Image":"busybox","Cmd":${deep}}`,
+    '{"__proto__":{"polluted":true},"Image":"busybox"}',
+    '{"Image":"busybox","HostConfig":{"Memory":1e309}}',
+  ]) {
     const answer = await call('POST', '/containers/create', body);
     assert.ok(answer.status >= 200 && answer.status < 500, `${body.slice(0, 40)}: ${answer.status}`);
     if (answer.status === 201) await engine.engine.containers.remove((JSON.parse(answer.text) as { Id: string }).Id);
@@ -86,19 +96,27 @@ test('malformed bodies are refused quickly, and hurt nobody', async () => {
   assert.equal((await call('GET', '/_ping')).status, 200);
 });
 
-test('a failed upgrade ends the connection: what follows on it is nobody\'s request', async () => {
-  const got = await raw('POST /containers/nope/attach?stream=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nDELETE /images/busybox HTTP/1.1\r\nHost: d\r\n\r\n');
+test("a failed upgrade ends the connection: what follows on it is nobody's request", async () => {
+  const got = await raw(
+    'POST /containers/nope/attach?stream=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nDELETE /images/busybox HTTP/1.1\r\nHost: d\r\n\r\n',
+  );
   assert.match(got, /^HTTP\/1\.1 404 /);
   assert.equal(got.match(/HTTP\/1\.1/g)!.length, 1);
   assert.match(await engine.ok('images', '-q'), /\S/);
   // An upgrade that is not ours to take is an ordinary request.
-  const plain = await raw('GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n');
+  const plain = await raw(
+    'GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n',
+  );
   assert.match(plain, /^HTTP\/1\.1 200 OK[\s\S]*OK$/);
   assert.match(await raw('nonsense\r\n\r\n'), /^HTTP\/1\.1 400/);
 });
 
 test('attach and exec by hand: multiplexed frames after 101, and a body for who does not upgrade', async () => {
-  const created = await call('POST', '/v1.43/containers/create?name=byhand', { Image: 'busybox', Cmd: ['sh', '-c', 'echo out; echo err >&2; sleep 1000'], AttachStdout: true });
+  const created = await call('POST', '/v1.43/containers/create?name=byhand', {
+    Image: 'busybox',
+    Cmd: ['sh', '-c', 'echo out; echo err >&2; sleep 1000'],
+    AttachStdout: true,
+  });
   assert.equal(created.status, 201);
   const attached = raw('POST /v1.43/containers/byhand/attach?stream=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -106,7 +124,10 @@ test('attach and exec by hand: multiplexed frames after 101, and a body for who 
   assert.equal((await call('POST', '/containers/byhand/start')).status, 304);
   const exec = JSON.parse((await call('POST', '/containers/byhand/exec', { Cmd: ['cat'], AttachStdin: true, AttachStdout: true })).text) as { Id: string };
   const body = '{"Detach":false,"Tty":false}';
-  const echoed = await raw(`POST /exec/${exec.Id}/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}typed`, true);
+  const echoed = await raw(
+    `POST /exec/${exec.Id}/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}typed`,
+    true,
+  );
   assert.match(echoed, /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\n/);
   assert.ok(echoed.endsWith('\x01\0\0\0\0\0\0\x05typed'), JSON.stringify(echoed.slice(-40)));
   const again = JSON.parse((await call('POST', '/containers/byhand/exec', { Cmd: ['echo', 'body'], AttachStdout: true })).text) as { Id: string };
@@ -141,7 +162,9 @@ test('the end of the input arrives, however early it comes, and however the requ
   const body = '{"Detach":false,"Tty":false}';
   for (const input of ['', 'typed']) {
     for (const waitMs of [0, 1, 5, 30]) {
-      const exec = JSON.parse((await call('POST', '/containers/early/exec', { Cmd: ['sh', '-c', 'cat; echo .'], AttachStdin: true, AttachStdout: true })).text) as { Id: string };
+      const exec = JSON.parse(
+        (await call('POST', '/containers/early/exec', { Cmd: ['sh', '-c', 'cat; echo .'], AttachStdin: true, AttachStdout: true })).text,
+      ) as { Id: string };
       const head = `POST /exec/${exec.Id}/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
       const answer = await inPieces([head, body, ...(input === '' ? [] : [input])], waitMs);
       assert.ok(answer.includes('.\n') && answer.includes(input), `${JSON.stringify(input)}, ${waitMs} ms between the pieces: ${JSON.stringify(answer)}`);
@@ -198,8 +221,13 @@ test('what is not built says so; limits are checked as Docker does', async () =>
 
 test('an exec tells of an unknown user at once; the start decides on frames, whatever terminal the exec has', async () => {
   assert.equal((await engine.docker('run', '-d', '--name', 'execs', 'busybox', 'sleep', '1000')).code, 0);
-  const create = (body: object): Promise<Answer> => call('POST', '/containers/execs/exec', { AttachStdout: true, AttachStderr: true, ...body });
-  for (const [user, what] of [['nobody-here', /unable to find user nobody-here/], ['nobody-here:1', /unable to find user/], ['web:nogroup', /unable to find group nogroup/]] as const) {
+  const create = (body: object): Promise<Answer> =>
+    call('POST', '/containers/execs/exec', { AttachStdout: true, AttachStderr: true, ...body });
+  for (const [user, what] of [
+    ['nobody-here', /unable to find user nobody-here/],
+    ['nobody-here:1', /unable to find user/],
+    ['web:nogroup', /unable to find group nogroup/],
+  ] as const) {
     const refused = await create({ Cmd: ['id'], User: user });
     assert.equal(refused.status, 400);
     assert.match(message(refused), what);
@@ -222,7 +250,12 @@ test('copying tells the container as it was named, and that a file is no folder'
   await engine.ok('create', '--name', 'copies', 'busybox', 'true');
   const { Id: id } = JSON.parse((await call('GET', '/containers/copies/json')).text) as { Id: string };
   for (const name of ['copies', id, id.slice(0, 12)]) {
-    for (const method of ['GET', 'PUT']) assert.equal(message(await call(method, `/containers/${name}/archive?path=/dne`)), `Could not find the file /dne in container ${name}`);
+    for (const method of ['GET', 'PUT']) {
+      assert.equal(
+        message(await call(method, `/containers/${name}/archive?path=/dne`)),
+        `Could not find the file /dne in container ${name}`,
+      );
+    }
   }
   const file = await call('GET', '/containers/copies/archive?path=/etc/passwd/');
   assert.equal(file.status, 400);

@@ -22,7 +22,10 @@ after(async () => {
 test('images, tag, inspect, history, rmi', async () => {
   assert.match(await engine.ok('images', '--format', '{{.Repository}}:{{.Tag}}'), /^busybox:latest$/);
   await engine.ok('tag', 'busybox', 'other/name:v1');
-  assert.equal(await engine.ok('image', 'inspect', '-f', '{{.RepoTags}} {{.Os}} {{.Config.Cmd}}', 'other/name:v1'), '[busybox:latest other/name:v1] linux [sh]');
+  assert.equal(
+    await engine.ok('image', 'inspect', '-f', '{{.RepoTags}} {{.Os}} {{.Config.Cmd}}', 'other/name:v1'),
+    '[busybox:latest other/name:v1] linux [sh]',
+  );
   assert.equal(await engine.ok('images', '-q', '--filter', 'reference=other/*'), await engine.ok('images', '-q', 'busybox'));
   assert.match(await engine.ok('history', '--format', '{{.Comment}}{{.CreatedBy}}', 'busybox'), /\S/);
   assert.equal(await engine.ok('rmi', 'other/name:v1'), 'Untagged: other/name:v1');
@@ -42,7 +45,8 @@ test('lists by reference, age and label; prunes by them; a name of a digest algo
   await engine.ok('create', '--name', 'aged', 'busybox');
   const ids: string[] = [];
   for (const n of [0, 1, 2]) ids.push((await engine.ok('commit', '-c', `LABEL rank=${n}`, 'aged', `aged/app:v${n}`)).trim());
-  const list = (...filters: string[]): Promise<string> => engine.ok('images', '--no-trunc', '--format', '{{.Tag}}', ...filters.flatMap((filter) => ['--filter', filter]));
+  const list = (...filters: string[]): Promise<string> =>
+    engine.ok('images', '--no-trunc', '--format', '{{.Tag}}', ...filters.flatMap((filter) => ['--filter', filter]));
   assert.equal(await list('reference=docker.io/aged/app'), 'v2\nv1\nv0');
   assert.equal(await list('reference=docker.io/aged/*:v1'), 'v1');
   assert.equal(await list('reference=aged/app', `since=${ids[0]!}`, `before=${ids[2]!}`), 'v1');
@@ -111,7 +115,11 @@ test('several images in one archive, by name and by the whole repository', async
   const path = join(folder, 'many.tar');
   await engine.ok('save', '-o', path, 'many/a', 'many/b:1');
   await engine.ok('rmi', 'many/a:1', 'many/a:2', 'many/b:1');
-  assert.deepEqual((await engine.ok('load', '-i', path)).split('\n').toSorted(), ['Loaded image: many/a:1', 'Loaded image: many/a:2', 'Loaded image: many/b:1']);
+  assert.deepEqual((await engine.ok('load', '-i', path)).split('\n').toSorted(), [
+    'Loaded image: many/a:1',
+    'Loaded image: many/a:2',
+    'Loaded image: many/b:1',
+  ]);
   const other = await engine.docker('save', '--platform', 'linux/sparc64', '-o', path, 'many/b:1');
   assert.match(other.stderr, /was found but does not provide the specified platform \(linux\/sparc64\)/);
 });
@@ -121,7 +129,10 @@ test('an import for another platform, and a platform that is none', async () => 
   await writeFile(path, Buffer.alloc(1024));
   await engine.ok('import', '--platform', 'linux/sparc64', path, 'sparc:1');
   assert.equal(await engine.ok('image', 'inspect', '-f', '{{.Os}}/{{.Architecture}}', 'sparc:1'), 'linux/sparc64');
-  assert.match((await engine.docker('image', 'inspect', '--platform', 'linux/amd64', 'sparc:1')).stderr, /does not provide the specified platform \(linux\/amd64\)/);
+  assert.match(
+    (await engine.docker('image', 'inspect', '--platform', 'linux/amd64', 'sparc:1')).stderr,
+    /does not provide the specified platform \(linux\/amd64\)/,
+  );
   assert.match((await engine.docker('pull', '--platform', 'foobar', '127.0.0.1:1/x')).stderr, /unknown operating system or architecture/);
   const tree = await engine.docker('image', 'ls', '--tree');
   assert.match(tree.stdout, /linux\/sparc64/);
@@ -131,7 +142,10 @@ test('a commit changes variables by those of the image', async () => {
   await engine.ok('create', '--name', 'env', '-e', 'PATH=/bin', 'busybox');
   await engine.ok('commit', '-c', 'ENV PATH=/opt:$PATH OTHER=${NONE:-other} PLAIN=\\$PATH', '-c', 'WORKDIR work', '-c', 'ONBUILD RUN echo', 'env', 'env:1');
   await engine.ok('rm', 'env');
-  assert.equal(await engine.ok('image', 'inspect', '-f', '{{json .Config.Env}} {{.Config.WorkingDir}} {{.Config.OnBuild}}', 'env:1'), '["PATH=/opt:/bin","OTHER=other","PLAIN=$PATH"] /work [RUN echo]');
+  assert.equal(
+    await engine.ok('image', 'inspect', '-f', '{{json .Config.Env}} {{.Config.WorkingDir}} {{.Config.OnBuild}}', 'env:1'),
+    '["PATH=/opt:/bin","OTHER=other","PLAIN=$PATH"] /work [RUN echo]',
+  );
 });
 
 test('cp out and in, files and folders, running and not', async () => {

@@ -16,7 +16,10 @@ test('create, start, stop, restart, kill, wait, rename, rm', async () => {
   assert.equal(await status('life'), 'created 0');
   await engine.ok('start', 'life');
   assert.equal(await status('life'), 'running 0');
-  assert.match((await engine.docker('rm', 'life')).stderr, /cannot remove container "life": container is running: stop the container before removing or force remove/);
+  assert.match(
+    (await engine.docker('rm', 'life')).stderr,
+    /cannot remove container "life": container is running: stop the container before removing or force remove/,
+  );
   await engine.ok('stop', 'life');
   assert.equal(await status('life'), 'exited 9');
   await engine.ok('restart', 'life');
@@ -28,7 +31,10 @@ test('create, start, stop, restart, kill, wait, rename, rm', async () => {
   assert.match((await engine.docker('kill', 'life')).stderr, /is not running/);
   await engine.ok('rename', 'life', 'afterlife');
   assert.match((await engine.docker('inspect', 'life')).stderr, /No such object: life/i);
-  assert.match((await engine.docker('create', '--name', 'afterlife', 'busybox')).stderr, /Conflict\. The container name "\/afterlife" is already in use by container/);
+  assert.match(
+    (await engine.docker('create', '--name', 'afterlife', 'busybox')).stderr,
+    /Conflict\. The container name "\/afterlife" is already in use by container/,
+  );
   await engine.ok('rm', 'afterlife');
   assert.equal(await engine.ok('ps', '-aq'), '');
 });
@@ -49,7 +55,10 @@ test('pause freezes, unpause thaws, and a paused container can be removed by for
 
 test('restart policies: how often, and not after a stop', async () => {
   await engine.ok('run', '-d', '--name', 'thrice', '--restart', 'on-failure:2', 'busybox', 'sh', '-c', 'exit 5');
-  await eventually('it gave up', async () => (await engine.ok('inspect', '-f', '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}', 'thrice')) === 'exited 2 5');
+  await eventually(
+    'it gave up',
+    async () => (await engine.ok('inspect', '-f', '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}', 'thrice')) === 'exited 2 5',
+  );
   await engine.ok('run', '-d', '--name', 'again', '--restart', 'always', 'busybox', 'sh', '-c', 'sleep 0.1; exit 1');
   await eventually('it was restarted', async () => Number(await engine.ok('inspect', '-f', '{{.RestartCount}}', 'again')) >= 2);
   await engine.ok('stop', 'again');
@@ -62,7 +71,23 @@ test('restart policies: how often, and not after a stop', async () => {
 });
 
 test('health: starting, healthy, unhealthy', async () => {
-  await engine.ok('run', '-d', '--name', 'health', '--health-cmd', 'test -e /ok', '--health-interval', '100ms', '--health-retries', '2', '--health-timeout', '5s', 'busybox', 'sleep', '1000');
+  await engine.ok(
+    'run',
+    '-d',
+    '--name',
+    'health',
+    '--health-cmd',
+    'test -e /ok',
+    '--health-interval',
+    '100ms',
+    '--health-retries',
+    '2',
+    '--health-timeout',
+    '5s',
+    'busybox',
+    'sleep',
+    '1000',
+  );
   const health = (): Promise<string> => engine.ok('inspect', '-f', '{{.State.Health.Status}}', 'health');
   await eventually('unhealthy', async () => (await health()) === 'unhealthy');
   await engine.ok('exec', 'health', 'touch', '/ok');
@@ -73,7 +98,22 @@ test('health: starting, healthy, unhealthy', async () => {
 
 test('exec: streams, exit code, environment, user, terminal, detached', async () => {
   await engine.ok('run', '-d', '--name', 'box', '-e', 'FROM=run', 'busybox', 'sleep', '1000');
-  assert.deepEqual(await engine.docker('exec', '-e', 'X=1', '-w', '/tmp', '-u', '1000', 'box', 'sh', '-c', 'echo $FROM $X; pwd; id -u; echo no >&2; exit 6'), { code: 6, stdout: 'run 1\n/tmp\n1000\n', stderr: 'no\n' });
+  assert.deepEqual(
+    await engine.docker(
+      'exec',
+      '-e',
+      'X=1',
+      '-w',
+      '/tmp',
+      '-u',
+      '1000',
+      'box',
+      'sh',
+      '-c',
+      'echo $FROM $X; pwd; id -u; echo no >&2; exit 6',
+    ),
+    { code: 6, stdout: 'run 1\n/tmp\n1000\n', stderr: 'no\n' },
+  );
   assert.equal((await docker(engine, ['exec', '-i', 'box', 'cat'], 'through')).stdout, 'through');
   const tty = await dockerOnTerminal(engine, ['exec', '-it', 'box', 'sh', '-c', 'tty; stty size']);
   assert.match(tty.stdout, /\/dev\/pts\/0\r\n30 90/);
@@ -99,7 +139,19 @@ test('logs: streams, tail, times, since, follow to the end', async () => {
 });
 
 test('logs rotate by size, and none of what is kept is torn', async () => {
-  await engine.ok('run', '--name', 'rotated', '--log-opt', 'max-size=20k', '--log-opt', 'max-file=3', 'busybox', 'sh', '-c', 'for i in $(seq 1 2000); do echo line $i; test $((i % 100)) = 0 && sleep 0.05; done');
+  await engine.ok(
+    'run',
+    '--name',
+    'rotated',
+    '--log-opt',
+    'max-size=20k',
+    '--log-opt',
+    'max-file=3',
+    'busybox',
+    'sh',
+    '-c',
+    'for i in $(seq 1 2000); do echo line $i; test $((i % 100)) = 0 && sleep 0.05; done',
+  );
   const lines = (await engine.ok('logs', 'rotated')).split('\n');
   assert.equal(lines.at(-1), 'line 2000');
   assert.ok(lines.length < 2000, `${lines.length} lines`);
@@ -133,7 +185,8 @@ test('top, stats, update, port, diff, inspect', async () => {
 test('ps filters, and prune', async () => {
   await engine.ok('run', '-d', '--name', 'up1', '--label', 'tier=web', 'busybox', 'sleep', '1000');
   assert.equal((await engine.docker('run', '--name', 'gone1', '--label', 'tier=db', 'busybox', 'sh', '-c', 'exit 3')).code, 3);
-  const names = async (...filters: string[]): Promise<string> => engine.ok('ps', '-a', ...filters.flatMap((filter) => ['--filter', filter]), '--format', '{{.Names}}');
+  const names = async (...filters: string[]): Promise<string> =>
+    engine.ok('ps', '-a', ...filters.flatMap((filter) => ['--filter', filter]), '--format', '{{.Names}}');
   assert.equal(await names('label=tier=web'), 'up1');
   assert.equal(await names('status=exited'), 'gone1');
   assert.equal(await names('exited=3'), 'gone1');
@@ -150,7 +203,19 @@ test('events tell the story', async () => {
   const since = String(Date.now() / 1000);
   await engine.ok('run', '--rm', '--name', 'story', 'busybox', 'true');
   await eventually('it is told', async () => {
-    const told = await engine.ok('events', '--since', since, '--until', String(Date.now() / 1000 + 1), '--filter', 'container=story', '--filter', 'type=container', '--format', '{{.Action}}');
+    const told = await engine.ok(
+      'events',
+      '--since',
+      since,
+      '--until',
+      String(Date.now() / 1000 + 1),
+      '--filter',
+      'container=story',
+      '--filter',
+      'type=container',
+      '--format',
+      '{{.Action}}',
+    );
     return told.split('\n').join(' ') === 'create attach start die destroy';
   });
 });

@@ -54,15 +54,29 @@ async function gate(challenge: (request: IncomingMessage) => string | undefined)
       asked.push(url);
       const refresh = request.method === 'POST';
       if (!refresh && request.headers.authorization !== PASSWORD) {
-        response.writeHead(401, { 'Content-Type': 'application/json' }).end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'incorrect username or password' }] }));
+        response
+          .writeHead(401, { 'Content-Type': 'application/json' })
+          .end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'incorrect username or password' }] }));
         return;
       }
-      response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ token: refresh ? 'kept-1' : 'once-1', ...(url.searchParams.has('offline_token') ? { refresh_token: 'keep-me' } : {}) }));
+      response
+        .writeHead(200, { 'Content-Type': 'application/json' })
+        .end(
+          JSON.stringify({
+            token: refresh ? 'kept-1' : 'once-1',
+            ...(url.searchParams.has('offline_token') ? { refresh_token: 'keep-me' } : {}),
+          }),
+        );
       return;
     }
     const wanted = challenge(request);
-    if (wanted === undefined) registry.handle(request, response);
-    else response.writeHead(401, { 'WWW-Authenticate': wanted, 'Content-Type': 'application/json' }).end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
+    if (wanted === undefined) {
+      registry.handle(request, response);
+    } else {
+      response
+        .writeHead(401, { 'WWW-Authenticate': wanted, 'Content-Type': 'application/json' })
+        .end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
+    }
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -84,13 +98,26 @@ for (const kind of ['basic', 'bearer'] as const) {
 
     const wrong = await docker(['login', '--username', 'ann', '--password-stdin', host], 'guess');
     assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, kind === 'basic' ? /login attempt to http:\/\/127\.0\.0\.1:\d+\/v2\/ failed with status: 401 Unauthorized/ : /incorrect username or password/);
+    assert.match(
+      wrong.stderr,
+      kind === 'basic'
+        ? /login attempt to http:\/\/127\.0\.0\.1:\d+\/v2\/ failed with status: 401 Unauthorized/
+        : /incorrect username or password/,
+    );
 
     const login = await docker(['login', '--username', 'ann', '--password-stdin', host], 'secret');
     assert.equal(login.code, 0, login.stderr);
     assert.match(login.stdout, /Login Succeeded/);
-    const kept = (JSON.parse(await readFile(join(engine.folder, 'config', 'config.json'), 'utf8')) as { auths: Record<string, { auth?: string; identitytoken?: string }> }).auths[host]!;
-    assert.equal(kept.identitytoken, kind === 'bearer' ? 'keep-me' : undefined, 'a token that the registry gives is kept instead of the password');
+    const kept = (
+      JSON.parse(await readFile(join(engine.folder, 'config', 'config.json'), 'utf8')) as {
+        auths: Record<string, { auth?: string; identitytoken?: string }>;
+      }
+    ).auths[host]!;
+    assert.equal(
+      kept.identitytoken,
+      kind === 'bearer' ? 'keep-me' : undefined,
+      'a token that the registry gives is kept instead of the password',
+    );
 
     assert.equal((await docker(['push', image])).code, 0);
     await engine.ok('rmi', image);

@@ -36,7 +36,19 @@ test('a published port answers on 127.0.0.1 while the container runs', async () 
 test('on a user-defined network containers find each other by name and alias', async () => {
   await engine.ok('network', 'create', '--label', 'kind=test', 'net1');
   await engine.ok('run', '-d', '--name', 'server', '--network', 'net1', '--network-alias', 'srv', 'busybox', 'sleep', '1000');
-  assert.match(await engine.ok('run', '--rm', '--network', 'net1', 'busybox', 'sh', '-c', 'ping -c1 -W2 server && ping -c1 -W2 srv && cat /etc/resolv.conf'), /nameserver 127\.0\.0\.11/);
+  assert.match(
+    await engine.ok(
+      'run',
+      '--rm',
+      '--network',
+      'net1',
+      'busybox',
+      'sh',
+      '-c',
+      'ping -c1 -W2 server && ping -c1 -W2 srv && cat /etc/resolv.conf',
+    ),
+    /nameserver 127\.0\.0\.11/,
+  );
   assert.match((await engine.docker('network', 'rm', 'net1')).stderr, /has active endpoints/);
   await engine.ok('run', '-d', '--name', 'later', 'busybox', 'sleep', '1000');
   await engine.ok('network', 'connect', '--alias', 'late', 'net1', 'later');
@@ -52,10 +64,27 @@ test('none, host, and the network of another container', async () => {
   assert.equal(await engine.ok('run', '--rm', '--network', 'none', 'busybox', 'sh', '-c', 'ls /sys/class/net'), 'lo');
   await engine.ok('run', '-d', '--name', 'owner', 'busybox', 'sleep', '1000');
   const address = await engine.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'owner');
-  assert.match(await engine.ok('run', '--rm', '--network', 'container:owner', 'busybox', 'ip', 'addr', 'show', 'eth0'), new RegExp(address.replaceAll('.', '\\.')));
+  assert.match(
+    await engine.ok('run', '--rm', '--network', 'container:owner', 'busybox', 'ip', 'addr', 'show', 'eth0'),
+    new RegExp(address.replaceAll('.', '\\.')),
+  );
   const links = await engine.ok('run', '--rm', '--network', 'host', 'busybox', 'ls', '/sys/class/net');
   assert.ok(!links.split('\n').includes('eth0@') && links.split('\n').length > 1);
-  assert.equal(await engine.ok('run', '--rm', '--add-host', 'db:1.2.3.4', '--link', 'owner:o', 'busybox', 'sh', '-c', 'grep -cE "[[:space:]](db|owner)([[:space:]]|$)" /etc/hosts'), '2');
+  assert.equal(
+    await engine.ok(
+      'run',
+      '--rm',
+      '--add-host',
+      'db:1.2.3.4',
+      '--link',
+      'owner:o',
+      'busybox',
+      'sh',
+      '-c',
+      'grep -cE "[[:space:]](db|owner)([[:space:]]|$)" /etc/hosts',
+    ),
+    '2',
+  );
   await engine.ok('rm', '-f', 'owner');
 });
 

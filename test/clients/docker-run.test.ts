@@ -22,12 +22,50 @@ test('standard input, and its end', async () => {
 });
 
 test('environment, folder, user and groups', async () => {
-  assert.equal(await engine.ok('run', '--rm', '-e', 'A=1', '-e', 'B=two words', '-w', '/made/here', '-u', 'web', 'busybox', 'sh', '-c', 'echo $A $B; pwd; id; echo $HOME'), '1 two words\n/made/here\nuid=1000(web) gid=1001(www) groups=1001(www),1002(extra)\n/var/web');
-  assert.equal(await engine.ok('run', '--rm', '-u', '55:66', '--group-add', 'extra', '--hostname', 'h1', 'busybox', 'sh', '-c', 'id; hostname; cat /etc/hostname'), 'uid=55 gid=66 groups=66,1002(extra)\nh1\nh1');
+  assert.equal(
+    await engine.ok(
+      'run',
+      '--rm',
+      '-e',
+      'A=1',
+      '-e',
+      'B=two words',
+      '-w',
+      '/made/here',
+      '-u',
+      'web',
+      'busybox',
+      'sh',
+      '-c',
+      'echo $A $B; pwd; id; echo $HOME',
+    ),
+    '1 two words\n/made/here\nuid=1000(web) gid=1001(www) groups=1001(www),1002(extra)\n/var/web',
+  );
+  assert.equal(
+    await engine.ok(
+      'run',
+      '--rm',
+      '-u',
+      '55:66',
+      '--group-add',
+      'extra',
+      '--hostname',
+      'h1',
+      'busybox',
+      'sh',
+      '-c',
+      'id; hostname; cat /etc/hostname',
+    ),
+    'uid=55 gid=66 groups=66,1002(extra)\nh1\nh1',
+  );
 });
 
 test('a terminal, with its size', async () => {
-  const ran = await dockerOnTerminal(engine, ['run', '--rm', '-it', 'busybox', 'sh', '-c', 'tty; stty size; read x; echo got $x; exit 4'], [[/30 90/, 'word\n']]);
+  const ran = await dockerOnTerminal(
+    engine,
+    ['run', '--rm', '-it', 'busybox', 'sh', '-c', 'tty; stty size; read x; echo got $x; exit 4'],
+    [[/30 90/, 'word\n']],
+  );
   assert.equal(ran.code, 4, ran.stdout);
   assert.match(ran.stdout, /\/dev\/pts\/0/);
   assert.match(ran.stdout, /30 90/);
@@ -66,12 +104,44 @@ test('out of memory is told apart', async () => {
 });
 
 test('what a container may not do', async () => {
-  const { stdout } = await engine.docker('run', '--rm', 'busybox', 'sh', '-c', 'grep -E "^(CapBnd|NoNewPrivs|Seccomp):" /proc/self/status; mount -t tmpfs none /tmp; echo mount=$?; touch /sys/x; echo sys=$?; cat /proc/kcore | head -c1 | wc -c');
+  const { stdout } = await engine.docker(
+    'run',
+    '--rm',
+    'busybox',
+    'sh',
+    '-c',
+    'grep -E "^(CapBnd|NoNewPrivs|Seccomp):" /proc/self/status; mount -t tmpfs none /tmp; echo mount=$?; touch /sys/x; echo sys=$?; cat /proc/kcore | head -c1 | wc -c',
+  );
   assert.match(stdout, /CapBnd:\s+00000000a80425fb/);
   assert.match(stdout, /Seccomp:\s+2/);
   assert.match(stdout, /mount=1\nsys=1\n0/);
-  assert.match(await engine.ok('run', '--rm', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', 'busybox', 'grep', '-E', '^(CapBnd|NoNewPrivs)', '/proc/self/status'), /CapBnd:\s+0{16}\nNoNewPrivs:\s+1/);
-  const readOnly = await engine.docker('run', '--rm', '--read-only', '--tmpfs', '/run:size=1m', 'busybox', 'sh', '-c', 'touch /x; touch /run/y && echo written');
+  assert.match(
+    await engine.ok(
+      'run',
+      '--rm',
+      '--cap-drop',
+      'ALL',
+      '--security-opt',
+      'no-new-privileges',
+      'busybox',
+      'grep',
+      '-E',
+      '^(CapBnd|NoNewPrivs)',
+      '/proc/self/status',
+    ),
+    /CapBnd:\s+0{16}\nNoNewPrivs:\s+1/,
+  );
+  const readOnly = await engine.docker(
+    'run',
+    '--rm',
+    '--read-only',
+    '--tmpfs',
+    '/run:size=1m',
+    'busybox',
+    'sh',
+    '-c',
+    'touch /x; touch /run/y && echo written',
+  );
   assert.match(readOnly.stderr, /Read-only file system/);
   assert.equal(readOnly.stdout, 'written\n');
 });

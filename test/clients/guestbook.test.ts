@@ -30,7 +30,9 @@ test('up builds, deploys and answers; docker and kubectl see it; down leaves not
 
   const up = await longshore('up', 'examples/guestbook');
   assert.equal(up.code, 0, up.stderr);
-  for (const phase of ['platform', 'build guestbook-api', 'build guestbook-web', 'apply 6 objects', 'pods available', 'services answer']) assert.match(up.stderr, new RegExp(`✓ ${phase} \\d`), up.stderr);
+  for (const phase of ['platform', 'build guestbook-api', 'build guestbook-web', 'apply 6 objects', 'pods available', 'services answer']) {
+    assert.match(up.stderr, new RegExp(`✓ ${phase} \\d`), up.stderr);
+  }
   const url = up.stdout.trim();
   assert.match(url, /^http:\/\/127\.0\.0\.1:3\d{4}\/$/);
 

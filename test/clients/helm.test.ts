@@ -28,21 +28,31 @@ spec:
 `,
 };
 
-test('a chart is installed, upgraded, rolled back and uninstalled', { skip: existsSync(helm) ? false : 'helm is not on this machine' }, async (t) => {
-  const chart = await mkdtemp(join(tmpdir(), 'ls-chart-'));
-  t.after(() => rm(chart, { recursive: true }));
-  for (const [path, text] of Object.entries(CHART)) {
-    await mkdir(join(chart, path, '..'), { recursive: true });
-    await writeFile(join(chart, path), text);
-  }
-  const platform = await startTestPlatform();
-  t.after(() => platform.close());
-  const run = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await runClient(helm, args, { ...platform.environment, HELM_CACHE_HOME: join(chart, '.cache'), HELM_CONFIG_HOME: join(chart, '.config'), HELM_DATA_HOME: join(chart, '.data') });
-    assert.equal(code, 0, `helm ${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
-  const state = async (): Promise<string> => (await platform.kubectl(['get', 'deploy,cm', 'shop', '-o', 'jsonpath={.items[0].status.readyReplicas} {.items[1].data.greeting}'])).stdout;
+test(
+  'a chart is installed, upgraded, rolled back and uninstalled',
+  { skip: existsSync(helm) ? false : 'helm is not on this machine' },
+  async (t) => {
+    const chart = await mkdtemp(join(tmpdir(), 'ls-chart-'));
+    t.after(() => rm(chart, { recursive: true }));
+    for (const [path, text] of Object.entries(CHART)) {
+      await mkdir(join(chart, path, '..'), { recursive: true });
+      await writeFile(join(chart, path), text);
+    }
+    const platform = await startTestPlatform();
+    t.after(() => platform.close());
+    const run = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await runClient(helm, args, {
+        ...platform.environment,
+        HELM_CACHE_HOME: join(chart, '.cache'),
+        HELM_CONFIG_HOME: join(chart, '.config'),
+        HELM_DATA_HOME: join(chart, '.data'),
+      });
+      assert.equal(code, 0, `helm ${args.join(' ')}: ${stderr}`);
+      return stdout;
+    };
+    const state = async (): Promise<string> =>
+      (await platform.kubectl(['get', 'deploy,cm', 'shop', '-o', 'jsonpath={.items[0].status.readyReplicas} {.items[1].data.greeting}']))
+        .stdout;
 
   await run('install', 'shop', chart, '--wait', '--timeout', '60s');
   assert.equal(await state(), '1 hello');

@@ -25,7 +25,12 @@ const docker = (...args: string[]): Promise<Ran> => runClient('docker', args, da
 
 /** A pod, a Service and a container with a published port: something of everything. */
 async function work(): Promise<void> {
-  await daemon.apply(pod('works', { command: ['sleep', '1000'] }, {}, { labels: { app: 'works' } }), { apiVersion: 'v1', kind: 'Service', metadata: { name: 'works' }, spec: { type: 'NodePort', selector: { app: 'works' }, ports: [{ port: 80 }] } });
+  await daemon.apply(pod('works', { command: ['sleep', '1000'] }, {}, { labels: { app: 'works' } }), {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'works' },
+    spec: { type: 'NodePort', selector: { app: 'works' }, ports: [{ port: 80 }] },
+  });
   await daemon.ok('wait', 'pod', 'works', '--for=condition=Ready', '--timeout=60s');
   assert.equal((await docker('run', '-d', '-p', '127.0.0.1:0:80', '-v', 'kept:/kept', 'busybox', 'sleep', '1000')).code, 0);
 }

@@ -61,29 +61,40 @@ for (const minor of ['1.27', '1.33']) {
       pod = (await k.ok('get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[0].metadata.name}'));
     });
 
-    test('get, describe, label, annotate, patch, explain', async () => {
-      assert.match(await k.ok('get', 'pods', '-o', 'wide'), new RegExp(`${pod} +1/1 +Running +0 +\\S+ +10\\.[0-9.]+ +node-1`));
-      assert.match(await k.ok('get', 'pod', pod, '-o', 'yaml'), /phase: Running/);
-      assert.equal(await k.ok('get', 'pod', pod, '-o', 'custom-columns=N:.metadata.name', '--no-headers'), pod);
-      const described = await k.ok('describe', 'pod', pod);
-      for (const word of ['Scheduled', 'Pulled', 'Created', 'Started', 'QoS Class: +BestEffort', 'kube-api-access']) assert.match(described, new RegExp(word));
-      assert.match(await k.ok('describe', 'deploy', 'web'), /NewReplicaSetAvailable/);
-      assert.match(await k.ok('describe', 'node', 'node-1'), new RegExp(`${namespace} +${pod}`));
-      await k.ok('label', 'deploy', 'web', 'tier=front');
-      assert.match(await k.ok('get', 'deploy', '-l', 'tier=front', '--show-labels'), /tier=front/);
-      assert.equal((await k.kubectl(['label', 'deploy', 'web', 'tier=back'])).code, 1);
-      await k.ok('label', 'deploy', 'web', 'tier=back', '--overwrite');
-      await k.ok('label', 'deploy', 'web', 'tier-');
-      await k.ok('annotate', 'pod', pod, 'note=x');
-      for (const [type, patch] of [['strategic', '{"metadata":{"labels":{"a":"1"}}}'], ['merge', '{"metadata":{"labels":{"b":"2"}}}'], ['json', '[{"op":"add","path":"/metadata/labels/c","value":"3"}]']] as const) await k.ok('patch', 'deploy', 'web', '--type', type, '-p', patch);
-      assert.equal(await k.ok('get', 'deploy', 'web', '-o', 'jsonpath={.metadata.labels.a}{.metadata.labels.b}{.metadata.labels.c}'), '123');
-      assert.match(await k.ok('explain', 'pod.spec.containers.livenessProbe.httpGet'), /FIELDS:[^]*port\s+<IntOrString>/);
-      assert.match(await k.ok('explain', 'deployment.spec', '--recursive'), /strategy/);
-      assert.match(await k.ok('api-resources', '--api-group=apps'), /deployments +deploy +apps\/v1 +true +Deployment/);
-      assert.match(await k.ok('api-versions'), /batch\/v1/);
-      assert.match(await k.ok('version', '-o', 'yaml'), /serverVersion:[^]*gitVersion: v1\.3/);
-      assert.match(await k.ok('cluster-info'), /control plane.* is running at/);
-    });
+      test('get, describe, label, annotate, patch, explain', async () => {
+        assert.match(await k.ok('get', 'pods', '-o', 'wide'), new RegExp(`${pod} +1/1 +Running +0 +\\S+ +10\\.[0-9.]+ +node-1`));
+        assert.match(await k.ok('get', 'pod', pod, '-o', 'yaml'), /phase: Running/);
+        assert.equal(await k.ok('get', 'pod', pod, '-o', 'custom-columns=N:.metadata.name', '--no-headers'), pod);
+        const described = await k.ok('describe', 'pod', pod);
+        for (const word of ['Scheduled', 'Pulled', 'Created', 'Started', 'QoS Class: +BestEffort', 'kube-api-access']) {
+          assert.match(described, new RegExp(word));
+        }
+        assert.match(await k.ok('describe', 'deploy', 'web'), /NewReplicaSetAvailable/);
+        assert.match(await k.ok('describe', 'node', 'node-1'), new RegExp(`${namespace} +${pod}`));
+        await k.ok('label', 'deploy', 'web', 'tier=front');
+        assert.match(await k.ok('get', 'deploy', '-l', 'tier=front', '--show-labels'), /tier=front/);
+        assert.equal((await k.kubectl(['label', 'deploy', 'web', 'tier=back'])).code, 1);
+        await k.ok('label', 'deploy', 'web', 'tier=back', '--overwrite');
+        await k.ok('label', 'deploy', 'web', 'tier-');
+        await k.ok('annotate', 'pod', pod, 'note=x');
+        for (const [type, patch] of [
+          ['strategic', '{"metadata":{"labels":{"a":"1"}}}'],
+          ['merge', '{"metadata":{"labels":{"b":"2"}}}'],
+          ['json', '[{"op":"add","path":"/metadata/labels/c","value":"3"}]'],
+        ] as const) {
+          await k.ok('patch', 'deploy', 'web', '--type', type, '-p', patch);
+        }
+        assert.equal(
+          await k.ok('get', 'deploy', 'web', '-o', 'jsonpath={.metadata.labels.a}{.metadata.labels.b}{.metadata.labels.c}'),
+          '123',
+        );
+        assert.match(await k.ok('explain', 'pod.spec.containers.livenessProbe.httpGet'), /FIELDS:[^]*port\s+<IntOrString>/);
+        assert.match(await k.ok('explain', 'deployment.spec', '--recursive'), /strategy/);
+        assert.match(await k.ok('api-resources', '--api-group=apps'), /deployments +deploy +apps\/v1 +true +Deployment/);
+        assert.match(await k.ok('api-versions'), /batch\/v1/);
+        assert.match(await k.ok('version', '-o', 'yaml'), /serverVersion:[^]*gitVersion: v1\.3/);
+        assert.match(await k.ok('cluster-info'), /control plane.* is running at/);
+      });
 
     test('apply by client and by server, diff, edit, replace, delete', async () => {
       const file = join(folder, `${namespace}.json`);
@@ -118,34 +129,45 @@ for (const minor of ['1.27', '1.33']) {
       assert.match((await k.kubectl(['get', 'cm', 'settings'])).stderr, /NotFound/);
     });
 
-    test('logs, exec, cp, attach and port-forward', async () => {
-      assert.equal(await k.ok('logs', pod), `hello from ${pod}`);
-      assert.match(await k.ok('logs', 'deploy/web', '--timestamps'), /^\d{4}-\d\d-\d\dT\S+Z hello from/m);
-      assert.match(await k.ok('logs', '-l', 'app=web', '--prefix'), /^\[pod\/web-\S+\/busybox\] hello/m);
-      assert.equal(await k.ok('exec', pod, '--', 'cat', '/www/index.html'), 'page');
-      const failed = await k.kubectl(['exec', pod, '--', 'sh', '-c', 'echo out; echo err >&2; exit 7']);
-      assert.deepEqual([failed.code, failed.stdout], [7, 'out\n']);
-      assert.match(failed.stderr, /^err\n/);
-      const piped = Buffer.alloc(300_000, 'x\n');
-      assert.equal((await k.kubectl(['exec', '-i', pod, '--', 'wc', '-c'], { input: piped })).stdout.trim(), '300000');
-      const terminal = await runClient('script', ['-qefc', `stty rows 31 cols 91; exec ${binary} -n ${namespace} exec -it ${pod} -- sh -c 'stty size; tty; exit 5'`, '/dev/null'], { ...platform.environment, TERM: 'xterm' }, { openInput: true });
-      assert.match(terminal.stdout, /31 91\r\n(\^@)?\/dev\/pts\/0/);
-      assert.equal(terminal.code, 5);
-      const big = Buffer.alloc(2_000_000, '0123456789abcdef');
-      await writeFile(join(folder, 'big'), big);
-      await k.ok('cp', join(folder, 'big'), `${namespace}/${pod}:/root/big`);
-      await k.ok('cp', `${namespace}/${pod}:/root/big`, join(folder, `back-${minor}`));
-      assert.ok((await readFile(join(folder, `back-${minor}`))).equals(big));
+      test('logs, exec, cp, attach and port-forward', async () => {
+        assert.equal(await k.ok('logs', pod), `hello from ${pod}`);
+        assert.match(await k.ok('logs', 'deploy/web', '--timestamps'), /^\d{4}-\d\d-\d\dT\S+Z hello from/m);
+        assert.match(await k.ok('logs', '-l', 'app=web', '--prefix'), /^\[pod\/web-\S+\/busybox\] hello/m);
+        assert.equal(await k.ok('exec', pod, '--', 'cat', '/www/index.html'), 'page');
+        const failed = await k.kubectl(['exec', pod, '--', 'sh', '-c', 'echo out; echo err >&2; exit 7']);
+        assert.deepEqual([failed.code, failed.stdout], [7, 'out\n']);
+        assert.match(failed.stderr, /^err\n/);
+        const piped = Buffer.alloc(300_000, 'x\n');
+        assert.equal((await k.kubectl(['exec', '-i', pod, '--', 'wc', '-c'], { input: piped })).stdout.trim(), '300000');
+        const terminal = await runClient(
+          'script',
+          ['-qefc', `stty rows 31 cols 91; exec ${binary} -n ${namespace} exec -it ${pod} -- sh -c 'stty size; tty; exit 5'`, '/dev/null'],
+          { ...platform.environment, TERM: 'xterm' },
+          { openInput: true },
+        );
+        assert.match(terminal.stdout, /31 91\r\n(\^@)?\/dev\/pts\/0/);
+        assert.equal(terminal.code, 5);
+        const big = Buffer.alloc(2_000_000, '0123456789abcdef');
+        await writeFile(join(folder, 'big'), big);
+        await k.ok('cp', join(folder, 'big'), `${namespace}/${pod}:/root/big`);
+        await k.ok('cp', `${namespace}/${pod}:/root/big`, join(folder, `back-${minor}`));
+        assert.ok((await readFile(join(folder, `back-${minor}`))).equals(big));
 
-      const forward = k.start('port-forward', `pod/${pod}`, ':8080');
-      const [, port] = /127\.0\.0\.1:(\d+) -> 8080/.exec(await forward.until(/Forwarding from 127/))!;
-      for (let n = 0; n < 3; n++) assert.equal(await (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).text(), 'page\n');
-      await forward.stop();
-      const deaf = k.start('port-forward', `pod/${pod}`, ':81');
-      const [, closed] = /127\.0\.0\.1:(\d+) -> 81/.exec(await deaf.until(/Forwarding from 127/))!;
-      await assert.rejects(fetch(`http://127.0.0.1:${closed}/`, { signal: AbortSignal.timeout(10_000) }), (error: Error) => error.name !== 'TimeoutError', 'the connection is closed, not left hanging');
-      await deaf.until(/error forwarding port 81/);
-      await deaf.stop();
+        const forward = k.start('port-forward', `pod/${pod}`, ':8080');
+        const [, port] = /127\.0\.0\.1:(\d+) -> 8080/.exec(await forward.until(/Forwarding from 127/))!;
+        for (let n = 0; n < 3; n++) {
+          assert.equal(await (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).text(), 'page\n');
+        }
+        await forward.stop();
+        const deaf = k.start('port-forward', `pod/${pod}`, ':81');
+        const [, closed] = /127\.0\.0\.1:(\d+) -> 81/.exec(await deaf.until(/Forwarding from 127/))!;
+        await assert.rejects(
+          fetch(`http://127.0.0.1:${closed}/`, { signal: AbortSignal.timeout(10_000) }),
+          (error: Error) => error.name !== 'TimeoutError',
+          'the connection is closed, not left hanging',
+        );
+        await deaf.until(/error forwarding port 81/);
+        await deaf.stop();
 
       const wrong = await k.kubectl(['exec', pod, '-c', 'nope', '--', 'true']);
       assert.match(wrong.stderr, /container nope is not valid for pod|container not found/);
@@ -154,55 +176,95 @@ for (const minor of ['1.27', '1.33']) {
       assert.match(missing.stderr, /no-such-program/);
     });
 
-    test('logs -f to the end, logs -p, attach, run --rm', async () => {
-      await k.ok('run', 'count', '--image=busybox', '--restart=Never', '--', 'sh', '-c', 'for i in 1 2 3 4 5; do echo line $i; sleep 0.1; done');
-      const followed = await eventually('its log can be followed', async () => {
-        const ran = await k.kubectl(['logs', '-f', 'count']);
-        if (ran.code !== 0) assert.match(ran.stderr, /is waiting to start: ContainerCreating|pods "count" not found|does not have a host assigned/);
-        // What is on no node yet has an empty log.
-        return ran.code === 0 && ran.stdout !== '' ? ran : undefined;
+      test('logs -f to the end, logs -p, attach, run --rm', async () => {
+        await k.ok(
+          'run',
+          'count',
+          '--image=busybox',
+          '--restart=Never',
+          '--',
+          'sh',
+          '-c',
+          'for i in 1 2 3 4 5; do echo line $i; sleep 0.1; done',
+        );
+        const followed = await eventually('its log can be followed', async () => {
+          const ran = await k.kubectl(['logs', '-f', 'count']);
+          if (ran.code !== 0) {
+            assert.match(ran.stderr, /is waiting to start: ContainerCreating|pods "count" not found|does not have a host assigned/);
+          }
+          // What is on no node yet has an empty log.
+          return ran.code === 0 && ran.stdout !== '' ? ran : undefined;
+        });
+        assert.equal(followed.stdout, 'line 1\nline 2\nline 3\nline 4\nline 5\n', followed.stderr);
+        assert.equal(await k.ok('logs', 'count', '--tail=2'), 'line 4\nline 5');
+        await k.ok('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/count', '--timeout=30s');
+        await k.ok('run', 'twice', '--image=busybox', '--', 'sh', '-c', 'echo run at $(date +%s); sleep 0.2; exit 3');
+        await eventually(
+          'it was restarted',
+          async () => Number(await k.ok('get', 'pod', 'twice', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}')) >= 1,
+        );
+        assert.match(await k.ok('logs', '-p', 'twice'), /^run at \d+$/);
+        await k.ok('delete', 'pod', 'twice', 'count', '--now');
+        const ran = await k.kubectl(
+          [
+            'run',
+            'once',
+            '--rm',
+            '-i',
+            '--image=busybox',
+            '--restart=Never',
+            '--quiet',
+            '--',
+            'sh',
+            '-c',
+            'read line; echo got $line; exit 0',
+          ],
+          { input: 'word\n' },
+        );
+        assert.match(ran.stdout, /got word/, ran.stderr);
+        assert.match((await k.kubectl(['get', 'pod', 'once'])).stderr, /NotFound/);
+        await k.ok('run', 'shell', '--image=busybox', '-i', '--tty', '--attach=false', '--', 'sh');
+        await k.ok('wait', '--for=condition=Ready', 'pod/shell', '--timeout=30s');
+        const attached = await k.kubectl(['attach', '-i', 'shell'], { input: 'echo $((40+2))\nexit\n' });
+        assert.match(attached.stdout + attached.stderr, /42/);
+        await k.ok('delete', 'pod', 'shell', '--now');
       });
-      assert.equal(followed.stdout, 'line 1\nline 2\nline 3\nline 4\nline 5\n', followed.stderr);
-      assert.equal(await k.ok('logs', 'count', '--tail=2'), 'line 4\nline 5');
-      await k.ok('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/count', '--timeout=30s');
-      await k.ok('run', 'twice', '--image=busybox', '--', 'sh', '-c', 'echo run at $(date +%s); sleep 0.2; exit 3');
-      await eventually('it was restarted', async () => Number(await k.ok('get', 'pod', 'twice', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}')) >= 1);
-      assert.match(await k.ok('logs', '-p', 'twice'), /^run at \d+$/);
-      await k.ok('delete', 'pod', 'twice', 'count', '--now');
-      const ran = await k.kubectl(['run', 'once', '--rm', '-i', '--image=busybox', '--restart=Never', '--quiet', '--', 'sh', '-c', 'read line; echo got $line; exit 0'], { input: 'word\n' });
-      assert.match(ran.stdout, /got word/, ran.stderr);
-      assert.match((await k.kubectl(['get', 'pod', 'once'])).stderr, /NotFound/);
-      await k.ok('run', 'shell', '--image=busybox', '-i', '--tty', '--attach=false', '--', 'sh');
-      await k.ok('wait', '--for=condition=Ready', 'pod/shell', '--timeout=30s');
-      const attached = await k.kubectl(['attach', '-i', 'shell'], { input: 'echo $((40+2))\nexit\n' });
-      assert.match(attached.stdout + attached.stderr, /42/);
-      await k.ok('delete', 'pod', 'shell', '--now');
-    });
 
-    test('expose, watch, events, tokens, rights, top', async () => {
-      await k.ok('expose', 'deploy', 'web', '--port=80', '--target-port=8080', '--type=NodePort');
-      const [ip, port] = (await k.ok('get', 'svc', 'web', '-o', 'jsonpath={.spec.clusterIP} {.spec.ports[0].nodePort}')).split(' ');
-      for (const address of [`127.0.0.1:${port}`, `${ip}:80`]) await eventually(`${address} answers`, async () => (await (await fetch(`http://${address}/`, { headers: { connection: 'close' } })).text()) === 'page\n');
-      assert.match(await k.ok('describe', 'svc', 'web'), /Endpoints: +10\.[0-9.]+:8080,10\./);
-      const watch = k.start('get', 'cm', '--watch-only', '-o', 'name');
-      await eventually('the watch sees what is made', async () => {
-        await k.kubectl(['create', 'cm', 'seen']);
-        await k.ok('label', 'cm', 'seen', `at=n${Math.trunc(performance.now())}`);
-        return watch.output().includes('configmap/seen');
+      test('expose, watch, events, tokens, rights, top', async () => {
+        await k.ok('expose', 'deploy', 'web', '--port=80', '--target-port=8080', '--type=NodePort');
+        const [ip, port] = (await k.ok('get', 'svc', 'web', '-o', 'jsonpath={.spec.clusterIP} {.spec.ports[0].nodePort}')).split(' ');
+        for (const address of [`127.0.0.1:${port}`, `${ip}:80`]) {
+          await eventually(
+            `${address} answers`,
+            async () => (await (await fetch(`http://${address}/`, { headers: { connection: 'close' } })).text()) === 'page\n',
+          );
+        }
+        assert.match(await k.ok('describe', 'svc', 'web'), /Endpoints: +10\.[0-9.]+:8080,10\./);
+        const watch = k.start('get', 'cm', '--watch-only', '-o', 'name');
+        await eventually('the watch sees what is made', async () => {
+          await k.kubectl(['create', 'cm', 'seen']);
+          await k.ok('label', 'cm', 'seen', `at=n${Math.trunc(performance.now())}`);
+          return watch.output().includes('configmap/seen');
+        });
+        await watch.stop();
+        assert.match(await k.ok('events', '--for', `pod/${pod}`), /Started/);
+        assert.match(await k.ok('get', 'events', '--sort-by=.lastTimestamp'), /ScalingReplicaSet/);
+        // A client of 1.27 knows it by its alpha and beta versions alone, which no server has any more.
+        if (minor !== '1.27') assert.match(await k.ok('auth', 'whoami'), /Username +kubernetes-admin/);
+        assert.equal(await k.ok('auth', 'can-i', 'create', 'pods'), 'yes');
+        assert.equal(
+          (await k.kubectl(['auth', 'can-i', 'create', 'pods', `--as=system:serviceaccount:${namespace}:default`])).stdout,
+          'no\n',
+        );
+        const token = await k.ok('create', 'token', 'default');
+        assert.match(
+          (await k.kubectl(['--token', token, 'get', 'pods'], { environment: { KUBECONFIG: await withoutUser(platform) } })).stderr,
+          new RegExp(`Forbidden.*system:serviceaccount:${namespace}:default`),
+        );
+        const top = await k.kubectl(['top', 'nodes']);
+        if (top.code === 0) assert.match(top.stdout, /node-1/);
+        else assert.match(top.stderr, /Metrics API not available/);
       });
-      await watch.stop();
-      assert.match(await k.ok('events', '--for', `pod/${pod}`), /Started/);
-      assert.match(await k.ok('get', 'events', '--sort-by=.lastTimestamp'), /ScalingReplicaSet/);
-      // A client of 1.27 knows it by its alpha and beta versions alone, which no server has any more.
-      if (minor !== '1.27') assert.match(await k.ok('auth', 'whoami'), /Username +kubernetes-admin/);
-      assert.equal(await k.ok('auth', 'can-i', 'create', 'pods'), 'yes');
-      assert.equal((await k.kubectl(['auth', 'can-i', 'create', 'pods', `--as=system:serviceaccount:${namespace}:default`])).stdout, 'no\n');
-      const token = await k.ok('create', 'token', 'default');
-      assert.match((await k.kubectl(['--token', token, 'get', 'pods'], { environment: { KUBECONFIG: await withoutUser(platform) } })).stderr, new RegExp(`Forbidden.*system:serviceaccount:${namespace}:default`));
-      const top = await k.kubectl(['top', 'nodes']);
-      if (top.code === 0) assert.match(top.stdout, /node-1/);
-      else assert.match(top.stderr, /Metrics API not available/);
-    });
 
     test('cordon, uncordon, taint, drain', async () => {
       await k.ok('cordon', 'node-1');
@@ -220,25 +282,31 @@ for (const minor of ['1.27', '1.33']) {
       await k.ok('rollout', 'status', 'deploy/web', '--timeout=60s');
     });
 
-    test('debug, replace a pod by force, delete by label and with the namespace', async () => {
-      await k.apply(deployment('more', { command: ['sleep', '1000'] }));
-      await k.ok('rollout', 'status', 'deploy/more', '--timeout=60s');
-      const [name] = (await k.ok('get', 'pods', '-l', 'app=more', '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
-      const debug = await k.kubectl(['debug', name!, '--image=busybox', '--profile=general', '-c', 'dbg', '--', 'echo', 'from the side']);
-      assert.equal(debug.code, 0, debug.stderr);
-      await eventually('its output is there', async () => (await k.ok('logs', name!, '-c', 'dbg')) === 'from the side');
-      await eventually('its end is told', async () => (await k.ok('get', 'pod', name!, '-o', 'jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.reason}')) === 'Completed');
-      const beside = await k.kubectl(['debug', name!, '--image=busybox', '--profile=general', '--target=more', '-c', 'see', '--', 'ps']);
-      assert.equal(beside.code, 0, beside.stderr);
-      await eventually('it sees the processes beside it', async () => (await k.ok('logs', name!, '-c', 'see')).includes('sleep 1000'));
-      const file = join(folder, `pod-${namespace}.json`);
-      await writeFile(file, await k.ok('get', 'pod', name!, '-o', 'json'));
-      await k.ok('delete', 'pod', '-l', 'app=more', '--wait=false');
-      await k.ok('delete', 'deploy', 'more');
-      await k.ok('delete', 'namespace', namespace, '--timeout=90s');
-      assert.match((await k.kubectl(['get', 'namespace', namespace])).stderr, /NotFound/);
-    });
-  });
+      test('debug, replace a pod by force, delete by label and with the namespace', async () => {
+        await k.apply(deployment('more', { command: ['sleep', '1000'] }));
+        await k.ok('rollout', 'status', 'deploy/more', '--timeout=60s');
+        const [name] = (await k.ok('get', 'pods', '-l', 'app=more', '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
+        const debug = await k.kubectl(['debug', name!, '--image=busybox', '--profile=general', '-c', 'dbg', '--', 'echo', 'from the side']);
+        assert.equal(debug.code, 0, debug.stderr);
+        await eventually('its output is there', async () => (await k.ok('logs', name!, '-c', 'dbg')) === 'from the side');
+        await eventually(
+          'its end is told',
+          async () =>
+            (await k.ok('get', 'pod', name!, '-o', 'jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.reason}')) ===
+            'Completed',
+        );
+        const beside = await k.kubectl(['debug', name!, '--image=busybox', '--profile=general', '--target=more', '-c', 'see', '--', 'ps']);
+        assert.equal(beside.code, 0, beside.stderr);
+        await eventually('it sees the processes beside it', async () => (await k.ok('logs', name!, '-c', 'see')).includes('sleep 1000'));
+        const file = join(folder, `pod-${namespace}.json`);
+        await writeFile(file, await k.ok('get', 'pod', name!, '-o', 'json'));
+        await k.ok('delete', 'pod', '-l', 'app=more', '--wait=false');
+        await k.ok('delete', 'deploy', 'more');
+        await k.ok('delete', 'namespace', namespace, '--timeout=90s');
+        assert.match((await k.kubectl(['get', 'namespace', namespace])).stderr, /NotFound/);
+      });
+    },
+  );
 }
 
 /** A kubeconfig with the cluster and nobody's credentials. */

@@ -20,7 +20,10 @@ const typed = (line: string, input: string): Promise<{ readonly code: number; re
 test('kubectl debug -it puts a shell beside a container, which sees its processes', async () => {
   await platform.apply(pod('app', { command: ['sh', '-c', 'touch /tmp/mark; exec sleep 1000'] }));
   await ok('wait', '--for=condition=Ready', 'pod/app', '--timeout=60s');
-  const session = await typed('kubectl debug -it app --image=busybox --target=main --profile=general -c look -- sh', 'ps\ncat /proc/1/root/tmp/mark && echo "it is there"\nstty size > /dev/null && echo "on a terminal"\nexit 3\n');
+  const session = await typed(
+    'kubectl debug -it app --image=busybox --target=main --profile=general -c look -- sh',
+    'ps\ncat /proc/1/root/tmp/mark && echo "it is there"\nstty size > /dev/null && echo "on a terminal"\nexit 3\n',
+  );
   assert.match(session.stdout, /1 root +(0:00 )?sleep 1000/);
   assert.match(session.stdout, /on a terminal/);
   await eventually('its end is told', async () => (await field('app', '.status.ephemeralContainerStatuses[0].state.terminated.exitCode')) === '3');
@@ -31,8 +34,24 @@ test('kubectl debug -it puts a shell beside a container, which sees its processe
 });
 
 test('an ephemeral container can be left, attached to again and run in; its like can be added, not changed', async () => {
-  await ok('debug', 'app', '--image=busybox', '--profile=general', '-c', 'stays', '--attach=false', '-i', '--', 'sh', '-c', 'while read line; do echo got $line; done');
-  await eventually('it runs', async () => (await field('app', '.status.ephemeralContainerStatuses[?(@.name=="stays")].state.running.startedAt')) !== '');
+  await ok(
+    'debug',
+    'app',
+    '--image=busybox',
+    '--profile=general',
+    '-c',
+    'stays',
+    '--attach=false',
+    '-i',
+    '--',
+    'sh',
+    '-c',
+    'while read line; do echo got $line; done',
+  );
+  await eventually(
+    'it runs',
+    async () => (await field('app', '.status.ephemeralContainerStatuses[?(@.name=="stays")].state.running.startedAt')) !== '',
+  );
   assert.equal(await ok('exec', 'app', '-c', 'stays', '--', 'hostname'), 'app');
   const attached = platform.start('attach', '-i', 'app', '-c', 'stays');
   attached.process.stdin!.write('word\n');
@@ -59,7 +78,10 @@ test('kubectl debug --copy-to runs a changed copy beside the original', async ()
 });
 
 test('kubectl debug node gives a shell on the host', async () => {
-  const session = await typed('kubectl debug node/node-1 -it --image=busybox --profile=general -- sh', 'chroot /host cat /etc/hostname\nps | grep -c "ps"\necho "on $(hostname) done"\nexit\n');
+  const session = await typed(
+    'kubectl debug node/node-1 -it --image=busybox --profile=general -- sh',
+    'chroot /host cat /etc/hostname\nps | grep -c "ps"\necho "on $(hostname) done"\nexit\n',
+  );
   assert.match(session.stdout, /on \S+ done/);
   const name = /Creating debugging pod (\S+) with container debugger/.exec(session.stdout)![1]!;
   assert.deepEqual((await ok('get', 'pod', name, '-o', 'jsonpath={.spec.hostPID} {.spec.hostNetwork} {.spec.hostIPC}')).split(' '), ['true', 'true', 'true']);

@@ -24,7 +24,13 @@ test('a process that is killed is started again', async () => {
   const host = await openHost();
   const [pid] = await host.cgroups.processes(`longshore-${platform.config.id}`);
   process.kill(pid!, 'SIGKILL');
-  await eventually('it runs again', async () => (await restarts('fragile')) === 1 && (await field('fragile', '.status.phase')) === 'Running' && (await field('fragile', '.status.containerStatuses[0].ready')) === 'true');
+  await eventually(
+    'it runs again',
+    async () =>
+      (await restarts('fragile')) === 1 &&
+      (await field('fragile', '.status.phase')) === 'Running' &&
+      (await field('fragile', '.status.containerStatuses[0].ready')) === 'true',
+  );
   assert.notEqual(await field('fragile', '.status.containerStatuses[0].containerID'), first);
   assert.equal(await field('fragile', '.status.podIP'), ip, 'the pod keeps its address');
   assert.equal(await field('fragile', '.status.containerStatuses[0].lastState.terminated.exitCode'), '137');
@@ -37,7 +43,10 @@ test('a pod that is deleted is replaced, and one of its name is another', async 
   const names = async (): Promise<string[]> => (await ok('get', 'pods', '-l', 'app=replaced', '-o', 'name')).split('\n');
   const before = await names();
   await ok('delete', before[0]!);
-  await eventually('there are two ready ones', async () => (await ok('get', 'deploy', 'replaced', '-o', 'jsonpath={.status.readyReplicas}')) === '2' && (await names()).length === 2);
+  await eventually(
+    'there are two ready ones',
+    async () => (await ok('get', 'deploy', 'replaced', '-o', 'jsonpath={.status.readyReplicas}')) === '2' && (await names()).length === 2,
+  );
   assert.ok(!(await names()).includes(before[0]!));
   assert.ok((await names()).includes(before[1]!));
   await ok('delete', 'deploy', 'replaced');
@@ -69,17 +78,34 @@ test('a pod that is not ready leaves its Service, and comes back', async () => {
   await ok('rollout', 'status', 'deploy/web', '--timeout=60s');
   await ok('expose', 'deploy', 'web', '--port=80', '--target-port=8080');
   const ip = await ok('get', 'svc', 'web', '-o', 'jsonpath={.spec.clusterIP}');
-  const ask = async (): Promise<string> => (await (await fetch(`http://${ip}/`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(5000) })).text()).trim();
+  const ask = async (): Promise<string> =>
+    (await (await fetch(`http://${ip}/`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(5000) })).text()).trim();
   const seen = async (): Promise<Set<string>> => new Set(await Promise.all(Array.from({ length: 20 }, ask)));
   await eventually('both answer', async () => (await seen()).size === 2);
   const [one, other] = (await ok('get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
   await ok('exec', one!, '--', 'rm', '/tmp/ready');
   const begun = performance.now();
-  await eventually('it is out of the slice', async () => (await ok('get', 'endpointslices', '-l', 'kubernetes.io/service-name=web', '-o', `jsonpath={.items[0].endpoints[?(@.targetRef.name=="${one}")].conditions.ready}`)) === 'false', 10_000);
-  await eventually('it is asked no more', async () => {
-    const names = await seen();
-    return names.size === 1 && names.has(other!);
-  }, 10_000);
+  await eventually(
+    'it is out of the slice',
+    async () =>
+      (await ok(
+        'get',
+        'endpointslices',
+        '-l',
+        'kubernetes.io/service-name=web',
+        '-o',
+        `jsonpath={.items[0].endpoints[?(@.targetRef.name=="${one}")].conditions.ready}`,
+      )) === 'false',
+    10_000,
+  );
+  await eventually(
+    'it is asked no more',
+    async () => {
+      const names = await seen();
+      return names.size === 1 && names.has(other!);
+    },
+    10_000,
+  );
   assert.ok(performance.now() - begun < 10_000);
   assert.equal(await ok('get', 'deploy', 'web', '-o', 'jsonpath={.status.readyReplicas}'), '1');
   await ok('exec', one!, '--', 'touch', '/tmp/ready');

@@ -49,7 +49,15 @@ test('with shareProcessNamespace they see each other, and orphans are taken away
   const id = await ok('get', 'pod', 'seen', '-o', 'jsonpath={.status.containerStatuses[?(@.name=="beside")].containerID}');
   await inside('seen', 'main', "kill -9 $(ps | grep 'sleep 1000' | grep -v grep | awk '{print $1}' | tail -1)");
   await eventually('the other one runs again', async () => {
-    const [now, runs] = (await ok('get', 'pod', 'seen', '-o', 'jsonpath={.status.containerStatuses[?(@.name=="beside")].containerID} {.status.containerStatuses[*].restartCount}')).split(/ (.*)/);
+    const [now, runs] = (
+      await ok(
+        'get',
+        'pod',
+        'seen',
+        '-o',
+        'jsonpath={.status.containerStatuses[?(@.name=="beside")].containerID} {.status.containerStatuses[*].restartCount}',
+      )
+    ).split(/ (.*)/);
     return now !== id || runs !== '0 0';
   });
   await ready('seen');
@@ -64,7 +72,9 @@ test('when the process that holds the shared namespace is killed, the pod starts
   const pids = await host.cgroups.processes(`longshore-${platform.config.id}`);
   const names = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/comm`, 'utf8')));
   process.kill(pids[names.indexOf('pause\n')]!, 'SIGKILL');
-  await eventually('both were restarted', async () => /^[1-9] [1-9]$/.test(await ok('get', 'pod', 'held', '-o', 'jsonpath={.status.containerStatuses[*].restartCount}')));
+  await eventually('both were restarted', async () =>
+    /^[1-9] [1-9]$/.test(await ok('get', 'pod', 'held', '-o', 'jsonpath={.status.containerStatuses[*].restartCount}')),
+  );
   await ready('held');
   assert.match(await ok('get', 'events', '--field-selector', 'involvedObject.name=held'), /SandboxChanged/);
   assert.match(await inside('held', 'main', 'ps'), /pause/);
@@ -74,6 +84,8 @@ test('when the process that holds the shared namespace is killed, the pod starts
 test('hostPID, hostIPC and hostNetwork give the host\'s', async () => {
   await platform.apply(pod('host', { command: ['sleep', '1000'] }, { hostPID: true, hostIPC: true, hostNetwork: true }));
   await ready('host');
-  for (const kind of ['pid', 'ipc', 'net', 'uts']) assert.equal(await inside('host', 'main', `readlink /proc/self/ns/${kind}`), await readlink(`/proc/self/ns/${kind}`));
+  for (const kind of ['pid', 'ipc', 'net', 'uts']) {
+    assert.equal(await inside('host', 'main', `readlink /proc/self/ns/${kind}`), await readlink(`/proc/self/ns/${kind}`));
+  }
   await ok('delete', 'pod', 'host', '--now');
 });

@@ -23,15 +23,28 @@ const share = { volumes: [{ name: 'v', emptyDir: {} }] };
 const volumeMounts = [{ name: 'v', mountPath: '/v' }];
 
 test('init containers run in order, side-cars beside what follows, and end last', async () => {
-  await platform.apply(pod('inits', {}, {
-    ...share, restartPolicy: 'Never',
-    initContainers: [
-      { name: 'first', ...sh('echo first >> /v/log'), volumeMounts },
-      { name: 'side', ...sh('echo side >> /v/log; trap "echo side ends >> /v/log; cat /v/log; exit 0" TERM; while :; do sleep 0.1; done'), restartPolicy: 'Always', volumeMounts, startupProbe: { exec: { command: ['grep', 'side', '/v/log'] }, periodSeconds: 1 } },
-      { name: 'second', ...sh('echo second >> /v/log'), volumeMounts },
-    ],
-    containers: [{ name: 'main', ...sh('echo main >> /v/log; sleep 1; echo main ends >> /v/log'), volumeMounts }],
-  }));
+  await platform.apply(
+    pod(
+      'inits',
+      {},
+      {
+        ...share,
+        restartPolicy: 'Never',
+        initContainers: [
+          { name: 'first', ...sh('echo first >> /v/log'), volumeMounts },
+          {
+            name: 'side',
+            ...sh('echo side >> /v/log; trap "echo side ends >> /v/log; cat /v/log; exit 0" TERM; while :; do sleep 0.1; done'),
+            restartPolicy: 'Always',
+            volumeMounts,
+            startupProbe: { exec: { command: ['grep', 'side', '/v/log'] }, periodSeconds: 1 },
+          },
+          { name: 'second', ...sh('echo second >> /v/log'), volumeMounts },
+        ],
+        containers: [{ name: 'main', ...sh('echo main >> /v/log; sleep 1; echo main ends >> /v/log'), volumeMounts }],
+      },
+    ),
+  );
   await ended('inits', 'Succeeded');
   assert.equal(await ok('logs', 'inits', '-c', 'side'), 'first\nside\nsecond\nmain\nmain ends\nside ends');
   assert.equal(await field('inits', '.status.initContainerStatuses[*].state.terminated.reason'), 'Completed Completed Completed');
@@ -71,15 +84,35 @@ test('last words: the message file, another path, the end of the log', async () 
 });
 
 test('postStart and preStop, by exec, HTTP and sleep', async () => {
-  const server = sh('mkdir -p /www/cgi-bin; printf "#!/bin/sh\\necho; echo asked >> /v/log" > /www/cgi-bin/hook; chmod +x /www/cgi-bin/hook; trap "echo term >> /v/log; exit 0" TERM; httpd -f -p 8080 -h /www & while :; do sleep 0.1; done');
+  const server = sh(
+    'mkdir -p /www/cgi-bin; printf "#!/bin/sh\\necho; echo asked >> /v/log" > /www/cgi-bin/hook; chmod +x /www/cgi-bin/hook; trap "echo term >> /v/log; exit 0" TERM; httpd -f -p 8080 -h /www & while :; do sleep 0.1; done',
+  );
   await platform.apply(
-    pod('hooks', {}, {
-      ...share, terminationGracePeriodSeconds: 10,
-      containers: [
-        { name: 'main', ...server, volumeMounts, lifecycle: { postStart: { exec: { command: ['sh', '-c', 'echo started >> /v/log'] } }, preStop: { httpGet: { path: '/cgi-bin/hook', port: 8080 } } } },
-        { name: 'beside', ...sh('trap "sleep 2; cat /v/log; exit 0" TERM; while :; do sleep 0.1; done'), volumeMounts, lifecycle: { preStop: { sleep: { seconds: 1 } } } },
-      ],
-    }),
+    pod(
+      'hooks',
+      {},
+      {
+        ...share,
+        terminationGracePeriodSeconds: 10,
+        containers: [
+          {
+            name: 'main',
+            ...server,
+            volumeMounts,
+            lifecycle: {
+              postStart: { exec: { command: ['sh', '-c', 'echo started >> /v/log'] } },
+              preStop: { httpGet: { path: '/cgi-bin/hook', port: 8080 } },
+            },
+          },
+          {
+            name: 'beside',
+            ...sh('trap "sleep 2; cat /v/log; exit 0" TERM; while :; do sleep 0.1; done'),
+            volumeMounts,
+            lifecycle: { preStop: { sleep: { seconds: 1 } } },
+          },
+        ],
+      },
+    ),
     pod('unstarted', { ...sh('sleep 1000'), lifecycle: { postStart: { exec: { command: ['sh', '-c', 'echo no; exit 9'] } } } }),
   );
   await ready('hooks');
@@ -94,7 +127,11 @@ test('postStart and preStop, by exec, HTTP and sleep', async () => {
 
 test('grace: a process that heeds nothing is killed when it is over, and sooner when told so', async () => {
   const deaf = sh('trap "" TERM; while :; do sleep 0.1; done');
-  await platform.apply(pod('deaf', deaf, { terminationGracePeriodSeconds: 2 }), pod('long', deaf, { terminationGracePeriodSeconds: 600 }), pod('force', deaf, { terminationGracePeriodSeconds: 600 }));
+  await platform.apply(
+    pod('deaf', deaf, { terminationGracePeriodSeconds: 2 }),
+    pod('long', deaf, { terminationGracePeriodSeconds: 600 }),
+    pod('force', deaf, { terminationGracePeriodSeconds: 600 }),
+  );
   await ready('deaf', 'long', 'force');
   let begun = performance.now();
   await ok('delete', 'pod', 'deaf');
@@ -116,7 +153,9 @@ test('a deletion cuts short what waits for a long grace: a failed probe, a deadl
     pod('overdue', deaf, { ...long, activeDeadlineSeconds: 1 }),
     pod('served', sh('sleep 0.5'), { ...long, restartPolicy: 'Never', initContainers: [{ name: 'side', ...deaf, restartPolicy: 'Always' }] }),
   );
-  for (const name of ['probed', 'overdue', 'served']) await eventually(`${name} is being stopped`, async () => /Killing/.test(await events(name)));
+  for (const name of ['probed', 'overdue', 'served']) {
+    await eventually(`${name} is being stopped`, async () => /Killing/.test(await events(name)));
+  }
   const begun = performance.now();
   await ok('delete', 'pod', 'probed', 'overdue', 'served', '--grace-period=1');
   assert.ok(performance.now() - begun < 20_000);
@@ -125,7 +164,10 @@ test('a deletion cuts short what waits for a long grace: a failed probe, a deadl
 test('activeDeadlineSeconds ends the pod', async () => {
   await platform.apply(pod('late', sh('sleep 1000'), { activeDeadlineSeconds: 1 }));
   await ended('late', 'Failed');
-  assert.equal(await ok('get', 'pod', 'late', '-o', 'jsonpath={.status.reason}: {.status.message}'), 'DeadlineExceeded: Pod was active on the node longer than the specified deadline');
+  assert.equal(
+    await ok('get', 'pod', 'late', '-o', 'jsonpath={.status.reason}: {.status.message}'),
+    'DeadlineExceeded: Pod was active on the node longer than the specified deadline',
+  );
   await remove('late');
 });
 
@@ -139,7 +181,10 @@ test('restart policies, and the back-off that is shown', async () => {
   await ended('until', 'Succeeded');
   assert.equal(await restarts('until'), 1);
   await eventually('it backs off', async () => /CrashLoopBackOff/.test(await ok('get', 'pod', 'loops')));
-  assert.match(await field('loops', '.status.containerStatuses[0].state.waiting.message'), /^back-off 10s restarting failed container=main pod=loops_default\([0-9a-f-]+\)$/);
+  assert.match(
+    await field('loops', '.status.containerStatuses[0].state.waiting.message'),
+    /^back-off 10s restarting failed container=main pod=loops_default\([0-9a-f-]+\)$/,
+  );
   assert.equal(await field('loops', '.status.phase'), 'Running');
   assert.match(await events('loops'), /Back-off restarting failed container main in pod loops_default/);
   await remove('once', 'until', 'loops');
@@ -149,8 +194,18 @@ test('startup, liveness and readiness probes by HTTP and TCP', async () => {
   const server = sh('mkdir /www; echo ok > /www/live; httpd -f -p 8080 -h /www');
   const quick = { periodSeconds: 1, failureThreshold: 1 };
   await platform.apply(
-    pod('http', { ...server, ports: [{ name: 'web', containerPort: 8080 }], startupProbe: { httpGet: { path: '/live', port: 'web' }, periodSeconds: 1, failureThreshold: 30 }, livenessProbe: { httpGet: { path: '/live', port: 'web', httpHeaders: [{ name: 'X-A', value: 'b' }] }, ...quick }, readinessProbe: { httpGet: { path: '/ready', port: 8080 }, ...quick } }),
-    pod('tcp', { ...server, readinessProbe: { tcpSocket: { port: 8080 }, ...quick }, livenessProbe: { tcpSocket: { port: 8081 }, initialDelaySeconds: 2, ...quick } }),
+    pod('http', {
+      ...server,
+      ports: [{ name: 'web', containerPort: 8080 }],
+      startupProbe: { httpGet: { path: '/live', port: 'web' }, periodSeconds: 1, failureThreshold: 30 },
+      livenessProbe: { httpGet: { path: '/live', port: 'web', httpHeaders: [{ name: 'X-A', value: 'b' }] }, ...quick },
+      readinessProbe: { httpGet: { path: '/ready', port: 8080 }, ...quick },
+    }),
+    pod('tcp', {
+      ...server,
+      readinessProbe: { tcpSocket: { port: 8080 }, ...quick },
+      livenessProbe: { tcpSocket: { port: 8081 }, initialDelaySeconds: 2, ...quick },
+    }),
     pod('grpc', { ...server, readinessProbe: { grpc: { port: 8080, service: 'x' }, ...quick } }),
   );
   await eventually('it has started', async () => (await field('http', '.status.containerStatuses[0].started')) === 'true');

@@ -35,8 +35,15 @@ test('requests and limits reach the control groups, and make the quality of serv
   const version2 = (await inside('burst', 'test -e /sys/fs/cgroup/cgroup.controllers && echo 2 || echo 1')) === '2';
   const read = (name: string, v1: string, v2: string): Promise<string> => inside(name, `cat /sys/fs/cgroup/${version2 ? v2 : v1}`);
   assert.equal(await read('burst', 'memory/memory.limit_in_bytes', 'memory.max'), String(64 * 2 ** 20));
-  assert.equal(version2 ? await read('burst', '', 'cpu.max') : await inside('burst', 'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu/cpu.cfs_period_us'), version2 ? '50000 100000' : '50000\n100000');
-  if (!version2) assert.deepEqual(await Promise.all(['burst', 'sure', 'free'].map((name) => read(name, 'cpu/cpu.shares', ''))), ['204', '102', '2']);
+  assert.equal(
+    version2
+      ? await read('burst', '', 'cpu.max')
+      : await inside('burst', 'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu/cpu.cfs_period_us'),
+    version2 ? '50000 100000' : '50000\n100000',
+  );
+  if (!version2) {
+    assert.deepEqual(await Promise.all(['burst', 'sure', 'free'].map((name) => read(name, 'cpu/cpu.shares', ''))), ['204', '102', '2']);
+  }
   // Less than our own only with the capability for it.
   assert.match(await inside('sure', 'cat /proc/1/oom_score_adj'), /^(-997|0)$/);
   assert.equal(await inside('free', 'cat /proc/1/oom_score_adj'), '1000');
@@ -48,7 +55,16 @@ test('requests and limits reach the control groups, and make the quality of serv
 test('what uses more memory than its limit is killed, and told so', async () => {
   await platform.apply(pod('hungry', { command: ['sh', '-c', 'exec tail /dev/zero'], resources: { limits: { memory: '20Mi' } } }, { restartPolicy: 'Never' }));
   await ok('wait', '--for=jsonpath={.status.phase}=Failed', 'pod/hungry', '--timeout=60s');
-  assert.equal(await ok('get', 'pod', 'hungry', '-o', 'jsonpath={.status.containerStatuses[0].state.terminated.reason} {.status.containerStatuses[0].state.terminated.exitCode}'), 'OOMKilled 137');
+  assert.equal(
+    await ok(
+      'get',
+      'pod',
+      'hungry',
+      '-o',
+      'jsonpath={.status.containerStatuses[0].state.terminated.reason} {.status.containerStatuses[0].state.terminated.exitCode}',
+    ),
+    'OOMKilled 137',
+  );
   assert.match(await ok('get', 'pod', 'hungry'), /OOMKilled/);
   await remove('hungry');
 });
@@ -58,7 +74,11 @@ test('users, groups and fsGroup', async () => {
   const volumeMounts = [{ name: 'v', mountPath: '/v' }, { name: 's', mountPath: '/s' }];
   await ok('create', 'secret', 'generic', 'sealed', '--from-literal=a=1');
   await platform.apply(
-    pod('who', { ...SLEEP, volumeMounts }, { volumes, securityContext: { runAsUser: 1234, runAsGroup: 2345, fsGroup: 3456, supplementalGroups: [4567], runAsNonRoot: true } }),
+    pod(
+      'who',
+      { ...SLEEP, volumeMounts },
+      { volumes, securityContext: { runAsUser: 1234, runAsGroup: 2345, fsGroup: 3456, supplementalGroups: [4567], runAsNonRoot: true } },
+    ),
     pod('own', { ...SLEEP, securityContext: { runAsUser: 99 } }, { securityContext: { runAsUser: 1234 } }),
   );
   await ready('who', 'own');
@@ -70,9 +90,18 @@ test('users, groups and fsGroup', async () => {
 });
 
 test('runAsNonRoot is refused for root, with the reason', async () => {
-  await platform.apply(pod('image', SLEEP, { securityContext: { runAsNonRoot: true } }), pod('zero', { ...SLEEP, securityContext: { runAsUser: 0, runAsNonRoot: true } }));
-  for (const [name, message] of [['image', /container has runAsNonRoot and image will run as root/], ['zero', /container's runAsUser breaks non-root policy/]] as const) {
-    await eventually(`${name} waits`, async () => (await field(name, '.status.containerStatuses[0].state.waiting.reason')) === 'CreateContainerConfigError');
+  await platform.apply(
+    pod('image', SLEEP, { securityContext: { runAsNonRoot: true } }),
+    pod('zero', { ...SLEEP, securityContext: { runAsUser: 0, runAsNonRoot: true } }),
+  );
+  for (const [name, message] of [
+    ['image', /container has runAsNonRoot and image will run as root/],
+    ['zero', /container's runAsUser breaks non-root policy/],
+  ] as const) {
+    await eventually(
+      `${name} waits`,
+      async () => (await field(name, '.status.containerStatuses[0].state.waiting.reason')) === 'CreateContainerConfigError',
+    );
     assert.match(await field(name, '.status.containerStatuses[0].state.waiting.message'), message);
     assert.match(await ok('get', 'events', '--field-selector', `involvedObject.name=${name},reason=Failed`), message);
   }
@@ -81,8 +110,19 @@ test('runAsNonRoot is refused for root, with the reason', async () => {
 
 test('a root that can not be written, capabilities, privileges and seccomp', async () => {
   await platform.apply(
-    pod('sealed', { ...SLEEP, securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] }, seccompProfile: { type: 'RuntimeDefault' } } }),
-    pod('more', { ...SLEEP, securityContext: { capabilities: { add: ['NET_ADMIN', 'SYS_TIME'], drop: ['CHOWN'] }, seccompProfile: { type: 'Unconfined' } } }),
+    pod('sealed', {
+      ...SLEEP,
+      securityContext: {
+        readOnlyRootFilesystem: true,
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+    }),
+    pod('more', {
+      ...SLEEP,
+      securityContext: { capabilities: { add: ['NET_ADMIN', 'SYS_TIME'], drop: ['CHOWN'] }, seccompProfile: { type: 'Unconfined' } },
+    }),
     pod('all', { ...SLEEP, securityContext: { capabilities: { add: ['ALL'] } } }),
     pod('powerful', { ...SLEEP, securityContext: { privileged: true } }),
   );
@@ -93,14 +133,25 @@ test('a root that can not be written, capabilities, privileges and seccomp', asy
   assert.notEqual((await platform.kubectl(['exec', 'more', '--', 'chown', '1', '/tmp'])).code, 0);
   assert.equal(await status('more', 'Seccomp'), '0');
   assert.deepEqual([await status('all', 'CapEff'), await status('powerful', 'CapEff')], [ALL_CAPABILITIES, ALL_CAPABILITIES]);
-  assert.equal(await inside('powerful', 'mount -t tmpfs none /mnt 2>/dev/null || mkdir /mnt && mount -t tmpfs none /mnt; ls /dev | wc -l | awk \'{print ($1 > 20)}\''), '1');
+  assert.equal(
+    await inside(
+      'powerful',
+      "mount -t tmpfs none /mnt 2>/dev/null || mkdir /mnt && mount -t tmpfs none /mnt; ls /dev | wc -l | awk '{print ($1 > 20)}'",
+    ),
+    '1',
+  );
   await remove('sealed', 'more', 'all', 'powerful');
 });
 
 test("a seccomp profile of the node's own", async () => {
   await mkdir(`${platform.home.node}/seccomp`, { recursive: true });
-  await writeFile(`${platform.home.node}/seccomp/no-folders.json`, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }] }));
-  await platform.apply(pod('filtered', { ...SLEEP, securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'no-folders.json' } } }));
+  await writeFile(
+    `${platform.home.node}/seccomp/no-folders.json`,
+    JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }] }),
+  );
+  await platform.apply(
+    pod('filtered', { ...SLEEP, securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'no-folders.json' } } }),
+  );
   await ready('filtered');
   await inside('filtered', 'touch /file');
   assert.match((await platform.kubectl(['exec', 'filtered', '--', 'mkdir', '/folder'])).stderr, /not permitted/);
@@ -119,8 +170,23 @@ test('what can not be had is refused rather than left out', async () => {
 
 test('names: hostname, subdomain, hostAliases, dnsPolicy and dnsConfig', async () => {
   await platform.apply(
-    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'sub' }, spec: { clusterIP: 'None', selector: { app: 'named' }, publishNotReadyAddresses: true } },
-    pod('named', SLEEP, { hostname: 'one', subdomain: 'sub', hostAliases: [{ ip: '192.0.2.7', hostnames: ['foo.local', 'bar.local'] }], dnsConfig: { nameservers: ['192.0.2.53'], searches: ['my.search'], options: [{ name: 'ndots', value: '2' }, { name: 'edns0' }] } }, { labels: { app: 'named' } }),
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'sub' },
+      spec: { clusterIP: 'None', selector: { app: 'named' }, publishNotReadyAddresses: true },
+    },
+    pod(
+      'named',
+      SLEEP,
+      {
+        hostname: 'one',
+        subdomain: 'sub',
+        hostAliases: [{ ip: '192.0.2.7', hostnames: ['foo.local', 'bar.local'] }],
+        dnsConfig: { nameservers: ['192.0.2.53'], searches: ['my.search'], options: [{ name: 'ndots', value: '2' }, { name: 'edns0' }] },
+      },
+      { labels: { app: 'named' } },
+    ),
     pod('none', SLEEP, { dnsPolicy: 'None', dnsConfig: { nameservers: ['192.0.2.53'], searches: ['only.this'] } }),
     pod('fqdn', SLEEP, { hostname: 'two', subdomain: 'sub', setHostnameAsFQDN: true }),
     pod('hostnet', SLEEP, { hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet', hostAliases: [{ ip: '192.0.2.8', hostnames: ['alias.local'] }] }),
@@ -138,7 +204,9 @@ test('names: hostname, subdomain, hostAliases, dnsPolicy and dnsConfig', async (
   assert.equal(await inside('fqdn', 'hostname'), 'two.sub.default.svc.cluster.local');
   assert.match(await inside('hostnet', 'cat /etc/resolv.conf'), /search default\.svc\.cluster\.local/);
   assert.match(await inside('hostnet', 'cat /etc/hosts'), /192\.0\.2\.8\talias\.local/);
-  await eventually('its name is known', async () => (await inside('fqdn', 'nslookup one.sub.default.svc.cluster.local')).includes(await field('named', '.status.podIP')));
+  await eventually('its name is known', async () =>
+    (await inside('fqdn', 'nslookup one.sub.default.svc.cluster.local')).includes(await field('named', '.status.podIP')),
+  );
   await remove('named', 'none', 'fqdn', 'hostnet');
 });
 
@@ -151,7 +219,10 @@ test('imagePullPolicy', async () => {
   );
   const reason = (name: string): Promise<string> => field(name, '.status.containerStatuses[0].state.waiting.reason');
   await eventually('Never gives up', async () => (await reason('never')) === 'ErrImageNeverPull');
-  assert.match(await field('never', '.status.containerStatuses[0].state.waiting.message'), /Container image "not-here:1" is not present with pull policy of Never/);
+  assert.match(
+    await field('never', '.status.containerStatuses[0].state.waiting.message'),
+    /Container image "not-here:1" is not present with pull policy of Never/,
+  );
   for (const name of ['absent', 'always']) await eventually(`${name} backs off`, async () => (await reason(name)) === 'ImagePullBackOff');
   assert.match(await ok('get', 'events', '--field-selector', 'involvedObject.name=absent'), /Failed to pull image "127\.0\.0\.1:1\/not-there:1"/);
   await eventually('the name is invalid', async () => (await reason('wrong')) === 'InvalidImageName');

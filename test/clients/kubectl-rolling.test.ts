@@ -62,7 +62,12 @@ test('a rolling update under load drops no request, and neither does its undoing
   await ok('expose', 'deploy', 'web', '--port=80', '--target-port=8080', '--type=NodePort');
   const [ip, port] = (await ok('get', 'svc', 'web', '-o', 'jsonpath={.spec.clusterIP} {.spec.ports[0].nodePort}')).split(' ');
   const addresses = [`127.0.0.1:${port}`, `${ip}:80`];
-  for (const address of addresses) await eventually(`${address} answers`, async () => (await (await fetch(`http://${address}/`, { headers: { connection: 'close' } })).text()) === 'one');
+  for (const address of addresses) {
+    await eventually(
+      `${address} answers`,
+      async () => (await (await fetch(`http://${address}/`, { headers: { connection: 'close' } })).text()) === 'one',
+    );
+  }
 
   for (const [verb, before, after] of [['update', 'one', 'two'], ['undo', 'two', 'one']] as const) {
     const loads = addresses.map((address) => load(address, 100, undefined));
@@ -75,6 +80,8 @@ test('a rolling update under load drops no request, and neither does its undoing
       assert.deepEqual(failures, [], `${verb}: of ${[...answers.values()].reduce((a, b) => a + b, 0)} requests`);
       assert.deepEqual([...answers.keys()].sort(), [before, after].sort(), 'both versions answered, and nothing else');
     }
-    for (const address of addresses) assert.equal(await (await fetch(`http://${address}/`, { headers: { connection: 'close' } })).text(), after);
+    for (const address of addresses) {
+      assert.equal(await (await fetch(`http://${address}/`, { headers: { connection: 'close' } })).text(), after);
+    }
   }
 });

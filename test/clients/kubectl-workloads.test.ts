@@ -12,10 +12,25 @@ before(async () => {
 
 after(() => platform.close());
 
-const template = (command: string, spec: object = {}, labels: object = {}, container: object = {}): object => ({ metadata: { labels }, spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image: 'busybox', command: ['sh', '-c', command], ...container }], ...spec } });
-const job = (name: string, command: string, spec: object = {}, pod: object = {}): object => ({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name }, spec: { template: template(command, { restartPolicy: 'Never', ...pod }), ...spec } });
+const template = (command: string, spec: object = {}, labels: object = {}, container: object = {}): object => ({
+  metadata: { labels },
+  spec: {
+    terminationGracePeriodSeconds: 1,
+    containers: [{ name: 'main', image: 'busybox', command: ['sh', '-c', command], ...container }],
+    ...spec,
+  },
+});
+const job = (name: string, command: string, spec: object = {}, pod: object = {}): object => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name },
+  spec: { template: template(command, { restartPolicy: 'Never', ...pod }), ...spec },
+});
 const field = (kind: string, name: string, path: string): Promise<string> => ok('get', kind, name, '-o', `jsonpath={${path}}`);
-const pods = async (selector: string, path = '.metadata.name'): Promise<string[]> => (await ok('get', 'pods', '-l', selector, '--sort-by=.metadata.name', '-o', `jsonpath={range .items[*]}{${path}}{"\\n"}{end}`)).split('\n').filter((line) => line !== '');
+const pods = async (selector: string, path = '.metadata.name'): Promise<string[]> =>
+  (await ok('get', 'pods', '-l', selector, '--sort-by=.metadata.name', '-o', `jsonpath={range .items[*]}{${path}}{"\\n"}{end}`))
+    .split('\n')
+    .filter((line) => line !== '');
 const done = (name: string): Promise<string> => ok('wait', '--for=condition=Complete', `job/${name}`, '--timeout=60s');
 
 test('a Job: completions side by side, indexed, failing within its limit and beyond it', async () => {
@@ -23,12 +38,32 @@ test('a Job: completions side by side, indexed, failing within its limit and bey
     job('many', 'sleep 0.3', { completions: 5, parallelism: 2 }),
     job('indexed', 'echo index $JOB_COMPLETION_INDEX at $(hostname)', { completions: 3, parallelism: 3, completionMode: 'Indexed' }),
     job('fails', 'exit 7', { backoffLimit: 0 }),
-    job('again', '', { backoffLimit: 3 }, { restartPolicy: 'OnFailure', containers: [{ name: 'main', image: 'busybox', command: ['sh', '-c', 'test -e /v/x || { touch /v/x; exit 1; }'], volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', emptyDir: {} }] }),
+    job(
+      'again',
+      '',
+      { backoffLimit: 3 },
+      {
+        restartPolicy: 'OnFailure',
+        containers: [
+          {
+            name: 'main',
+            image: 'busybox',
+            command: ['sh', '-c', 'test -e /v/x || { touch /v/x; exit 1; }'],
+            volumeMounts: [{ name: 'v', mountPath: '/v' }],
+          },
+        ],
+        volumes: [{ name: 'v', emptyDir: {} }],
+      },
+    ),
   );
   await Promise.all(['many', 'indexed', 'again'].map(done));
   assert.match(await ok('get', 'job', 'many'), /many +Complete +5\/5/);
   assert.equal((await pods('job-name=many')).length, 5);
-  assert.deepEqual((await ok('logs', '-l', 'job-name=indexed', '--tail=-1')).split('\n').sort(), ['index 0 at indexed-0', 'index 1 at indexed-1', 'index 2 at indexed-2']);
+  assert.deepEqual((await ok('logs', '-l', 'job-name=indexed', '--tail=-1')).split('\n').sort(), [
+    'index 0 at indexed-0',
+    'index 1 at indexed-1',
+    'index 2 at indexed-2',
+  ]);
   assert.equal(await field('job', 'indexed', '.status.completedIndexes'), '0-2');
   await ok('wait', '--for=condition=Failed', 'job/fails', '--timeout=60s');
   assert.equal(await field('job', 'fails', '.status.conditions[?(@.type=="Failed")].reason'), 'BackoffLimitExceeded');
@@ -39,8 +74,15 @@ test('a Job: completions side by side, indexed, failing within its limit and bey
 });
 
 test('a Job: suspended and resumed, ended by its deadline, taken away when its time is over', async () => {
-  await platform.apply(job('waits', 'sleep 0.1', { suspend: true }), job('late', 'sleep 100', { activeDeadlineSeconds: 1 }), job('goes', 'true', { ttlSecondsAfterFinished: 1 }));
-  await eventually('it is suspended', async () => (await field('job', 'waits', '.status.conditions[?(@.type=="Suspended")].status')) === 'True');
+  await platform.apply(
+    job('waits', 'sleep 0.1', { suspend: true }),
+    job('late', 'sleep 100', { activeDeadlineSeconds: 1 }),
+    job('goes', 'true', { ttlSecondsAfterFinished: 1 }),
+  );
+  await eventually(
+    'it is suspended',
+    async () => (await field('job', 'waits', '.status.conditions[?(@.type=="Suspended")].status')) === 'True',
+  );
   assert.equal((await pods('job-name=waits')).length, 0);
   await ok('patch', 'job', 'waits', '-p', '{"spec":{"suspend":false}}');
   await done('waits');
@@ -66,10 +108,20 @@ test('a StatefulSet: in order, with names, addresses and folders that stay', asy
   await platform.apply(
     { apiVersion: 'v1', kind: 'Service', metadata: { name: 'db' }, spec: { clusterIP: 'None', selector: labels, ports: [{ port: 80 }] } },
     {
-      apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db' }, spec: {
-        serviceName: 'db', replicas: 3, selector: { matchLabels: labels },
-        template: template('hostname >> /data/names; sleep 1000', {}, labels, { volumeMounts: [{ name: 'data', mountPath: '/data' }], readinessProbe: { exec: { command: ['test', '-e', '/data/names'] }, periodSeconds: 1 } }),
-        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } } }],
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'db' },
+      spec: {
+        serviceName: 'db',
+        replicas: 3,
+        selector: { matchLabels: labels },
+        template: template('hostname >> /data/names; sleep 1000', {}, labels, {
+          volumeMounts: [{ name: 'data', mountPath: '/data' }],
+          readinessProbe: { exec: { command: ['test', '-e', '/data/names'] }, periodSeconds: 1 },
+        }),
+        volumeClaimTemplates: [
+          { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } } },
+        ],
       },
     },
   );
@@ -116,7 +168,15 @@ test('a StatefulSet is updated from the highest down to its partition, and then 
 });
 
 test('a DaemonSet has one pod on each node that it selects, and rolls', async () => {
-  await platform.apply({ apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'agent' }, spec: { selector: { matchLabels: { app: 'agent' } }, template: template('sleep 1000', { nodeSelector: { disk: 'ssd' } }, { app: 'agent' }) } });
+  await platform.apply({
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'agent' },
+    spec: {
+      selector: { matchLabels: { app: 'agent' } },
+      template: template('sleep 1000', { nodeSelector: { disk: 'ssd' } }, { app: 'agent' }),
+    },
+  });
   await eventually('it is seen', async () => (await field('ds', 'agent', '.status.observedGeneration')) === '1');
   assert.equal((await pods('app=agent')).length, 0);
   await ok('label', 'node', 'node-1', 'disk=ssd');

@@ -38,14 +38,40 @@ function assertUnbroken(text: string, atLeast: number): void {
 test('kill -9 of the daemon: pods and containers go on serving, and after the restart all is whole', async () => {
   await daemon.apply(
     deployment('web', { command: SERVE, ports: [{ containerPort: 8080 }] }, { replicas: 2 }),
-    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
+    },
     pod('counter', { command: ['sh', '-c', COUNT] }),
     pod('ends', { command: ['sh', '-c', 'sleep 3; exit 7'] }, { restartPolicy: 'Never' }),
-    pod('restarted', { command: ['sh', '-c', 'if [ -e /marks/once ]; then exec sleep 1000; fi; touch /marks/once; exit 1'], volumeMounts: [{ name: 'marks', mountPath: '/marks' }] }, { volumes: [{ name: 'marks', emptyDir: {} }] }),
+    pod(
+      'restarted',
+      {
+        command: ['sh', '-c', 'if [ -e /marks/once ]; then exec sleep 1000; fi; touch /marks/once; exit 1'],
+        volumeMounts: [{ name: 'marks', mountPath: '/marks' }],
+      },
+      { volumes: [{ name: 'marks', emptyDir: {} }] },
+    ),
   );
   await daemon.ok('rollout', 'status', 'deploy/web', '--timeout=60s');
-  await eventually('a pod has been restarted', async () => (await field('restarted', '{.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}')) === '1 true');
-  await docker('run', '-d', '--name', 'published', '-p', '127.0.0.1:0:80', 'busybox', 'sh', '-c', 'echo alive > /root/index.html; exec httpd -f -p 80 -h /root');
+  await eventually(
+    'a pod has been restarted',
+    async () => (await field('restarted', '{.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}')) === '1 true',
+  );
+  await docker(
+    'run',
+    '-d',
+    '--name',
+    'published',
+    '-p',
+    '127.0.0.1:0:80',
+    'busybox',
+    'sh',
+    '-c',
+    'echo alive > /root/index.html; exec httpd -f -p 80 -h /root',
+  );
   await docker('run', '-d', '--name', 'lines', 'busybox', 'sh', '-c', COUNT);
   await docker('run', '-d', '--name', 'seven', 'busybox', 'sh', '-c', 'sleep 1; exit 7');
   const nodePort = await daemon.ok('get', 'service', 'web', '-o', 'jsonpath={.spec.ports[0].nodePort}');
@@ -53,7 +79,16 @@ test('kill -9 of the daemon: pods and containers go on serving, and after the re
   const service = async (): Promise<string> => (await fetch(`http://127.0.0.1:${nodePort}/name`, { headers: { connection: 'close' } })).text();
   const container = async (): Promise<string> => (await fetch(`http://127.0.0.1:${published}/`, { headers: { connection: 'close' } })).text();
   const seen = async (): Promise<unknown> => ({
-    pods: (await daemon.ok('get', 'pods', '-o', 'jsonpath={range .items[?(@.metadata.name!="ends")]}{.metadata.name} {.status.podIP} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}{"\\n"}{end}')).split('\n').sort(),
+    pods: (
+      await daemon.ok(
+        'get',
+        'pods',
+        '-o',
+        'jsonpath={range .items[?(@.metadata.name!="ends")]}{.metadata.name} {.status.podIP} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}{"\\n"}{end}',
+      )
+    )
+      .split('\n')
+      .sort(),
     container: await docker('inspect', '-f', '{{.Id}} {{.State.Pid}} {{.State.StartedAt}}', 'published'),
   });
   const before = await seen();
@@ -70,8 +105,18 @@ test('kill -9 of the daemon: pods and containers go on serving, and after the re
   assert.match(await service(), /^web-/);
   assert.equal(await container(), 'alive\n');
   assert.equal(await docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'seven'), 'exited 7');
-  await eventually("the pod's end is told", async () => (await field('ends', '{.status.phase} {.status.containerStatuses[0].state.terminated.exitCode} {.status.containerStatuses[0].restartCount}')) === 'Failed 7 0');
-  await eventually('the node is ready', async () => (await daemon.ok('get', 'nodes', '-o', 'jsonpath={.items[0].status.conditions[?(@.type=="Ready")].status}')) === 'True');
+  await eventually(
+    "the pod's end is told",
+    async () =>
+      (await field(
+        'ends',
+        '{.status.phase} {.status.containerStatuses[0].state.terminated.exitCode} {.status.containerStatuses[0].restartCount}',
+      )) === 'Failed 7 0',
+  );
+  await eventually(
+    'the node is ready',
+    async () => (await daemon.ok('get', 'nodes', '-o', 'jsonpath={.items[0].status.conditions[?(@.type=="Ready")].status}')) === 'True',
+  );
   assert.deepEqual(await seen(), before, 'no container was replaced or restarted, and no address has changed');
   assertUnbroken(await daemon.ok('logs', 'counter'), 200);
   assertUnbroken(await docker('logs', 'lines'), 200);
@@ -94,8 +139,20 @@ test('kill -9 while pods are started and taken down: all ends as it should', asy
     await daemon.kill();
     await daemon.restart();
     await eventually(`${wanted} pods are there, and all are ready`, async () => {
-      const pods = (await daemon.ok('get', 'pods', '-l', 'app=churn', '-o', 'jsonpath={range .items[*]}{.status.containerStatuses[0].ready} {.status.containerStatuses[0].restartCount}{"\\n"}{end}')).split('\n');
-      assert.deepEqual(pods, Array.from({ length: wanted }, () => 'true 0'));
+      const pods = (
+        await daemon.ok(
+          'get',
+          'pods',
+          '-l',
+          'app=churn',
+          '-o',
+          'jsonpath={range .items[*]}{.status.containerStatuses[0].ready} {.status.containerStatuses[0].restartCount}{"\\n"}{end}',
+        )
+      ).split('\n');
+      assert.deepEqual(
+        pods,
+        Array.from({ length: wanted }, () => 'true 0'),
+      );
       return true;
     });
   }
@@ -119,7 +176,11 @@ test('kill -9 in the middle of a build: the next one builds', async () => {
 
 test('kill -9 while pods are terminating: they end, and so does whoever waits for it', async () => {
   const stubborn = { command: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'] };
-  await daemon.apply(pod('late', stubborn, { terminationGracePeriodSeconds: 3 }), pod('later', stubborn, { terminationGracePeriodSeconds: 3 }), pod('stays', { command: ['sleep', '1000'] }));
+  await daemon.apply(
+    pod('late', stubborn, { terminationGracePeriodSeconds: 3 }),
+    pod('later', stubborn, { terminationGracePeriodSeconds: 3 }),
+    pod('stays', { command: ['sleep', '1000'] }),
+  );
   await daemon.ok('wait', 'pod', '--all', '--for=condition=Ready', '--timeout=60s');
   await daemon.ok('delete', 'pod', 'late', 'later', '--wait=false');
   await sleep(500);
@@ -162,14 +223,19 @@ test('kill -9 in the middle of `longshore up`: the next one is up, and all that 
   await daemon.apply(pod('through', { command: ['sleep', '1000'] }));
   await daemon.ok('wait', 'pod', 'through', '--for=condition=Ready', '--timeout=60s');
   await docker('run', '-d', '--name', 'beside', 'busybox', 'sleep', '1000');
-  const before = [await field('through', '{.status.podIP} {.status.containerStatuses[0].containerID}'), await docker('inspect', '-f', '{{.State.StartedAt}}', 'beside')];
+  const before = [
+    await field('through', '{.status.podIP} {.status.containerStatuses[0].containerID}'),
+    await docker('inspect', '-f', '{{.State.StartedAt}}', 'beside'),
+  ];
   await daemon.kill();
   for (const ms of [150, 300, 450, 600, 900, 1300]) {
     const starting = spawn(process.execPath, [MAIN, 'up'], { env: { ...process.env, ...daemon.environment }, stdio: 'ignore' });
     const ended = once(starting, 'exit');
     await sleep(ms);
     // It may be done already, and its daemon on its own.
-    const children = await readFile(`/proc/${starting.pid}/task/${starting.pid}/children`, 'utf8').catch(async () => String((JSON.parse(await readFile(daemon.home.statusFile, 'utf8')) as { pid: number }).pid));
+    const children = await readFile(`/proc/${starting.pid}/task/${starting.pid}/children`, 'utf8').catch(async () =>
+      String((JSON.parse(await readFile(daemon.home.statusFile, 'utf8')) as { pid: number }).pid),
+    );
     for (const pid of children.trim().split(' ').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
     starting.kill('SIGKILL');
     await ended;
@@ -179,7 +245,13 @@ test('kill -9 in the middle of `longshore up`: the next one is up, and all that 
   t.diagnostic(`longshore up, after a kill -9: ${Math.round(ms)} ms`);
   assert.ok(ms < 5000, `it took ${ms} ms`);
   assert.match(text, /up in/);
-  assert.deepEqual([await field('through', '{.status.podIP} {.status.containerStatuses[0].containerID}'), await docker('inspect', '-f', '{{.State.StartedAt}}', 'beside')], before);
+  assert.deepEqual(
+    [
+      await field('through', '{.status.podIP} {.status.containerStatuses[0].containerID}'),
+      await docker('inspect', '-f', '{{.State.StartedAt}}', 'beside'),
+    ],
+    before,
+  );
   assert.equal(await daemon.ok('exec', 'through', '--', 'echo', 'here'), 'here');
   await daemon.ok('delete', 'pod', 'through', '--now');
   await docker('rm', '-f', 'beside');

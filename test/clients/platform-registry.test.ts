@@ -23,10 +23,17 @@ async function docker(...args: string[]): Promise<string> {
 }
 
 async function pod(podName: string, image: string, command: readonly string[]): Promise<string> {
-  await platform.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: podName }, spec: { restartPolicy: 'Never', containers: [{ name: 'c', image, imagePullPolicy: 'Always', command }] } });
+  await platform.apply({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: podName },
+    spec: { restartPolicy: 'Never', containers: [{ name: 'c', image, imagePullPolicy: 'Always', command }] },
+  });
   return eventually(`${podName} is over`, async () => {
     const phase = await platform.ok('get', 'pod', podName, '-o', 'jsonpath={.status.phase}');
-    if (phase !== 'Succeeded' && phase !== 'Failed') throw new Error(`it is ${phase}: ${await platform.ok('get', 'pod', podName, '-o', 'jsonpath={.status.containerStatuses[0].state}')}`);
+    if (phase !== 'Succeeded' && phase !== 'Failed') {
+      throw new Error(`it is ${phase}: ${await platform.ok('get', 'pod', podName, '-o', 'jsonpath={.status.containerStatuses[0].state}')}`);
+    }
     return `${phase}: ${await platform.ok('logs', podName)}`;
   });
 }
@@ -45,7 +52,11 @@ test('what is pushed by docker is pulled by pods, under the same name', async ()
 
 test('pods reach it at an address that leads there from the machine too, and may not write', async () => {
   assert.equal((await fetch(`http://${inside}/v2/team/app/tags/list`)).status, 200);
-  const said = await pod('client', 'busybox', ['sh', '-c', `wget -qO- http://${inside}/v2/team/app/tags/list; wget -O- --post-data= http://${inside}/v2/team/app/blobs/uploads/ 2>&1 || true`]);
+  const said = await pod('client', 'busybox', [
+    'sh',
+    '-c',
+    `wget -qO- http://${inside}/v2/team/app/tags/list; wget -O- --post-data= http://${inside}/v2/team/app/blobs/uploads/ 2>&1 || true`,
+  ]);
   assert.match(said, /"tags":\["v1"\]/);
   assert.match(said, /403/);
 });

@@ -76,7 +76,12 @@ export async function eventually<T>(what: string, look: () => T | Promise<T>, ms
   throw new Error(`it never came about: ${what} (at last: ${last instanceof Error ? last.message : JSON.stringify(last)})`);
 }
 
-export function runClient(file: string, args: readonly string[], environment: Readonly<Record<string, string>>, { input, openInput = false, timeoutMs = 60_000, environment: more }: RunOptions = {}): Promise<Ran> {
+export function runClient(
+  file: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  { input, openInput = false, timeoutMs = 60_000, environment: more }: RunOptions = {},
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env: { ...process.env, ...environment, ...more }, timeout: timeoutMs, killSignal: 'SIGKILL' });
     let [stdout, stderr] = ['', ''];
@@ -142,13 +147,19 @@ export interface TestDaemon extends TestPlatform {
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 
 /** Starts `longshore server` as a process of its own. */
-export async function startTestDaemon({ images = ['busybox'], environment = {} }: TestPlatformOptions & { readonly environment?: Readonly<Record<string, string>> } = {}): Promise<TestDaemon> {
+export async function startTestDaemon({
+  images = ['busybox'],
+  environment = {},
+}: TestPlatformOptions & { readonly environment?: Readonly<Record<string, string>> } = {}): Promise<TestDaemon> {
   const home = await newHome();
   let child: ChildProcess;
   let log = '';
   const restart = async (): Promise<number> => {
     const begun = performance.now();
-    const mine = spawn(process.execPath, [MAIN, 'server'], { env: { ...process.env, LONGSHORE_HOME: home.root, ...environment }, stdio: ['ignore', 'ignore', 'pipe'] });
+    const mine = spawn(process.execPath, [MAIN, 'server'], {
+      env: { ...process.env, LONGSHORE_HOME: home.root, ...environment },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     child = mine;
     mine.stderr.setEncoding('utf8').on('data', (text: string) => {
       log += text;
@@ -188,8 +199,19 @@ async function makeImages(home: Home, images: readonly string[]): Promise<void> 
 }
 
 function placeOf(home: Home, config: InstanceConfig): Omit<TestPlatform, 'close'> {
-  const environment = { KUBECONFIG: home.kubeconfig, DOCKER_HOST: `unix://${home.dockerSocket}`, HOME: home.root, LONGSHORE_HOME: home.root, PAGER: 'cat' };
-  return { home, config, ...clientsOf(environment, 'kubectl', []), as: ({ binary = 'kubectl', namespace }) => clientsOf(environment, binary, namespace === undefined ? [] : ['-n', namespace]) };
+  const environment = {
+    KUBECONFIG: home.kubeconfig,
+    DOCKER_HOST: `unix://${home.dockerSocket}`,
+    HOME: home.root,
+    LONGSHORE_HOME: home.root,
+    PAGER: 'cat',
+  };
+  return {
+    home,
+    config,
+    ...clientsOf(environment, 'kubectl', []),
+    as: ({ binary = 'kubectl', namespace }) => clientsOf(environment, binary, namespace === undefined ? [] : ['-n', namespace]),
+  };
 }
 
 function clientsOf(environment: Readonly<Record<string, string>>, binary: string, first: readonly string[]): Clients {
@@ -269,18 +291,38 @@ async function cgroupsOf(id: string): Promise<string[]> {
   const unified = await access(join(top, 'cgroup.controllers')).then(() => true, () => false);
   const parents = unified ? [top] : (await readdir(top)).map((name) => join(top, name));
   const found: string[] = [];
-  for (const parent of parents) for (const name of await readdir(parent).catch(() => [])) if (name === `longshore-${id}`) found.push(join(parent, name)); // a link or a file is no hierarchy
+  for (const parent of parents) {
+    for (const name of await readdir(parent).catch(() => [])) {
+      if (name === `longshore-${id}`) {
+        found.push(join(parent, name));
+      }
+    }
+  } // a link or a file is no hierarchy
   return found;
 }
 
 export function deployment(name: string, container: object, spec: object = {}, pod: object = {}): object {
   return {
-    apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name },
-    spec: { selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { terminationGracePeriodSeconds: 1, containers: [{ name, image: 'busybox', ...container }], ...pod } }, ...spec },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: {
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: { terminationGracePeriodSeconds: 1, containers: [{ name, image: 'busybox', ...container }], ...pod },
+      },
+      ...spec,
+    },
   };
 }
 
 /** A pod that does one thing, and ends at once when it is told to. */
 export function pod(name: string, container: object, spec: object = {}, metadata: object = {}): object {
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name, ...metadata }, spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image: 'busybox', ...container }], ...spec } };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, ...metadata },
+    spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image: 'busybox', ...container }], ...spec },
+  };
 }

@@ -10,7 +10,12 @@ import { joinNode, openLink, type Link, type SecondNode } from './second-node.ts
 
 /** Nodes report each 10 s, so this is near the least. */
 const GRACE_SECONDS = '12';
-const MOVES_AT_ONCE = ['node.kubernetes.io/unreachable', 'node.kubernetes.io/not-ready'].map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 1 }));
+const MOVES_AT_ONCE = ['node.kubernetes.io/unreachable', 'node.kubernetes.io/not-ready'].map((key) => ({
+  key,
+  operator: 'Exists',
+  effect: 'NoExecute',
+  tolerationSeconds: 1,
+}));
 const SERVE = ['sh', '-c', 'mkdir /www; hostname > /www/name; echo serving; exec httpd -f -p 8080 -h /www'];
 
 const undo = new UndoStack();
@@ -41,11 +46,22 @@ interface Placed {
 }
 
 async function podsOf(app: string): Promise<Placed[]> {
-  const text = await server.ok('get', 'pods', '-l', `app=${app}`, '--field-selector=status.phase=Running', '-o', 'jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName} {.status.podIP}{"\\n"}{end}');
-  return text.split('\n').filter(Boolean).map((line) => {
-    const [name = '', node = '', ip = ''] = line.split(' ');
-    return { name, node, ip };
-  });
+  const text = await server.ok(
+    'get',
+    'pods',
+    '-l',
+    `app=${app}`,
+    '--field-selector=status.phase=Running',
+    '-o',
+    'jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName} {.status.podIP}{"\\n"}{end}',
+  );
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const [name = '', node = '', ip = ''] = line.split(' ');
+      return { name, node, ip };
+    });
 }
 
 /** What a pod gets from a web server, by nc: the machine's static busybox has a wget that can't look names up. */
@@ -83,14 +99,21 @@ test('a Deployment spreads over both; pods and Services answer across, names res
   const names = pods.map(({ name }) => name);
   for (const client of [here, there]) {
     assert.ok(names.includes(await fetchFrom(client.name, clusterIp, 80)), `the Service answers ${client.name}`);
-    await eventually(`the name resolves in ${client.name}`, async () => (await server.kubectl(['exec', client.name, '--', 'nslookup', 'web.default.svc.cluster.local'])).stdout.includes(clusterIp));
+    await eventually(`the name resolves in ${client.name}`, async () =>
+      (await server.kubectl(['exec', client.name, '--', 'nslookup', 'web.default.svc.cluster.local'])).stdout.includes(clusterIp),
+    );
     assert.equal(await server.ok('logs', client.name), 'serving');
     assert.equal(await server.ok('exec', client.name, '--', 'hostname'), client.name);
   }
   // Also where it leaves for a pod of the other node, in turn with those here.
   await server.ok('expose', 'deployment', 'web', '--name=outside', '--type=NodePort', '--port=80', '--target-port=8080');
   const nodePort = await server.ok('get', 'service', 'outside', '-o', 'jsonpath={.spec.ports[0].nodePort}');
-  const ask = async (): Promise<string> => (await (await fetch(`http://127.0.0.1:${nodePort}/name`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(3000) })).text()).trim();
+  const ask = async (): Promise<string> =>
+    (
+      await (
+        await fetch(`http://127.0.0.1:${nodePort}/name`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(3000) })
+      ).text()
+    ).trim();
   await eventually('the NodePort answers at 127.0.0.1', ask);
   const answered = new Set<string>();
   for (let n = 0; n < 100 && answered.size < names.length; n++) answered.add(await ask());
@@ -103,7 +126,12 @@ test('a claim of the class standard keeps its data over a new pod, and its folde
   const keeper = (name: string, script: string): object => pod(name, { command: ['sh', '-c', script], volumeMounts: [{ name: 'data', mountPath: '/data' }] },
     { restartPolicy: 'Never', nodeSelector: { 'kubernetes.io/hostname': first }, volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] });
   await server.apply(
-    { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } } },
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'data' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
+    },
     keeper('writer', 'echo kept > /data/file'),
   );
   await server.ok('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/writer', '--timeout=30s');
@@ -136,7 +164,24 @@ test('an agent that is killed leaves its pods running; started again without a t
 });
 
 test('a node that is silent is not ready, and its pods come up on the other', async () => {
-  await server.apply(deployment('mover', { command: SERVE }, { replicas: 2 }, { tolerations: MOVES_AT_ONCE, topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway', labelSelector: { matchLabels: { app: 'mover' } } }] }));
+  await server.apply(
+    deployment(
+      'mover',
+      { command: SERVE },
+      { replicas: 2 },
+      {
+        tolerations: MOVES_AT_ONCE,
+        topologySpreadConstraints: [
+          {
+            maxSkew: 1,
+            topologyKey: 'kubernetes.io/hostname',
+            whenUnsatisfiable: 'ScheduleAnyway',
+            labelSelector: { matchLabels: { app: 'mover' } },
+          },
+        ],
+      },
+    ),
+  );
   await server.ok('rollout', 'status', 'deploy/mover', '--timeout=60s');
   assert.deepEqual((await podsOf('mover')).map(({ node }) => node).sort(), [first, 'node2'].sort());
   await second.kill();

@@ -16,7 +16,9 @@ interface Result { readonly code: number; readonly stdout: string; readonly stde
 
 function run(file: string, args: readonly string[], env: Record<string, string>): Promise<Result> {
   return new Promise((resolve) => {
-    execFile(file, args, { cwd: root, env: { ...process.env, ...env }, timeout: 240_000 }, (error, stdout, stderr) => resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, stdout, stderr }));
+    execFile(file, args, { cwd: root, env: { ...process.env, ...env }, timeout: 240_000 }, (error, stdout, stderr) =>
+      resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, stdout, stderr }),
+    );
   });
 }
 
@@ -37,9 +39,12 @@ test('a Dockerfile alone gets a Deployment and a Service; a change rolls out, an
   const page = async (url: string): Promise<string> => (await fetch(url)).text();
 
   const { stderr, stdout: url } = await longshore('up', join(folder, 'hello'));
-  for (const phase of ['build hello', 'apply 2 objects', 'pods available', 'services answer']) assert.match(stderr, new RegExp(`✓ ${phase} \\d`));
+  for (const phase of ['build hello', 'apply 2 objects', 'pods available', 'services answer']) {
+    assert.match(stderr, new RegExp(`✓ ${phase} \\d`));
+  }
   assert.match(await page(url.trim()), /One Dockerfile, one command/);
-  const sets = async (): Promise<string> => (await run('kubectl', ['get', 'replicasets', '-o', 'name'], { KUBECONFIG: join(env.LONGSHORE_HOME, 'kubeconfig') })).stdout.trim();
+  const sets = async (): Promise<string> =>
+    (await run('kubectl', ['get', 'replicasets', '-o', 'name'], { KUBECONFIG: join(env.LONGSHORE_HOME, 'kubeconfig') })).stdout.trim();
   const first = await sets();
   assert.match(first, /^replicaset.apps\/hello-\w+$/);
   assert.equal((await longshore('up', join(folder, 'hello'))).stdout, url);
@@ -49,22 +54,32 @@ test('a Dockerfile alone gets a Deployment and a Service; a change rolls out, an
   assert.equal(await page(url.trim()), 'another page\n');
   assert.equal((await sets()).split('\n').length, 2);
 
-  await t.test('compose', { skip: compose === undefined || buildx === undefined ? 'compose or buildx is not there (tools/clients.sh builds them)' : false }, async () => {
-    const plugins = join(env.DOCKER_CONFIG, 'cli-plugins');
-    await mkdir(plugins, { recursive: true });
-    await symlink(join(clients, compose!), join(plugins, 'docker-compose'));
-    // Compose asks for a version, which a buildx that Go built from its module does not know.
-    await writeFile(join(plugins, 'docker-buildx'), `#!/bin/sh\n[ "$1" = docker-cli-plugin-metadata ] && exec echo '{"SchemaVersion":"0.1.0","Vendor":"Docker Inc.","Version":"${buildx!.slice('buildx-'.length)}","ShortDescription":"Docker Buildx"}'\nexec ${join(clients, buildx!)} "$@"\n`);
-    await chmod(join(plugins, 'docker-buildx'), 0o755);
-    await writeFile(join(folder, 'shop/compose.override.yaml'), 'services: { web: { ports: !override ["127.0.0.1::8080"] } }\n');
-    const docker = (...args: string[]): string => spawnSync('docker', args, { encoding: 'utf8', env: { ...process.env, ...env, DOCKER_HOST: `unix://${join(env.LONGSHORE_HOME, 'run/docker.sock')}` } }).stdout.trim();
-    const up = await longshore('up', join(folder, 'shop'));
-    assert.match(up.stderr, /✓ compose up web, writer \d/);
-    assert.match(await page(up.stdout.trim()), /20\d\d/);
-    const before = docker('ps', '-q', '--filter', 'label=com.docker.compose.project=shop');
-    assert.equal(before.split('\n').length, 2);
-    assert.equal((await longshore('up', join(folder, 'shop'))).stdout, up.stdout);
-    assert.equal(docker('ps', '-q', '--filter', 'label=com.docker.compose.project=shop'), before, 'nothing has changed');
+  await t.test(
+    'compose',
+    { skip: compose === undefined || buildx === undefined ? 'compose or buildx is not there (tools/clients.sh builds them)' : false },
+    async () => {
+      const plugins = join(env.DOCKER_CONFIG, 'cli-plugins');
+      await mkdir(plugins, { recursive: true });
+      await symlink(join(clients, compose!), join(plugins, 'docker-compose'));
+      // Compose asks for a version, which a buildx that Go built from its module does not know.
+      await writeFile(
+        join(plugins, 'docker-buildx'),
+        `#!/bin/sh\n[ "$1" = docker-cli-plugin-metadata ] && exec echo '{"SchemaVersion":"0.1.0","Vendor":"Docker Inc.","Version":"${buildx!.slice('buildx-'.length)}","ShortDescription":"Docker Buildx"}'\nexec ${join(clients, buildx!)} "$@"\n`,
+      );
+      await chmod(join(plugins, 'docker-buildx'), 0o755);
+      await writeFile(join(folder, 'shop/compose.override.yaml'), 'services: { web: { ports: !override ["127.0.0.1::8080"] } }\n');
+      const docker = (...args: string[]): string =>
+        spawnSync('docker', args, {
+          encoding: 'utf8',
+          env: { ...process.env, ...env, DOCKER_HOST: `unix://${join(env.LONGSHORE_HOME, 'run/docker.sock')}` },
+        }).stdout.trim();
+      const up = await longshore('up', join(folder, 'shop'));
+      assert.match(up.stderr, /✓ compose up web, writer \d/);
+      assert.match(await page(up.stdout.trim()), /20\d\d/);
+      const before = docker('ps', '-q', '--filter', 'label=com.docker.compose.project=shop');
+      assert.equal(before.split('\n').length, 2);
+      assert.equal((await longshore('up', join(folder, 'shop'))).stdout, up.stdout);
+      assert.equal(docker('ps', '-q', '--filter', 'label=com.docker.compose.project=shop'), before, 'nothing has changed');
 
     await writeFile(join(folder, 'shop/compose.yaml'), 'services: { web: { image: 5 } }\n');
     const wrong = await run('./longshore', ['up', join(folder, 'shop')], env);

@@ -23,7 +23,9 @@ export function plain(kv: KeyValue | undefined): unknown {
 }
 
 export function plainEvent(event: WatchEvent): unknown {
-  return event.type === 'put' ? ['put', plain(event.kv), plain(event.prev)] : ['delete', event.kv.key, event.kv.modRevision, event.kv.value.length, plain(event.prev)];
+  return event.type === 'put'
+    ? ['put', plain(event.kv), plain(event.prev)]
+    : ['delete', event.kv.key, event.kv.modRevision, event.kv.value.length, plain(event.prev)];
 }
 
 export const dump = (store: Store, revision?: number): unknown[] => store.range('\0', '\uffff', revision === undefined ? {} : { revision }).entries.map(plain);
@@ -49,7 +51,9 @@ export class Collector {
   }
 
   async until(revision: number): Promise<unknown[]> {
-    while ((this.batches.at(-1)?.revision ?? 0) < revision && this.error === undefined) await new Promise<void>((resolve) => (this.#wake = resolve));
+    while ((this.batches.at(-1)?.revision ?? 0) < revision && this.error === undefined) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
     return this.all.map(plainEvent);
   }
 

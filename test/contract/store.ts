@@ -152,7 +152,10 @@ function visibility({ open }: StoreFactory): void {
   test('is visible when, and not before, its promise resolves', async (t) => {
     const store = await open(t);
     const seen: unknown[] = [];
-    store.watch({ prefix: '' }, { events: (events, revision) => seen.push([events.length, revision, store.revision >= revision]), ended: () => {} });
+    store.watch(
+      { prefix: '' },
+      { events: (events, revision) => seen.push([events.length, revision, store.revision >= revision]), ended: () => {} },
+    );
     await Promise.all(
       Array.from({ length: 100 }, async (_, n) => {
         const { revision } = await store.txn(write(put(`k${n}`)));
@@ -240,7 +243,11 @@ function ranges({ open }: StoreFactory): void {
       got.push(...page.entries.map((kv) => kv.key));
       more = page.more;
       start = `${got.at(-1)}\0`;
-      await Promise.all(Array.from({ length: 40 }, (_, n) => store.txn(write(random(2) === 0 ? del(wanted[random(3_000)]!) : put(`/p/new${random(1e9)}${n}`)))));
+      await Promise.all(
+        Array.from({ length: 40 }, (_, n) =>
+          store.txn(write(random(2) === 0 ? del(wanted[random(3_000)]!) : put(`/p/new${random(1e9)}${n}`))),
+        ),
+      );
     }
     assert.deepEqual(got, wanted);
   });

@@ -69,17 +69,34 @@ export function transportContract(name: string, open: () => Promise<TransportUnd
     const made = await transport.create(configMaps, namespace, map('a'));
     await assert.rejects(transport.create(configMaps, namespace, map('a')), (error) => isReason(error, 'AlreadyExists') && isCode(error, 'already-exists'));
     await transport.update(configMaps, namespace, 'a', { ...made, data: { k: 'new' } });
-    await assert.rejects(transport.update(configMaps, namespace, 'a', { ...made, data: { k: 'old' } }), (error) => isReason(error, 'Conflict') && isCode(error, 'conflict'));
-    await assert.rejects(transport.delete(configMaps, namespace, 'a', { preconditions: { uid: 'another' } }), (error) => isCode(error, 'conflict'));
-    await assert.rejects(transport.create(configMaps, namespace, map('Not_A_Name')), (error) => isReason(error, 'Invalid') && isCode(error, 'invalid'));
+    await assert.rejects(
+      transport.update(configMaps, namespace, 'a', { ...made, data: { k: 'old' } }),
+      (error) => isReason(error, 'Conflict') && isCode(error, 'conflict'),
+    );
+    await assert.rejects(transport.delete(configMaps, namespace, 'a', { preconditions: { uid: 'another' } }), (error) =>
+      isCode(error, 'conflict'),
+    );
+    await assert.rejects(
+      transport.create(configMaps, namespace, map('Not_A_Name')),
+      (error) => isReason(error, 'Invalid') && isCode(error, 'invalid'),
+    );
     await assert.rejects(transport.patch(configMaps, namespace, 'none', 'merge', {}), (error) => isCode(error, 'not-found'));
     await assert.rejects(transport.create(configMaps, 'nowhere', map('a')), (error) => isCode(error, 'not-found'));
     assert.equal((await transport.get<ConfigMap>(configMaps, namespace, 'a')).data!['k'], 'new');
   });
 
   over('lists select, page, and carry a version to watch from', async (transport, namespace) => {
-    for (const [each, labels] of [['a', { app: 'x', tier: 'front' }], ['b', { app: 'x' }], ['c', { app: 'y' }]] as const) await transport.create(configMaps, namespace, map(each, labels));
-    const names = async (options: Parameters<Transport['list']>[2]): Promise<(string | undefined)[]> => (await transport.list(configMaps, namespace, options)).items.map(({ metadata }) => metadata!.name).filter((found) => found!.length === 1);
+    for (const [each, labels] of [
+      ['a', { app: 'x', tier: 'front' }],
+      ['b', { app: 'x' }],
+      ['c', { app: 'y' }],
+    ] as const) {
+      await transport.create(configMaps, namespace, map(each, labels));
+    }
+    const names = async (options: Parameters<Transport['list']>[2]): Promise<(string | undefined)[]> =>
+      (await transport.list(configMaps, namespace, options)).items
+        .map(({ metadata }) => metadata!.name)
+        .filter((found) => found!.length === 1);
     assert.deepEqual(await names({ labelSelector: 'app=x' }), ['a', 'b']);
     assert.deepEqual(await names({ labelSelector: 'app in (x,y),!tier' }), ['b', 'c']);
     assert.deepEqual(await names({ fieldSelector: 'metadata.name=c' }), ['c']);
@@ -98,12 +115,25 @@ export function transportContract(name: string, open: () => Promise<TransportUnd
     assert.deepEqual(merged.data, { two: '2', three: '3' });
     const json = await transport.patch<ConfigMap>(configMaps, namespace, 'a', 'json', [{ op: 'replace', path: '/data/two', value: 'zwei' }]);
     assert.equal(json.data!['two'], 'zwei');
-    const applied = await transport.patch<ConfigMap>(configMaps, namespace, 'b', 'apply', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'b' }, data: { k: 'v' } }, { fieldManager: 'contract' });
+    const applied = await transport.patch<ConfigMap>(
+      configMaps,
+      namespace,
+      'b',
+      'apply',
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'b' }, data: { k: 'v' } },
+      { fieldManager: 'contract' },
+    );
     assert.equal(applied.metadata!.managedFields![0]!.manager, 'contract');
     const node = await transport.create<Node>(nodes, undefined, { metadata: { name: 'n' }, spec: { taints: [{ key: 'a', effect: 'NoSchedule' }] } });
     const strategic = await transport.patch<Node>(nodes, undefined, 'n', 'strategic', { spec: { taints: [{ key: 'b', effect: 'NoSchedule' }] } });
     assert.ok(strategic.spec!.taints!.some(({ key }) => key === 'b'));
-    const status = await transport.update<Node>(nodes, undefined, 'n', { ...strategic, spec: { unschedulable: true }, status: { ...node.status, phase: 'Running' } }, { subresource: 'status' });
+    const status = await transport.update<Node>(
+      nodes,
+      undefined,
+      'n',
+      { ...strategic, spec: { unschedulable: true }, status: { ...node.status, phase: 'Running' } },
+      { subresource: 'status' },
+    );
     assert.deepEqual([status.spec!.unschedulable, status.status!.phase], [undefined, 'Running']);
     const dry = await transport.patch<ConfigMap>(configMaps, namespace, 'a', 'merge', { data: { dry: 'run' } }, { dryRun: true });
     assert.equal(dry.data!['dry'], 'run');
@@ -111,10 +141,19 @@ export function transportContract(name: string, open: () => Promise<TransportUnd
   });
 
   over('a pod is bound, and goes with or without grace', async (transport, namespace) => {
-    await transport.create<KubeObject>({ group: '', version: 'v1', resource: 'serviceaccounts', kind: 'ServiceAccount', namespaced: true }, namespace, { metadata: { name: 'default' } }).catch((error: unknown) => assert.ok(isCode(error, 'already-exists')));
+    await transport
+      .create<KubeObject>({ group: '', version: 'v1', resource: 'serviceaccounts', kind: 'ServiceAccount', namespaced: true }, namespace, {
+        metadata: { name: 'default' },
+      })
+      .catch((error: unknown) => assert.ok(isCode(error, 'already-exists')));
     await transport.create<Node>(nodes, undefined, { metadata: { name: 'n' } });
     await transport.create<Pod>(pods, namespace, { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } });
-    await transport.createSubresource(pods, namespace, 'p', 'binding', { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'p' }, target: { kind: 'Node', name: 'n' } } as KubeObject);
+    await transport.createSubresource(pods, namespace, 'p', 'binding', {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name: 'p' },
+      target: { kind: 'Node', name: 'n' },
+    } as KubeObject);
     assert.equal((await transport.get<Pod>(pods, namespace, 'p')).spec!.nodeName, 'n');
     await transport.delete(pods, namespace, 'p');
     assert.ok((await transport.get<Pod>(pods, namespace, 'p')).metadata!.deletionTimestamp);
@@ -167,7 +206,13 @@ export function transportContract(name: string, open: () => Promise<TransportUnd
   });
 
   over('many objects go at once by selector', async (transport, namespace) => {
-    for (const [each, app] of [['a', 'x'], ['b', 'x'], ['c', 'y']] as const) await transport.create(configMaps, namespace, map(each, { app }));
+    for (const [each, app] of [
+      ['a', 'x'],
+      ['b', 'x'],
+      ['c', 'y'],
+    ] as const) {
+      await transport.create(configMaps, namespace, map(each, { app }));
+    }
     await transport.deleteCollection(configMaps, namespace, { labelSelector: 'app=x' });
     assert.deepEqual((await transport.list(configMaps, namespace, { labelSelector: 'app' })).items.map(({ metadata }) => metadata!.name), ['c']);
   });

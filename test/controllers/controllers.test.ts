@@ -17,7 +17,13 @@ const recorded = JSON.parse(await readFile(join(import.meta.dirname, 'recorded.j
 test('controllers over our API leave what upstream’s leave', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-controllers-'));
   const controlPlane = await openControlPlane({
-    store: await openMemoryStore(), pkiFolder: folder, address: '127.0.0.1', clock: systemClock, random: systemRandom, logger: silentLogger, phases: createPhaseTimer(systemClock, () => {}),
+    store: await openMemoryStore(),
+    pkiFolder: folder,
+    address: '127.0.0.1',
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    phases: createPhaseTimer(systemClock, () => {}),
     config: { apiPort: 0, clusterCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', nodeAddress: '127.0.0.1', innerAddress: '10.96.0.1' },
   });
   try {

@@ -34,7 +34,15 @@ export class PretendKubelet {
 
   #watch(): void {
     if (this.#stopped) return;
-    this.#stop = this.#transport.watch<Pod>(pods, this.#namespace, {}, { event: (type, pod) => type !== 'BOOKMARK' && type !== 'DELETED' && void this.#step(pod), ended: () => setTimeout(() => this.#watch(), 100) });
+    this.#stop = this.#transport.watch<Pod>(
+      pods,
+      this.#namespace,
+      {},
+      {
+        event: (type, pod) => type !== 'BOOKMARK' && type !== 'DELETED' && void this.#step(pod),
+        ended: () => setTimeout(() => this.#watch(), 100),
+      },
+    );
   }
 
   async #step(pod: Pod): Promise<void> {
@@ -49,8 +57,15 @@ export class PretendKubelet {
       } else if (!pod.spec?.nodeName) {
         if (state !== undefined) return;
         this.#done.set(uid!, 'placed');
-        const node = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms[0]?.matchFields?.[0]?.values?.[0] ?? 'node-1';
-        await this.#transport.createSubresource(pods, this.#namespace, name!, 'binding', { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: node } } as KubeObject);
+        const node =
+          pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms[0]?.matchFields?.[0]
+            ?.values?.[0] ?? 'node-1';
+        await this.#transport.createSubresource(pods, this.#namespace, name!, 'binding', {
+          apiVersion: 'v1',
+          kind: 'Binding',
+          metadata: { name },
+          target: { kind: 'Node', name: node },
+        } as KubeObject);
       } else if (state === 'placed') {
         this.#done.set(uid!, 'running');
         await this.#run(pod);
@@ -66,12 +81,24 @@ export class PretendKubelet {
     const now = rfc3339(Date.now());
     const ip = `10.244.9.${++this.#address}`;
     const status = (phase: string, ready: boolean, state: object): unknown => ({
-      status: { phase, podIP: ip, podIPs: [{ ip }], startTime: now, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: now }], containerStatuses: [{ name, image, imageID: 'x', ready, started: ready, restartCount: 0, state }] },
+      status: {
+        phase,
+        podIP: ip,
+        podIPs: [{ ip }],
+        startTime: now,
+        conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: now }],
+        containerStatuses: [{ name, image, imageID: 'x', ready, started: ready, restartCount: 0, state }],
+      },
     });
-    const patch = (body: unknown): Promise<unknown> => this.#transport.patch(pods, this.#namespace, pod.metadata!.name!, 'strategic', body, { subresource: 'status' });
+    const patch = (body: unknown): Promise<unknown> =>
+      this.#transport.patch(pods, this.#namespace, pod.metadata!.name!, 'strategic', body, { subresource: 'status' });
     await patch(status('Running', true, { running: { startedAt: now } }));
     if (image !== 'ok' && image !== 'fail') return;
     await new Promise((resolve) => setTimeout(resolve, RUN_MS));
-    await patch(status(image === 'ok' ? 'Succeeded' : 'Failed', false, { terminated: { exitCode: image === 'ok' ? 0 : 1, reason: 'Ended', startedAt: now, finishedAt: rfc3339(Date.now()) } }));
+    await patch(
+      status(image === 'ok' ? 'Succeeded' : 'Failed', false, {
+        terminated: { exitCode: image === 'ok' ? 0 : 1, reason: 'Ended', startedAt: now, finishedAt: rfc3339(Date.now()) },
+      }),
+    );
   }
 }

@@ -1,13 +1,34 @@
 /** Fields that differ from run to run, and say nothing about a controller. */
 const DROPPED = new Set([
-  'managedFields', 'resourceVersion', 'uid', 'creationTimestamp', 'lastTransitionTime', 'lastUpdateTime', 'lastProbeTime', 'lastHeartbeatTime', 'startTime', 'startedAt', 'finishedAt', 'completionTime', 'deletionTimestamp',
-  'podIP', 'podIPs', 'clusterIP', 'clusterIPs', 'lastPhaseTransitionTime',
+  'managedFields',
+  'resourceVersion',
+  'uid',
+  'creationTimestamp',
+  'lastTransitionTime',
+  'lastUpdateTime',
+  'lastProbeTime',
+  'lastHeartbeatTime',
+  'startTime',
+  'startedAt',
+  'finishedAt',
+  'completionTime',
+  'deletionTimestamp',
+  'podIP',
+  'podIPs',
+  'clusterIP',
+  'clusterIPs',
+  'lastPhaseTransitionTime',
   // How many steps an object took depends on how events fell together.
   'generation', 'observedGeneration',
 ]);
 
 /** What upstream notes for statistics of kube-proxy, for old kubelets, and for clients of extensions/v1beta1; we do without. */
-const UNUSED_NOTES = new Set(['endpoints.kubernetes.io/last-change-trigger-time', 'node.alpha.kubernetes.io/ttl', 'deprecated.daemonset.template.generation', 'pod-template-generation']);
+const UNUSED_NOTES = new Set([
+  'endpoints.kubernetes.io/last-change-trigger-time',
+  'node.alpha.kubernetes.io/ttl',
+  'deprecated.daemonset.template.generation',
+  'pod-template-generation',
+]);
 
 const HASH_LABELS = ['pod-template-hash', 'controller-revision-hash', 'controller.kubernetes.io/hash'];
 const SUFFIX = '[bcdfghjklmnpqrstvwxz2456789]{5}';
@@ -19,8 +40,18 @@ export class Normaliser {
   readonly #hashes = new Map<string, string>();
 
   /** Learns the hashes that the objects bear; call before they are normalised. */
-  learn(objects: readonly { readonly metadata?: { readonly labels?: Readonly<Record<string, string>>; readonly name?: string; readonly creationTimestamp?: string | null } }[]): void {
-    for (const { metadata } of objects.toSorted((a, b) => `${a.metadata?.creationTimestamp}`.localeCompare(`${b.metadata?.creationTimestamp}`))) {
+  learn(
+    objects: readonly {
+      readonly metadata?: {
+        readonly labels?: Readonly<Record<string, string>>;
+        readonly name?: string;
+        readonly creationTimestamp?: string | null;
+      };
+    }[],
+  ): void {
+    for (const { metadata } of objects.toSorted((a, b) =>
+      `${a.metadata?.creationTimestamp}`.localeCompare(`${b.metadata?.creationTimestamp}`),
+    )) {
       for (const label of HASH_LABELS) {
         const hash = metadata?.labels?.[label]?.split('-').at(-1);
         if (hash !== undefined && !this.#hashes.has(hash)) this.#hashes.set(hash, `HASH${this.#hashes.size + 1}`);

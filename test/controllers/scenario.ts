@@ -1,5 +1,21 @@
 import {
-  controllerRevisions, daemonSets, deployments, endpoints, endpointSlices, events, jobs, namespaces, nodes, persistentVolumeClaims, persistentVolumes, podDisruptionBudgets, pods, replicaSets, serviceAccounts, services, statefulSets,
+  controllerRevisions,
+  daemonSets,
+  deployments,
+  endpoints,
+  endpointSlices,
+  events,
+  jobs,
+  namespaces,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  podDisruptionBudgets,
+  pods,
+  replicaSets,
+  serviceAccounts,
+  services,
+  statefulSets,
 } from '../../src/client/resources.ts';
 import type { ResourceRef, Transport } from '../../src/client/transport.ts';
 import { rfc3339 } from '../../src/lib/clock.ts';
@@ -48,12 +64,27 @@ export class Scenario {
     for (const name of ['node-1', 'node-2']) {
       await this.#make(nodes, { metadata: { name, labels: { 'kubernetes.io/hostname': name } } });
       const now = rfc3339(Date.now());
-      await this.#transport.patch<Node>(nodes, undefined, name, 'merge', { status: { conditions: [{ type: 'Ready', status: 'True', reason: 'KubeletReady', lastHeartbeatTime: now, lastTransitionTime: now }], addresses: [{ type: 'InternalIP', address: '10.1.0.1' }] } }, { subresource: 'status' });
+      await this.#transport.patch<Node>(
+        nodes,
+        undefined,
+        name,
+        'merge',
+        {
+          status: {
+            conditions: [{ type: 'Ready', status: 'True', reason: 'KubeletReady', lastHeartbeatTime: now, lastTransitionTime: now }],
+            addresses: [{ type: 'InternalIP', address: '10.1.0.1' }],
+          },
+        },
+        { subresource: 'status' },
+      );
     }
     await this.#make(namespaces, { metadata: { name: NAMESPACE } });
     await this.#until('the default service account', async () => (await this.#list(serviceAccounts)).length > 0);
     await this.#note('namespace', serviceAccounts);
-    await this.#make(services, { metadata: { name: 'web', labels: { l: 'x' } }, spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 'web' }] } });
+    await this.#make(services, {
+      metadata: { name: 'web', labels: { l: 'x' } },
+      spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 'web' }] },
+    });
     await this.#make(services, { metadata: { name: 'headless' }, spec: { clusterIP: 'None', selector: { app: 'web' } } });
     await this.#make(services, { metadata: { name: 'manual' }, spec: { ports: [{ port: 80 }] } });
     await this.#make(endpoints, { metadata: { name: 'manual' }, subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }] });
@@ -64,11 +95,23 @@ export class Scenario {
     const settled = async (): Promise<boolean> => {
       const { metadata, spec, status = {} } = await this.#get<Deployment>(deployments, 'web');
       const wanted = spec!.replicas;
-      return status.observedGeneration! >= metadata!.generation! && status.updatedReplicas === wanted && status.replicas === wanted && status.availableReplicas === wanted;
+      return (
+        status.observedGeneration! >= metadata!.generation! &&
+        status.updatedReplicas === wanted &&
+        status.replicas === wanted &&
+        status.availableReplicas === wanted
+      );
     };
-    const image = (name: string): Promise<unknown> => this.#transport.patch(deployments, NAMESPACE, 'web', 'strategic', { spec: { template: { spec: { containers: [{ name: 'c', image: name }] } } } });
-    const condition = (reason: string) => async (): Promise<boolean> => (await this.#get<Deployment>(deployments, 'web')).status!.conditions!.some((each) => each.reason === reason);
-    await this.#make(deployments, { metadata: { name: 'web', annotations: { note: 'n' } }, spec: { replicas: 3, revisionHistoryLimit: 2, selector: { matchLabels: { app: 'web' } }, template: template('web', 'v1') } });
+    const image = (name: string): Promise<unknown> =>
+      this.#transport.patch(deployments, NAMESPACE, 'web', 'strategic', {
+        spec: { template: { spec: { containers: [{ name: 'c', image: name }] } } },
+      });
+    const condition = (reason: string) => async (): Promise<boolean> =>
+      (await this.#get<Deployment>(deployments, 'web')).status!.conditions!.some((each) => each.reason === reason);
+    await this.#make(deployments, {
+      metadata: { name: 'web', annotations: { note: 'n' } },
+      spec: { replicas: 3, revisionHistoryLimit: 2, selector: { matchLabels: { app: 'web' } }, template: template('web', 'v1') },
+    });
     await this.#until('the first rollout', settled);
     await this.#note('first rollout', deployments, replicaSets, pods, endpoints, endpointSlices, podDisruptionBudgets);
     await image('v2');
@@ -94,11 +137,28 @@ export class Scenario {
   }
 
   async #statefulSet(): Promise<void> {
-    const claim = { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: '', resources: { requests: { storage: '1Gi' } } } };
-    await this.#make(statefulSets, { metadata: { name: 'db' }, spec: { serviceName: 'db', replicas: 2, selector: { matchLabels: { app: 'db' } }, template: template('db', 'v1'), volumeClaimTemplates: [claim] } });
+    const claim = {
+      metadata: { name: 'data' },
+      spec: { accessModes: ['ReadWriteOnce'], storageClassName: '', resources: { requests: { storage: '1Gi' } } },
+    };
+    await this.#make(statefulSets, {
+      metadata: { name: 'db' },
+      spec: {
+        serviceName: 'db',
+        replicas: 2,
+        selector: { matchLabels: { app: 'db' } },
+        template: template('db', 'v1'),
+        volumeClaimTemplates: [claim],
+      },
+    });
     const settled = async (): Promise<boolean> => {
       const { metadata, status } = await this.#get<StatefulSet>(statefulSets, 'db');
-      return status!.observedGeneration! >= metadata!.generation! && status!.readyReplicas === 2 && status!.currentReplicas === 2 && status!.currentRevision === status!.updateRevision;
+      return (
+        status!.observedGeneration! >= metadata!.generation! &&
+        status!.readyReplicas === 2 &&
+        status!.currentReplicas === 2 &&
+        status!.currentRevision === status!.updateRevision
+      );
     };
     await this.#until('the StatefulSet', settled);
     await this.#note('statefulset', statefulSets, controllerRevisions, persistentVolumeClaims, pods);
@@ -121,23 +181,43 @@ export class Scenario {
   }
 
   async #jobs(): Promise<void> {
-    const job = (name: string, image: string, spec: object): Promise<void> => this.#make(jobs, { metadata: { name }, spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image }] } }, ...spec } });
+    const job = (name: string, image: string, spec: object): Promise<void> =>
+      this.#make(jobs, {
+        metadata: { name },
+        spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image }] } }, ...spec },
+      });
     await job('plain', 'ok', { completions: 3, parallelism: 2 });
     await job('indexed', 'ok', { completions: 3, parallelism: 3, completionMode: 'Indexed' });
     await job('failing', 'fail', { backoffLimit: 0 });
     await job('suspended', 'ok', { suspend: true });
     const ends = { plain: 'Complete', indexed: 'Complete', failing: 'Failed', suspended: 'Suspended' };
     await this.#until('the jobs', async () => {
-      const all = await Promise.all(Object.entries(ends).map(async ([name, type]) => (await this.#get<Job>(jobs, name)).status?.conditions?.some((condition) => condition.type === type && condition.status === 'True') ?? false));
+      const all = await Promise.all(
+        Object.entries(ends).map(
+          async ([name, type]) =>
+            (await this.#get<Job>(jobs, name)).status?.conditions?.some(
+              (condition) => condition.type === type && condition.status === 'True',
+            ) ?? false,
+        ),
+      );
       return all.every(Boolean);
     });
     await this.#note('jobs', jobs, pods);
   }
 
   async #volumes(): Promise<void> {
-    await this.#make(persistentVolumes, { metadata: { name: 'volume' }, spec: { capacity: { storage: '5Gi' }, accessModes: ['ReadWriteOnce'], storageClassName: 'manual', hostPath: { path: '/x' } } });
-    await this.#make(persistentVolumeClaims, { metadata: { name: 'claim' }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'manual', resources: { requests: { storage: '1Gi' } } } });
-    await this.#until('the claim', async () => (await this.#get<PersistentVolumeClaim>(persistentVolumeClaims, 'claim')).status?.phase === 'Bound');
+    await this.#make(persistentVolumes, {
+      metadata: { name: 'volume' },
+      spec: { capacity: { storage: '5Gi' }, accessModes: ['ReadWriteOnce'], storageClassName: 'manual', hostPath: { path: '/x' } },
+    });
+    await this.#make(persistentVolumeClaims, {
+      metadata: { name: 'claim' },
+      spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'manual', resources: { requests: { storage: '1Gi' } } },
+    });
+    await this.#until(
+      'the claim',
+      async () => (await this.#get<PersistentVolumeClaim>(persistentVolumeClaims, 'claim')).status?.phase === 'Bound',
+    );
     await this.#note('volumes', persistentVolumeClaims, persistentVolumes);
   }
 
@@ -161,8 +241,12 @@ export class Scenario {
 
   /** Only which events there were: how often and in which steps depends on how fast others are. */
   #noteEvents(all: readonly Event[]): void {
-    const lines = all.map(({ involvedObject, type, reason, message = '', source }) => this.#normaliser.text(`${involvedObject.kind}/${involvedObject.name} ${type} ${reason} ${message} [${source?.component}]`));
-    const telling = lines.filter((line) => !line.includes('(combined from similar events)')).map((line) => line.replace(/from \d+ to \d+/, 'from N to N'));
+    const lines = all.map(({ involvedObject, type, reason, message = '', source }) =>
+      this.#normaliser.text(`${involvedObject.kind}/${involvedObject.name} ${type} ${reason} ${message} [${source?.component}]`),
+    );
+    const telling = lines
+      .filter((line) => !line.includes('(combined from similar events)'))
+      .map((line) => line.replace(/from \d+ to \d+/, 'from N to N'));
     this.#findings['events'] = [...new Set(telling)].toSorted((a, b) => (a < b ? -1 : 1));
   }
 

@@ -14,7 +14,12 @@ test('equal answers do not differ, whatever the order of keys', () => {
 });
 
 test('every place that differs is found', () => {
-  assert.deepEqual(paths(json({ a: 1, b: [1, 2], 'c/d': 'x' }), json({ a: '1', b: [1], 'c/d': 'y', e: null })), ['body.a', 'body.b[1]', 'body["c/d"]', 'body.e']);
+  assert.deepEqual(paths(json({ a: 1, b: [1, 2], 'c/d': 'x' }), json({ a: '1', b: [1], 'c/d': 'y', e: null })), [
+    'body.a',
+    'body.b[1]',
+    'body["c/d"]',
+    'body.e',
+  ]);
   assert.deepEqual(paths(json({ a: null }), json({})), ['body.a']);
   assert.deepEqual(paths(json({}), json([])), ['body']);
   assert.deepEqual(paths({ ...json({}), headers: { warning: 'x' } }, json({})), ['headers.warning']);
@@ -39,7 +44,9 @@ test('a difference that is not listed, and an entry that is none, are both told'
   const listed = KNOWN_DIFFERENCES.flatMap(({ at }) => at).filter((entry) => !entry.includes(' | * | '));
   if (listed.length === 0) return; // nothing is left to be right
   const [scenario, step, path] = listed[0]!.split(' | ');
-  const found: Found[] = listed.filter((entry) => entry.startsWith(`${scenario} | `)).map((entry) => ({ scenario: scenario!, step: entry.split(' | ')[1]!, path: entry.split(' | ')[2]!, peer: 1, ours: 2 }));
+  const found: Found[] = listed
+    .filter((entry) => entry.startsWith(`${scenario} | `))
+    .map((entry) => ({ scenario: scenario!, step: entry.split(' | ')[1]!, path: entry.split(' | ')[2]!, peer: 1, ours: 2 }));
   const goneAnyway = KNOWN_DIFFERENCES.flatMap(({ at }) => at).filter((entry) => entry.startsWith(`${scenario} | * | `));
   assert.deepEqual(review(scenario!, found).fresh, []);
   assert.deepEqual(review(scenario!, found).gone.filter((entry) => !goneAnyway.includes(entry)), []);
@@ -49,5 +56,7 @@ test('a difference that is not listed, and an entry that is none, are both told'
 });
 
 test('every entry names a scenario, a step and a path', () => {
-  for (const entry of KNOWN_DIFFERENCES.flatMap(({ at }) => at)) assert.match(entry, /^(kube|docker)\/[\w-]+ \| .+ \| (status|headers|body)/);
+  for (const entry of KNOWN_DIFFERENCES.flatMap(({ at }) => at)) {
+    assert.match(entry, /^(kube|docker)\/[\w-]+ \| .+ \| (status|headers|body)/);
+  }
 });

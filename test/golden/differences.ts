@@ -21,13 +21,24 @@ const OFTEN = 3;
 /** What is never named for any step: it differs for another reason each time. */
 const PARTICULAR = /^(status$|headers|body$|body\.(message|details|code|reason))|managedFields|items|rows|resourceVersion|generation|conditions$/;
 const listOf = (peer: string): string => join(import.meta.dirname, `known-differences-${peer}.ts`);
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { prune: { type: 'boolean', default: false }, add: { type: 'string' }, match: { type: 'string', default: '' } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { prune: { type: 'boolean', default: false }, add: { type: 'string' }, match: { type: 'string', default: '' } },
+});
 
 const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 /** Fewer entries for the same: a list for three of its elements, any step for three. */
 function summed(entries: readonly string[]): string[] {
-  const lists = regrouped(entries, (entry) => entry.replace(/^((?:.*?) \| (?:.*?) \| .*?)\[\d+\].*$/, '$1'), (entry) => PARTICULAR.test(entry.split(' | ')[2]!));
-  return regrouped(lists, (entry) => entry.replace(/ \| .*? \| /, ' | * | '), (entry) => PARTICULAR.test(entry.split(' | ')[2]!));
+  const lists = regrouped(
+    entries,
+    (entry) => entry.replace(/^((?:.*?) \| (?:.*?) \| .*?)\[\d+\].*$/, '$1'),
+    (entry) => PARTICULAR.test(entry.split(' | ')[2]!),
+  );
+  return regrouped(
+    lists,
+    (entry) => entry.replace(/ \| .*? \| /, ' | * | '),
+    (entry) => PARTICULAR.test(entry.split(' | ')[2]!),
+  );
 }
 
 function regrouped(entries: readonly string[], wider: (entry: string) => string, never: (wide: string) => boolean): string[] {
@@ -59,7 +70,9 @@ async function look(scenario: Scenario, player: Player): Promise<void> {
   const outcome = review(scenario.name, await replay(scenario, player));
   fresh.push(...outcome.fresh.map(entryOf));
   gone.push(...outcome.gone);
-  process.stdout.write(`# ${scenario.name}: ${outcome.fresh.length} not in the list, ${outcome.gone.length} to be taken off it\n${explain(outcome)}${outcome.fresh.length + outcome.gone.length > 0 ? '\n' : ''}`);
+  process.stdout.write(
+    `# ${scenario.name}: ${outcome.fresh.length} not in the list, ${outcome.gone.length} to be taken off it\n${explain(outcome)}${outcome.fresh.length + outcome.gone.length > 0 ? '\n' : ''}`,
+  );
 }
 
 for (const peer of ['kube', 'docker']) {
@@ -70,7 +83,10 @@ for (const peer of ['kube', 'docker']) {
   }
   const added = summed(fresh.filter((entry) => entry.startsWith(`${peer}/`) && new RegExp(values.match).test(entry)));
   if (values.add !== undefined && added.length > 0) {
-    list = list.replace(/\];\n$/, `  {\n    why: ${quoted(values.add)},\n    at: [\n${added.map((entry) => `      ${quoted(entry)},\n`).join('')}    ],\n  },\n];\n`);
+    list = list.replace(
+      /\];\n$/,
+      `  {\n    why: ${quoted(values.add)},\n    at: [\n${added.map((entry) => `      ${quoted(entry)},\n`).join('')}    ],\n  },\n];\n`,
+    );
   }
   await writeFile(listOf(peer), list);
 }

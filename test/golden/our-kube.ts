@@ -34,13 +34,30 @@ export async function openOurKube(company: KubeCompany | undefined): Promise<Our
   const store = await openMemoryStore();
   const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
   const server = await openApiServer({
-    openRegistry: ({ admission, ...hooks }) => openRegistry({ store, rules: kubernetesRules, admission, applyPatch, trackUpdate, serviceCidr: SERVICE_CIDR, ...parts, ...hooks }),
-    resources: RESOURCES, address: '127.0.0.1', port: 0, pkiFolder: join(folder, 'pki'), serviceCidr: SERVICE_CIDR, advertiseAddress: '192.0.2.10', staticTokens: USERS, ...parts,
+    openRegistry: ({ admission, ...hooks }) =>
+      openRegistry({ store, rules: kubernetesRules, admission, applyPatch, trackUpdate, serviceCidr: SERVICE_CIDR, ...parts, ...hooks }),
+    resources: RESOURCES,
+    address: '127.0.0.1',
+    port: 0,
+    pkiFolder: join(folder, 'pki'),
+    serviceCidr: SERVICE_CIDR,
+    advertiseAddress: '192.0.2.10',
+    staticTokens: USERS,
+    ...parts,
   });
-  const controllers = company !== 'controllers' ? undefined : startControllers({
-    transportFor: (name) => server.inProcess(name === 'kube-controller-manager' ? { name: `system:${name}`, groups: [AUTHENTICATED] } : { name: `system:serviceaccount:kube-system:${name}`, groups: SERVICE_ACCOUNTS }),
-    ...parts, options: { rootCa: server.authority.certificate, clusterCidr: '10.244.0.0/16' },
-  });
+  const controllers =
+    company !== 'controllers'
+      ? undefined
+      : startControllers({
+          transportFor: (name) =>
+            server.inProcess(
+              name === 'kube-controller-manager'
+                ? { name: `system:${name}`, groups: [AUTHENTICATED] }
+                : { name: `system:serviceaccount:kube-system:${name}`, groups: SERVICE_ACCOUNTS },
+            ),
+          ...parts,
+          options: { rootCa: server.authority.certificate, clusterCidr: '10.244.0.0/16' },
+        });
   await controllers?.ready;
   const scheduler = company === 'scheduler' ? schedule(server) : undefined;
   const endpoint = tlsEndpoint('127.0.0.1', server.port, server.authority.certificate);
@@ -49,7 +66,13 @@ export async function openOurKube(company: KubeCompany | undefined): Promise<Our
     async prepare(scenario) {
       const namespaces = (scenario.settings.get('namespace') ?? '').split(' ').filter((name) => name !== '');
       for (const { target, body } of preparations(namespaces, company === 'controllers')) {
-        const answer = await exchange(endpoint, { method: 'POST', target, headers: { Authorization: 'Bearer admin', 'Content-Type': 'application/json' }, body: Buffer.from(JSON.stringify(body)), timeoutMs: 5000 });
+        const answer = await exchange(endpoint, {
+          method: 'POST',
+          target,
+          headers: { Authorization: 'Bearer admin', 'Content-Type': 'application/json' },
+          body: Buffer.from(JSON.stringify(body)),
+          timeoutMs: 5000,
+        });
         if (answer.status !== 201) throw new Error(`${scenario.name}: POST ${target} answered ${answer.status}: ${answer.body.toString()}`);
       }
     },

@@ -21,10 +21,14 @@ export function entryOf({ scenario, step, path }: Pick<Found, 'scenario' | 'step
 export async function replay(scenario: Scenario, player: Player): Promise<Found[]> {
   const found: Found[] = [];
   for await (const { step, answer } of play(scenario, player)) {
-    if (step.answer === undefined) throw new Error(`${scenario.name}, step "${step.title}" has no recorded answer: npm run record -- ${scenario.name}`);
+    if (step.answer === undefined) {
+      throw new Error(`${scenario.name}, step "${step.title}" has no recorded answer: npm run record -- ${scenario.name}`);
+    }
     // What YAML does to a value, it does to both.
     const ours = parseAnswer(formatAnswer(answer));
-    for (const difference of differences(parseAnswer(step.answer), ours)) found.push({ ...difference, scenario: scenario.name, step: step.title });
+    for (const difference of differences(parseAnswer(step.answer), ours)) {
+      found.push({ ...difference, scenario: scenario.name, step: step.title });
+    }
   }
   return found;
 }

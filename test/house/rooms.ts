@@ -15,7 +15,17 @@ export const ROOMS: Readonly<Record<string, readonly string[] | 'all'>> = {
   'node/cri': ['engine/containers', 'engine/images', 'engine/network', 'types', 'lib'],
   'node/proxy': ['client', 'host', 'types', 'lib'],
   'node/dns': ['client', 'types', 'lib'],
-  'engine/docker-api': ['engine/containers', 'engine/images', 'engine/network', 'engine/volumes', 'engine/build', 'engine/registry', 'engine/runtime', 'types', 'lib'],
+  'engine/docker-api': [
+    'engine/containers',
+    'engine/images',
+    'engine/network',
+    'engine/volumes',
+    'engine/build',
+    'engine/registry',
+    'engine/runtime',
+    'types',
+    'lib',
+  ],
   'engine/containers': ['engine/images', 'engine/runtime', 'engine/network', 'engine/volumes', 'host', 'types', 'lib'],
   'engine/images': ['host', 'types', 'lib'],
   'engine/registry': ['engine/images', 'types', 'lib'],
@@ -55,7 +65,9 @@ export function violations(path: string, source: string): string[] {
     if (target.startsWith('../')) continue; // package.json and the like, outside of src/
     const other = roomOf(target);
     if (other === room || may === 'all') continue;
-    if (other === undefined || !may.includes(other)) found.push(`src/${path} imports ${specifier}: ${room} may not import ${other ?? target}`);
+    if (other === undefined || !may.includes(other)) {
+      found.push(`src/${path} imports ${specifier}: ${room} may not import ${other ?? target}`);
+    }
   }
   return found;
 }

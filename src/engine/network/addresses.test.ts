@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { Addresses } from './addresses.ts';
 import { chooseSubnet, DEFAULT_POOLS, formatIPv4, formatSubnet, overlaps, parseIPv4, parseSubnet } from './subnets.ts';
 
-const make = (subnet: string, gateway: string, range?: string): Addresses => new Addresses(parseSubnet(subnet), parseIPv4(gateway), range === undefined ? undefined : parseSubnet(range));
+const make = (subnet: string, gateway: string, range?: string): Addresses =>
+  new Addresses(parseSubnet(subnet), parseIPv4(gateway), range === undefined ? undefined : parseSubnet(range));
 
 test('lowest first, without network, broadcast and gateway', () => {
   const addresses = make('10.0.0.0/29', '10.0.0.1');

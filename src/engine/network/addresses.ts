@@ -32,8 +32,17 @@ export class Addresses {
   /** Takes a given address, or the lowest free one. @throws `exhausted`, `conflict` (in use), `invalid` (not in the subnet) */
   allocate(wish?: number): number {
     if (wish !== undefined) {
-      if (!contains(this.subnet, wish)) throw new LongshoreError('invalid', `no configured subnet contains IP address ${formatIPv4(wish)}`, { remedy: `Choose one in ${formatSubnet(this.subnet)}.` });
-      if (wish - this.#first >= this.#count) throw new LongshoreError('invalid', `${formatIPv4(wish)} is too far into ${formatSubnet(this.subnet)}: only its first ${MOST} addresses are used`);
+      if (!contains(this.subnet, wish)) {
+        throw new LongshoreError('invalid', `no configured subnet contains IP address ${formatIPv4(wish)}`, {
+          remedy: `Choose one in ${formatSubnet(this.subnet)}.`,
+        });
+      }
+      if (wish - this.#first >= this.#count) {
+        throw new LongshoreError(
+          'invalid',
+          `${formatIPv4(wish)} is too far into ${formatSubnet(this.subnet)}: only its first ${MOST} addresses are used`,
+        );
+      }
       if (this.#isSet(wish)) throw new LongshoreError('conflict', 'Address already in use', { object: `address ${formatIPv4(wish)}` });
       this.#mark(wish);
       return wish;
@@ -53,7 +62,9 @@ export class Addresses {
         }
       }
     }
-    throw new LongshoreError('exhausted', `no available IPv4 addresses on this network's address pools: ${formatSubnet(this.#range)}`, { remedy: 'Remove containers from the network, or make one with a larger subnet.' });
+    throw new LongshoreError('exhausted', `no available IPv4 addresses on this network's address pools: ${formatSubnet(this.#range)}`, {
+      remedy: 'Remove containers from the network, or make one with a larger subnet.',
+    });
   }
 
   release(address: number): void {

@@ -26,7 +26,11 @@ export class Book {
       try {
         records.set(name.slice(0, -5), JSON.parse(await readFile(path, 'utf8')));
       } catch (cause) {
-        throw new LongshoreError('internal', `the record ${path} is damaged`, { object: path, remedy: 'Move it away; the network that it described has to be created again.', cause });
+        throw new LongshoreError('internal', `the record ${path} is damaged`, {
+          object: path,
+          remedy: 'Move it away; the network that it described has to be created again.',
+          cause,
+        });
       }
     }
     return records;
@@ -59,7 +63,8 @@ export class Book {
   }
 
   async #writeNext(id: string, entry: { readonly durable: boolean }, content: () => unknown): Promise<void> {
-    // Also where nothing is under way this leaves the caller first, so that all changes of one turn become one write. Whoever started the other one hears of its failure.
+    // Also where nothing is under way this leaves the caller first, so that all changes of one turn become one write.
+    // Whoever started the other one hears of its failure.
     await this.#running.get(id)?.catch(() => {});
     await Promise.resolve();
     this.#queued.delete(id);

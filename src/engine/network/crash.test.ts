@@ -15,7 +15,16 @@ import { openNetworks } from './open.ts';
 
 const KILLS = 6;
 const host = await openHost();
-const open = (folder: string, instance: string) => openNetworks({ host, folder, instance, clock: systemClock, random: systemRandom, logger: silentLogger, pools: [{ base: '198.18.0.0/15', size: 26 }] });
+const open = (folder: string, instance: string) =>
+  openNetworks({
+    host,
+    folder,
+    instance,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    pools: [{ base: '198.18.0.0/15', size: 26 }],
+  });
 
 /** In the child: containers come and go without end; one stays. */
 async function churn(folder: string, instance: string): Promise<never> {
@@ -73,7 +82,11 @@ else {
       await networks.close();
       const bridges = new Set((await networks.list()).map((network) => network.bridgeName));
       const links = (await host.links.list()).map((link) => link.name).filter((name) => name.startsWith(prefix));
-      assert.deepEqual(links.filter((name) => !bridges.has(name)), [(bridge.endpoints[0] as { hostLink?: string }).hostLink], 'one link, of the one that stays');
+      assert.deepEqual(
+        links.filter((name) => !bridges.has(name)),
+        [(bridge.endpoints[0] as { hostLink?: string }).hostLink],
+        'one link, of the one that stays',
+      );
     }
   });
 }

@@ -44,7 +44,16 @@ export class DataPath {
   #dns: DnsServer | undefined;
   #ready: Promise<void> | undefined;
 
-  constructor(options: { readonly host: NetworkHost; readonly instance: string; readonly book: Book; readonly directory: Directory; readonly upstream: Upstream; readonly resolvConf: string; readonly wanted: () => Wanted; readonly logger: Logger }) {
+  constructor(options: {
+    readonly host: NetworkHost;
+    readonly instance: string;
+    readonly book: Book;
+    readonly directory: Directory;
+    readonly upstream: Upstream;
+    readonly resolvConf: string;
+    readonly wanted: () => Wanted;
+    readonly logger: Logger;
+  }) {
     this.#host = options.host;
     this.#instance = options.instance;
     this.#book = options.book;
@@ -87,7 +96,9 @@ export class DataPath {
   async taken(ownLinks: ReadonlySet<string>): Promise<Subnet[]> {
     const found: Subnet[] = [];
     for (const route of await this.#host.links.routes()) {
-      if (route.destination === 'default' || route.destination.includes(':') || (route.link !== undefined && ownLinks.has(route.link))) continue;
+      if (route.destination === 'default' || route.destination.includes(':') || (route.link !== undefined && ownLinks.has(route.link))) {
+        continue;
+      }
       found.push(parseSubnet(route.destination));
     }
     const text = await readFile(this.#resolvConf, 'utf8').catch((error: unknown) => {
@@ -109,7 +120,15 @@ export class DataPath {
     if (mayYield) {
       const [routes, all] = await Promise.all([links.routes(), links.list()]);
       const index = new Map(all.map((link) => [link.name, link.index]));
-      const rival = routes.find((route) => route.link !== undefined && route.link !== rules.bridge && route.destination !== 'default' && !route.destination.includes(':') && overlaps(parseSubnet(route.destination), own) && (index.get(route.link) ?? 0) < (index.get(rules.bridge) ?? 0));
+      const rival = routes.find(
+        (route) =>
+          route.link !== undefined &&
+          route.link !== rules.bridge &&
+          route.destination !== 'default' &&
+          !route.destination.includes(':') &&
+          overlaps(parseSubnet(route.destination), own) &&
+          (index.get(route.link) ?? 0) < (index.get(rules.bridge) ?? 0),
+      );
       if (rival) {
         await links.remove(rules.bridge);
         return false;

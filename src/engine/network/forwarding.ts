@@ -1,6 +1,7 @@
 /**
  * Another firewall's chain that drops what is forwarded (dockerd's and ufw's `ip filter FORWARD`) decides over our packets too: an accept
- * of ours doesn't overrule it. So that chain, and no other, gets a rule that lets our links through to our own table, which decides. It carries our name, and goes with us.
+ * of ours doesn't overrule it. So that chain, and no other, gets a rule that lets our links through to our own table,
+ * which decides. It carries our name, and goes with us.
  */
 import type { Nft } from '../../host/host.ts';
 import { linkPrefix } from '../../host/tables.ts';

@@ -25,7 +25,14 @@ export class NamespacePool {
   #filling: Promise<void> | undefined;
   #closed = false;
 
-  constructor(options: { readonly netns: NetworkNamespaces; readonly mounts: Mounts; readonly folder: string; readonly size: number; readonly random: Random; readonly logger: Logger }) {
+  constructor(options: {
+    readonly netns: NetworkNamespaces;
+    readonly mounts: Mounts;
+    readonly folder: string;
+    readonly size: number;
+    readonly random: Random;
+    readonly logger: Logger;
+  }) {
     this.#netns = options.netns;
     this.#mounts = options.mounts;
     this.#spaces = join(options.folder, 'spaces');

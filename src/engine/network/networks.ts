@@ -53,9 +53,14 @@ export class EngineNetworks implements Networks {
     const state = this.#find(nameOrId);
     const { id, name } = state.definition;
     const object = `network ${name}`;
-    if ((PREDEFINED as readonly string[]).includes(name)) throw new LongshoreError('forbidden', `${name} is a pre-defined network and cannot be removed`, { object });
+    if ((PREDEFINED as readonly string[]).includes(name)) {
+      throw new LongshoreError('forbidden', `${name} is a pre-defined network and cannot be removed`, { object });
+    }
     if (state.endpoints.size > 0 || state.connecting.size > 0) {
-      throw new LongshoreError('forbidden', `error while removing network: network ${name} id ${id} has active endpoints`, { object, remedy: `Disconnect or remove its containers first: ${[...state.endpoints.values()].map((endpoint) => endpoint.aliases[0] ?? endpoint.containerId.slice(0, 12)).join(', ')}.` });
+      throw new LongshoreError('forbidden', `error while removing network: network ${name} id ${id} has active endpoints`, {
+        object,
+        remedy: `Disconnect or remove its containers first: ${[...state.endpoints.values()].map((endpoint) => endpoint.aliases[0] ?? endpoint.containerId.slice(0, 12)).join(', ')}.`,
+      });
     }
     state.removed = true;
     this.#states.delete(id);
@@ -64,7 +69,10 @@ export class EngineNetworks implements Networks {
   }
 
   async prune(): Promise<readonly string[]> {
-    const unused = [...this.#states.values()].filter((state) => !(PREDEFINED as readonly string[]).includes(state.definition.name) && state.endpoints.size === 0 && state.connecting.size === 0);
+    const unused = [...this.#states.values()].filter(
+      (state) =>
+        !(PREDEFINED as readonly string[]).includes(state.definition.name) && state.endpoints.size === 0 && state.connecting.size === 0,
+    );
     const removed: string[] = [];
     for (const state of unused) {
       // Somebody may connect to it meanwhile.
@@ -80,7 +88,11 @@ export class EngineNetworks implements Networks {
     const { containerId } = options;
     const object = `network ${state.definition.name}`;
     if (state.endpoints.has(containerId) || state.connecting.has(containerId)) {
-      throw new LongshoreError('conflict', `endpoint with name ${options.aliases?.[0] ?? containerId.slice(0, 12)} already exists in network ${state.definition.name}`, { object });
+      throw new LongshoreError(
+        'conflict',
+        `endpoint with name ${options.aliases?.[0] ?? containerId.slice(0, 12)} already exists in network ${state.definition.name}`,
+        { object },
+      );
     }
     state.connecting.add(containerId);
     const undos = new UndoStack();
@@ -92,7 +104,11 @@ export class EngineNetworks implements Networks {
       try {
         await undos.run();
       } catch (failure) {
-        this.#parts.logger.error('a half-made endpoint could not be taken back', { network: state.definition.name, container: containerId, error: messageOf(failure) });
+        this.#parts.logger.error('a half-made endpoint could not be taken back', {
+          network: state.definition.name,
+          container: containerId,
+          error: messageOf(failure),
+        });
       }
       throw error;
     } finally {
@@ -160,12 +176,25 @@ export class EngineNetworks implements Networks {
       }
     }
     for (const [networkId, containerId] of stale) await this.disconnect(networkId, containerId);
-    for (const state of this.#states.values()) if (state.endpoints.size > 0 && state.definition.bridgeName !== undefined) await this.#bringUp(state);
+    for (const state of this.#states.values()) {
+      if (state.endpoints.size > 0 && state.definition.bridgeName !== undefined) {
+        await this.#bringUp(state);
+      }
+    }
     // Links that no book knows: what a crash left half-made.
     const prefix = linkPrefix(instance);
-    const known = new Set([...this.#states.values()].flatMap((state) => [state.definition.bridgeName, ...[...state.endpoints.values()].map((endpoint) => endpoint.hostLink)]));
+    const known = new Set(
+      [...this.#states.values()].flatMap((state) => [
+        state.definition.bridgeName,
+        ...[...state.endpoints.values()].map((endpoint) => endpoint.hostLink),
+      ]),
+    );
     const lost = (await host.links.list()).filter((link) => link.name.startsWith(prefix) && !known.has(link.name));
-    await Promise.all(lost.filter((link) => /^v[0-9a-f]{8}$/.test(link.name.slice(prefix.length)) || /^-[0-9a-f]{8}$/.test(link.name.slice(prefix.length))).map((link) => host.links.retire(link.name)));
+    await Promise.all(
+      lost
+        .filter((link) => /^v[0-9a-f]{8}$/.test(link.name.slice(prefix.length)) || /^-[0-9a-f]{8}$/.test(link.name.slice(prefix.length)))
+        .map((link) => host.links.retire(link.name)),
+    );
     for (const id of (await namespaces.ids()).keys()) if (!live.has(id)) await namespaces.remove(id);
     // The first container finds the default bridge there.
     const bridge = this.#find('bridge');
@@ -210,7 +239,9 @@ export class EngineNetworks implements Networks {
       let state: NetworkState;
       if (name === 'bridge') {
         if (there) this.#states.delete(there.definition.id);
-        state = await this.#plan(() => this.#define({ name, options: DEFAULT_BRIDGE_OPTIONS }, there?.definition.id, `${linkPrefix(this.#parts.instance)}bridge0`));
+        state = await this.#plan(() =>
+          this.#define({ name, options: DEFAULT_BRIDGE_OPTIONS }, there?.definition.id, `${linkPrefix(this.#parts.instance)}bridge0`),
+        );
       } else {
         state = new NetworkState({ id: hexId(random), name, driver: name, createdMs: clock.now(), bridgeName: undefined, labels: {}, options: {} }, false);
         this.#states.set(state.definition.id, state);
@@ -225,18 +256,35 @@ export class EngineNetworks implements Networks {
     return { bridges: list.flatMap((state) => state.rules() ?? []), ports: list.flatMap((state) => [...state.endpoints.values()].flatMap(published)) };
   }
 
-  async #define(options: NetworkOptions, id = hexId(this.#parts.random), bridgeName = `${linkPrefix(this.#parts.instance)}-${id.slice(0, 8)}`): Promise<NetworkState> {
-    for (const other of this.#states.values()) if (other.definition.name === options.name) throw new LongshoreError('already-exists', `network with name ${options.name} already exists`, { object: `network ${options.name}` });
+  async #define(
+    options: NetworkOptions,
+    id = hexId(this.#parts.random),
+    bridgeName = `${linkPrefix(this.#parts.instance)}-${id.slice(0, 8)}`,
+  ): Promise<NetworkState> {
+    for (const other of this.#states.values()) {
+      if (other.definition.name === options.name) {
+        throw new LongshoreError('already-exists', `network with name ${options.name} already exists`, {
+          object: `network ${options.name}`,
+        });
+      }
+    }
     const others = await this.#parts.dataPath.taken(this.#ownLinks());
     const plan = planAddresses(options, this.#parts.pools, this.#ownSubnets(), others);
     const definition = bridgeDefinition(options, plan, id, this.#parts.clock.now(), bridgeName);
     for (const other of this.#states.values()) {
-      if (other.definition.bridgeName === definition.bridgeName) throw new LongshoreError('conflict', `bridge name ${definition.bridgeName} is used by network ${other.definition.name}`, { object: `network ${options.name}` });
+      if (other.definition.bridgeName === definition.bridgeName) {
+        throw new LongshoreError('conflict', `bridge name ${definition.bridgeName} is used by network ${other.definition.name}`, {
+          object: `network ${options.name}`,
+        });
+      }
     }
     const named = options.options?.['com.docker.network.bridge.name'];
     if (named !== undefined && (await this.#parts.host.links.list()).some((link) => link.name === named)) {
       // It would go with the network.
-      throw new LongshoreError('conflict', `the link ${named} exists already`, { object: `network ${options.name}`, remedy: 'Choose another com.docker.network.bridge.name, or remove that link.' });
+      throw new LongshoreError('conflict', `the link ${named} exists already`, {
+        object: `network ${options.name}`,
+        remedy: 'Choose another com.docker.network.bridge.name, or remove that link.',
+      });
     }
     const state = new NetworkState(definition, plan.auto);
     this.#states.set(id, state);
@@ -264,7 +312,14 @@ export class EngineNetworks implements Networks {
     const mtu = state.option('com.docker.network.driver.mtu');
     for (let tries = 0; tries < YIELDS; tries++) {
       const rules = state.rules()!;
-      if (await dataPath.addBridge(rules, state.definition.gateway!, mtu === undefined ? undefined : Number(mtu), state.autoSubnet && state.endpoints.size === 0)) {
+      if (
+        await dataPath.addBridge(
+          rules,
+          state.definition.gateway!,
+          mtu === undefined ? undefined : Number(mtu),
+          state.autoSubnet && state.endpoints.size === 0,
+        )
+      ) {
         // Also repeats what the table held before: an element that is there may be added again.
         await dataPath.change(bridgeElements('add', instance, rules));
         return;
@@ -279,7 +334,10 @@ export class EngineNetworks implements Networks {
         await book.save(state.definition.id, () => state.toRecord());
       });
     }
-    throw new LongshoreError('unavailable', `other programs keep taking the subnets that network ${state.definition.name} chooses`, { object: `network ${state.definition.name}`, remedy: 'Name a subnet.' });
+    throw new LongshoreError('unavailable', `other programs keep taking the subnets that network ${state.definition.name} chooses`, {
+      object: `network ${state.definition.name}`,
+      remedy: 'Name a subnet.',
+    });
   }
 
   async #takeDown(state: NetworkState): Promise<void> {
@@ -317,7 +375,11 @@ export class EngineNetworks implements Networks {
     const named = states.find((state) => state.definition.name === nameOrId);
     if (named) return named;
     const matching = /^[0-9a-f]+$/.test(nameOrId) ? states.filter((state) => state.definition.id.startsWith(nameOrId)) : [];
-    if (matching.length > 1) throw new LongshoreError('invalid', `network ${nameOrId} is ambiguous (${matching.length} matches found on ID prefix)`, { object: `network ${nameOrId}` });
+    if (matching.length > 1) {
+      throw new LongshoreError('invalid', `network ${nameOrId} is ambiguous (${matching.length} matches found on ID prefix)`, {
+        object: `network ${nameOrId}`,
+      });
+    }
     if (matching.length === 0) throw new LongshoreError('not-found', `network ${nameOrId} not found`, { object: `network ${nameOrId}` });
     return matching[0]!;
   }

@@ -82,7 +82,11 @@ export function layout(instance: string, dnsPort: number, bridges: readonly Brid
 export function bridgeElements(verb: 'add' | 'delete', instance: string, rules: BridgeRules): string[] {
   const table = instanceTable(instance);
   const name = `"${rules.bridge}"`;
-  const lines = [`${verb} element ${table} engine-bridges { ${name} }`, `${verb} element ${table} engine-same { ${name} . ${name} }`, `${verb} element ${table} engine-home { ${name} . ${rules.subnet} }`];
+  const lines = [
+    `${verb} element ${table} engine-bridges { ${name} }`,
+    `${verb} element ${table} engine-same { ${name} . ${name} }`,
+    `${verb} element ${table} engine-home { ${name} . ${rules.subnet} }`,
+  ];
   if (rules.internal) lines.push(`${verb} element ${table} engine-internal { ${name} }`);
   if (!rules.routed) lines.push(`${verb} element ${table} engine-closed { ${name} }`);
   if (rules.masquerade && !rules.internal && !rules.routed) lines.push(`${verb} element ${table} engine-masquerade { ${rules.subnet} }`);

@@ -48,7 +48,13 @@ export class NetworkState {
 
   static fromRecord(record: unknown, id: string): NetworkState {
     const { version, network, autoSubnet, endpoints } = record as NetworkRecord;
-    if (version !== 1) throw new LongshoreError('internal', `the record of network ${id} is of version ${String(version)}, which this longshore does not know`, { remedy: 'Use the newer longshore that wrote it.' });
+    if (version !== 1) {
+      throw new LongshoreError(
+        'internal',
+        `the record of network ${id} is of version ${String(version)}, which this longshore does not know`,
+        { remedy: 'Use the newer longshore that wrote it.' },
+      );
+    }
     const state = new NetworkState(network, autoSubnet);
     for (const endpoint of endpoints) {
       state.endpoints.set(endpoint.containerId, endpoint);
@@ -110,5 +116,9 @@ export class NetworkState {
 
 export function addressesOf(definition: NetworkDefinition): Addresses | undefined {
   if (definition.subnet === undefined || definition.gateway === undefined) return undefined;
-  return new Addresses(parseSubnet(definition.subnet), parseIPv4(definition.gateway), definition.ipRange === undefined ? undefined : parseSubnet(definition.ipRange));
+  return new Addresses(
+    parseSubnet(definition.subnet),
+    parseIPv4(definition.gateway),
+    definition.ipRange === undefined ? undefined : parseSubnet(definition.ipRange),
+  );
 }

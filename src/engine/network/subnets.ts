@@ -8,7 +8,10 @@ export interface SubnetPool {
 }
 
 /** Docker's own: 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/16 in /20s. */
-export const DEFAULT_POOLS: readonly SubnetPool[] = [...Array.from({ length: 15 }, (_, n) => ({ base: `172.${17 + n}.0.0/16`, size: 16 })), { base: '192.168.0.0/16', size: 20 }];
+export const DEFAULT_POOLS: readonly SubnetPool[] = [
+  ...Array.from({ length: 15 }, (_, n) => ({ base: `172.${17 + n}.0.0/16`, size: 16 })),
+  { base: '192.168.0.0/16', size: 20 },
+];
 
 /** An IPv4 subnet as numbers. */
 export interface Subnet {
@@ -20,7 +23,9 @@ export interface Subnet {
 /** @throws `invalid` for what is no IPv4 prefix; `not-implemented` for IPv6 */
 export function parseSubnet(text: string): Subnet {
   const { family, bytes, prefixLength } = parseCidr(text);
-  if (family === 6) throw new LongshoreError('not-implemented', `IPv6 subnets are not implemented: ${text}`, { remedy: 'Use an IPv4 subnet.' });
+  if (family === 6) {
+    throw new LongshoreError('not-implemented', `IPv6 subnets are not implemented: ${text}`, { remedy: 'Use an IPv4 subnet.' });
+  }
   const size = 2 ** (32 - prefixLength);
   const base = bytes.readUInt32BE(0);
   return { base: base - (base % size), prefixLength };
@@ -65,5 +70,7 @@ export function chooseSubnet(pools: readonly SubnetPool[], taken: readonly Subne
       if (!taken.some((other) => overlaps(candidate, other))) return candidate;
     }
   }
-  throw new LongshoreError('exhausted', 'all predefined address pools have been fully subnetted', { remedy: 'Remove networks that are not used (docker network prune), or name a subnet.' });
+  throw new LongshoreError('exhausted', 'all predefined address pools have been fully subnetted', {
+    remedy: 'Remove networks that are not used (docker network prune), or name a subnet.',
+  });
 }

@@ -55,7 +55,13 @@ export class LocalVolumes implements Volumes {
         const volume = JSON.parse(await readFile(join(path, RECORD), 'utf8')) as Volume;
         this.#volumes.set(name, { ...volume, name, mountpoint: join(path, DATA) });
       } catch (error) {
-        if (!isErrno(error, 'ENOENT')) throw new LongshoreError('internal', `the record of volume ${name} is damaged: ${messageOf(error)}`, { object: `volume ${name}`, remedy: `Move ${path} away; its data lies in ${DATA}.`, cause: error });
+        if (!isErrno(error, 'ENOENT')) {
+          throw new LongshoreError('internal', `the record of volume ${name} is damaged: ${messageOf(error)}`, {
+            object: `volume ${name}`,
+            remedy: `Move ${path} away; its data lies in ${DATA}.`,
+            cause: error,
+          });
+        }
         await this.#adopt(name, path);
       }
     }
@@ -71,19 +77,38 @@ export class LocalVolumes implements Volumes {
     return volume;
   }
 
-  async create(options: { readonly name?: string; readonly driver?: string; readonly labels?: Readonly<Record<string, string>>; readonly driverOpts?: Readonly<Record<string, string>> }): Promise<Volume> {
+  async create(options: {
+    readonly name?: string;
+    readonly driver?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly driverOpts?: Readonly<Record<string, string>>;
+  }): Promise<Volume> {
     const anonymous = options.name === undefined || options.name === '';
     const name = options.name === undefined || options.name === '' ? hexId(this.#random) : options.name;
     checkName(name);
     const driver = options.driver === undefined || options.driver === '' ? 'local' : options.driver;
-    if (driver !== 'local') throw new LongshoreError('not-found', `create ${name}: error looking up volume plugin ${driver}: plugin ${JSON.stringify(driver)} not found`, { object: `volume ${name}`, remedy: 'Use the driver local.' });
+    if (driver !== 'local') {
+      throw new LongshoreError(
+        'not-found',
+        `create ${name}: error looking up volume plugin ${driver}: plugin ${JSON.stringify(driver)} not found`,
+        { object: `volume ${name}`, remedy: 'Use the driver local.' },
+      );
+    }
     deviceOptions(name, options.driverOpts ?? {});
     return await this.#turn(name, async () => {
       const there = this.#volumes.get(name);
       if (there) return there;
       const path = join(this.#folder, name);
       const labels = anonymous ? { 'com.docker.volume.anonymous': '', ...options.labels } : (options.labels ?? {});
-      const volume: Volume = { name, driver: 'local', mountpoint: join(path, DATA), createdMs: this.#clock.now(), labels, options: options.driverOpts ?? {}, anonymous };
+      const volume: Volume = {
+        name,
+        driver: 'local',
+        mountpoint: join(path, DATA),
+        createdMs: this.#clock.now(),
+        labels,
+        options: options.driverOpts ?? {},
+        anonymous,
+      };
       await rm(path, { recursive: true, force: true }); // what a crash left without a record
       await mkdir(path, { mode: 0o701 });
       await mkdir(volume.mountpoint, { mode: 0o755 });
@@ -102,7 +127,10 @@ export class LocalVolumes implements Volumes {
         throw new LongshoreError('not-found', `get ${name}: no such volume`, { object: `volume ${name}` });
       }
       if (options.users.length > 0) {
-        throw new LongshoreError('conflict', `remove ${name}: volume is in use - [${options.users.join(', ')}]`, { object: `volume ${name}`, remedy: 'Remove the containers first.' });
+        throw new LongshoreError('conflict', `remove ${name}: volume is in use - [${options.users.join(', ')}]`, {
+          object: `volume ${name}`,
+          remedy: 'Remove the containers first.',
+        });
       }
       // A bind or device below would otherwise be emptied with it.
       await this.#unmountAll(volume);
@@ -124,7 +152,10 @@ export class LocalVolumes implements Volumes {
         if ((await readdir(`/proc/self/fd/${target}`)).length === 0) {
           let source;
           try {
-            source = typeof from === 'string' ? await openInRoot(from, '.', O_PATH | constants.O_DIRECTORY) : await openInRoot(from.root, from.path, O_PATH | constants.O_DIRECTORY);
+            source =
+              typeof from === 'string'
+                ? await openInRoot(from, '.', O_PATH | constants.O_DIRECTORY)
+                : await openInRoot(from.root, from.path, O_PATH | constants.O_DIRECTORY);
           } catch (error) {
             if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) throw error;
           }
@@ -193,10 +224,20 @@ export class LocalVolumes implements Volumes {
   async #mount(volume: Volume, device: DeviceOptions): Promise<void> {
     const object = `volume ${volume.name}`;
     try {
-      if (device.type === 'bind') await this.#mounts.bind(device.device, volume.mountpoint, { readOnly: device.options.includes('ro'), recursive: device.options.includes('rbind') });
-      else await this.#mounts.device(volume.mountpoint, device.device, device.type, await resolveAddress(device.options));
+      if (device.type === 'bind') {
+        await this.#mounts.bind(device.device, volume.mountpoint, {
+          readOnly: device.options.includes('ro'),
+          recursive: device.options.includes('rbind'),
+        });
+      } else {
+        await this.#mounts.device(volume.mountpoint, device.device, device.type, await resolveAddress(device.options));
+      }
     } catch (cause) {
-      throw new LongshoreError('unavailable', `failed to mount local volume ${volume.name}: mount ${device.device}:${volume.mountpoint}, flags: ${device.options.join(',')}: ${messageOf(cause)}`, { object, remedy: 'Check the volume’s options type, o and device.', cause });
+      throw new LongshoreError(
+        'unavailable',
+        `failed to mount local volume ${volume.name}: mount ${device.device}:${volume.mountpoint}, flags: ${device.options.join(',')}: ${messageOf(cause)}`,
+        { object, remedy: 'Check the volume’s options type, o and device.', cause },
+      );
     }
   }
 

@@ -16,7 +16,13 @@ export interface OpenVolumesOptions {
 
 /** Opens the named volumes in a folder. */
 export async function openVolumes(options: OpenVolumesOptions): Promise<Volumes> {
-  const volumes = new LocalVolumes({ folder: options.folder, mounts: options.host.mounts, clock: options.clock, random: options.random, logger: options.logger });
+  const volumes = new LocalVolumes({
+    folder: options.folder,
+    mounts: options.host.mounts,
+    clock: options.clock,
+    random: options.random,
+    logger: options.logger,
+  });
   await volumes.load();
   return volumes;
 }

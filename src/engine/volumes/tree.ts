@@ -21,7 +21,11 @@ interface Copy {
   count: number;
 }
 
-/** Copies what is in the folder `from` into the folder `to` (descriptors): owners, modes, times, links, device nodes and extended attributes. @throws `invalid` for a tree deeper than any honest one */
+/**
+ * Copies what is in the folder `from` into the folder `to` (descriptors): owners, modes, times, links, device nodes and
+ * extended attributes.
+ * @throws `invalid` for a tree deeper than any honest one
+ */
 export async function copyTree(from: number, to: number): Promise<void> {
   await copyFolder(from, to, [], { links: new Map(), top: to, count: 0 });
 }

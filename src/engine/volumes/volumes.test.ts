@@ -36,9 +36,14 @@ test('a name gives the same volume again, also after a restart', async () => {
 });
 
 test('names that are none, other drivers and options', async () => {
-  for (const name of ['a', '../x', 'a/b', '.hidden', 'a b', '-x', 'x\0y', '..', 'x'.repeat(256)]) await assert.rejects(volumes.create({ name }), { code: 'invalid' }, name);
+  for (const name of ['a', '../x', 'a/b', '.hidden', 'a b', '-x', 'x\0y', '..', 'x'.repeat(256)]) {
+    await assert.rejects(volumes.create({ name }), { code: 'invalid' }, name);
+  }
   await assert.rejects(volumes.create({ name: 'other', driver: 'nope' }), { code: 'not-found' });
-  await assert.rejects(volumes.create({ name: 'other', driverOpts: { colour: 'red' } }), { code: 'invalid', message: 'create other: invalid option: "colour"' });
+  await assert.rejects(volumes.create({ name: 'other', driverOpts: { colour: 'red' } }), {
+    code: 'invalid',
+    message: 'create other: invalid option: "colour"',
+  });
   await assert.rejects(volumes.create({ name: 'other', driverOpts: { type: 'nfs' } }), { code: 'invalid' });
   await assert.rejects(volumes.get('other'), { code: 'not-found', message: 'get other: no such volume' });
   assert.ok(!existsSync(join(folder, 'other')));

@@ -4,7 +4,12 @@ export interface Volumes {
   /** @throws `not-found` (`get x: no such volume`) */
   get(name: string): Promise<Volume>;
   /** The same name again gives the same volume. An empty name gets a random one (anonymous). @throws `invalid` (name) */
-  create(options: { readonly name?: string; readonly driver?: string; readonly labels?: Readonly<Record<string, string>>; readonly driverOpts?: Readonly<Record<string, string>> }): Promise<Volume>;
+  create(options: {
+    readonly name?: string;
+    readonly driver?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly driverOpts?: Readonly<Record<string, string>>;
+  }): Promise<Volume>;
   /** @throws `conflict` when `users` names containers */
   remove(name: string, options: { readonly force?: boolean; readonly users: readonly string[] }): Promise<void>;
   /**

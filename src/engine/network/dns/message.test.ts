@@ -40,5 +40,10 @@ test('a response repeats the question, and says when not all fits', () => {
 test('reverse names and resolv.conf', () => {
   assert.equal(reverseAddress('2.0.17.172.in-addr.arpa'), '172.17.0.2');
   assert.equal(reverseAddress('web'), undefined);
-  assert.deepEqual(nameservers('# x\nnameserver 1.1.1.1\nsearch a\n nameserver  fe80::1%eth0\nnameserver nonsense\nnameserver 8.8.8.8\nnameserver 9.9.9.9\n'), ['1.1.1.1', 'fe80::1%eth0', '8.8.8.8']);
+  assert.deepEqual(
+    nameservers(
+      '# x\nnameserver 1.1.1.1\nsearch a\n nameserver  fe80::1%eth0\nnameserver nonsense\nnameserver 8.8.8.8\nnameserver 9.9.9.9\n',
+    ),
+    ['1.1.1.1', 'fe80::1%eth0', '8.8.8.8'],
+  );
 });

@@ -83,7 +83,14 @@ export function respond(message: Buffer, query: Query, rcode: number, answers: r
     parts.push(record);
   }
   header.writeUInt16BE(query.id, 0);
-  header.writeUInt16BE(FLAG_RESPONSE | (query.flags & (OPCODE_MASK | FLAG_RECURSION_DESIRED)) | FLAG_RECURSION_AVAILABLE | (truncated ? FLAG_TRUNCATED : 0) | rcode, 2);
+  header.writeUInt16BE(
+    FLAG_RESPONSE |
+      (query.flags & (OPCODE_MASK | FLAG_RECURSION_DESIRED)) |
+      FLAG_RECURSION_AVAILABLE |
+      (truncated ? FLAG_TRUNCATED : 0) |
+      rcode,
+    2,
+  );
   header.writeUInt16BE(1, 4);
   header.writeUInt16BE(parts.length, 6);
   return Buffer.concat([header, question, ...parts]);

@@ -5,7 +5,19 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { parseAddress } from '../../../host/address.ts';
 import type { Logger } from '../../../lib/log.ts';
-import { encodeName, isStandardQuery, parseQuery, RCODE_FAILURE, RCODE_FORMAT, RCODE_NOT_IMPLEMENTED, RCODE_OK, respond, reverseAddress, TYPE_A, TYPE_PTR } from './message.ts';
+import {
+  encodeName,
+  isStandardQuery,
+  parseQuery,
+  RCODE_FAILURE,
+  RCODE_FORMAT,
+  RCODE_NOT_IMPLEMENTED,
+  RCODE_OK,
+  respond,
+  reverseAddress,
+  TYPE_A,
+  TYPE_PTR,
+} from './message.ts';
 import type { Answer } from './message.ts';
 import { framed } from './upstream.ts';
 import type { Upstream } from './upstream.ts';
@@ -60,7 +72,12 @@ export class DnsServer {
   }
 
   /** Listens on 127.0.0.1, both UDP and TCP, on `port` if that is free (redirections in place stay right), else on any. */
-  static async listen(options: { readonly port: number; readonly directory: Directory; readonly upstream: Upstream; readonly logger: Logger }): Promise<DnsServer> {
+  static async listen(options: {
+    readonly port: number;
+    readonly directory: Directory;
+    readonly upstream: Upstream;
+    readonly logger: Logger;
+  }): Promise<DnsServer> {
     for (let port = options.port, tries = 0; ; tries++, port = 0) {
       const tcp = createServer();
       const udp = createSocket('udp4');
