@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { LongshoreError } from '../../../lib/errors.ts';
+import type { Container } from '../../containers/containers.ts';
 import type { HistoryEntry, Image } from '../../images/images.ts';
 import { parseTagged, repositoryOf } from '../../images/reference.ts';
 import { JsonLines } from '../answers.ts';
@@ -87,12 +88,17 @@ export async function tagImage(deps: Deps, request: ApiRequest): Promise<JsonAns
 
 /** The containers that hold an image, in the words of the refusal to delete it. */
 export function holdersOf(deps: Deps): (id: string) => string[] {
-  return (id) => deps.containers.list().filter((container) => container.spec.image.id === id).map((container) => container.id);
+  return (id) => deps.containers.list().filter((container) => uses(container, id)).map((container) => container.id);
+}
+
+/** As what it was made of, or as a mount. */
+function uses({ spec }: Container, id: string): boolean {
+  return spec.image.id === id || spec.mounts.some((mount) => mount.type === 'image' && mount.image === id);
 }
 
 /** Those of them that run. */
 function runningOf(deps: Deps): (id: string) => string[] {
-  return (id) => deps.containers.list().filter((container) => container.spec.image.id === id && container.pid !== undefined).map((container) => container.id);
+  return (id) => deps.containers.list().filter((container) => uses(container, id) && container.pid !== undefined).map((container) => container.id);
 }
 
 /** `DELETE /images/{name}`. */
