@@ -1,6 +1,7 @@
 // docker build, by the classic endpoint and by buildx where it is on the machine: the same Dockerfiles give the same images.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
+import { createConnection, createServer as createUnixServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -29,13 +30,30 @@ let contexts = 0;
 
 /** buildx where tools/clients.sh puts it, or where docker keeps its plug-ins. */
 const cache = process.env['LONGSHORE_CLIENTS'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'longshore/clients');
-const buildx = [...(existsSync(cache) ? readdirSync(cache).filter((name) => /^buildx-v[\d.]+$/.test(name)).map((name) => join(cache, name)) : []), '/usr/libexec/docker/cli-plugins/docker-buildx', '/usr/lib/docker/cli-plugins/docker-buildx', join(homedir(), '.docker/cli-plugins/docker-buildx')].find((path) => existsSync(path));
+const buildx = [
+  ...(existsSync(cache)
+    ? readdirSync(cache)
+        .filter((name) => /^buildx-v[\d.]+$/.test(name))
+        .map((name) => join(cache, name))
+    : []),
+  '/usr/libexec/docker/cli-plugins/docker-buildx',
+  '/usr/lib/docker/cli-plugins/docker-buildx',
+  join(homedir(), '.docker/cli-plugins/docker-buildx'),
+].find((path) => existsSync(path));
 const noBuildx = buildx === undefined ? 'buildx is not on this machine' : false;
 
 before(async () => {
   place = await newPlace();
   host = await openHost();
-  const options = { folder: join(place.folder, 'engine'), instance: place.instance, host, clock: systemClock, random: systemRandom, logger: silentLogger, networkPool: place.pool };
+  const options = {
+    folder: join(place.folder, 'engine'),
+    instance: place.instance,
+    host,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    networkPool: place.pool,
+  };
   engine = await openEngine(options);
   await engine.containers.recover();
   builder = await openBuilder(engine, options);
@@ -143,7 +161,10 @@ CMD ["cat /greeting /from/first /tmp/who; find . -type f | sort; ls -ln a.txt /m
 });
 
 both('independent stages run side by side, and only those that are needed', async (door) => {
-  const folder = context({ Dockerfile: 'FROM busybox AS a\nRUN sleep 1; cat /proc/uptime > /t\nFROM busybox AS b\nRUN sleep 1; cat /proc/uptime > /t\nFROM busybox AS never\nRUN false\nFROM busybox\nCOPY --from=a /t /a\nCOPY --from=b /t /b\nCMD cat /a /b\n' });
+  const folder = context({
+    Dockerfile:
+      'FROM busybox AS a\nRUN sleep 1; cat /proc/uptime > /t\nFROM busybox AS b\nRUN sleep 1; cat /proc/uptime > /t\nFROM busybox AS never\nRUN false\nFROM busybox\nCOPY --from=a /t /a\nCOPY --from=b /t /b\nCMD cat /a /b\n',
+  });
   await ok(door, folder, '--no-cache', '-t', `side-${door}`);
   const [a, b] = (await run(`side-${door}`)).split('\n').map((line) => parseFloat(line));
   const apart = Math.abs(a! - b!);
@@ -152,7 +173,10 @@ both('independent stages run side by side, and only those that are needed', asyn
 });
 
 both('the cache: what has not changed is not done again, by content and not by time', async (door) => {
-  const folder = context({ Dockerfile: `FROM busybox\nENV DOOR=${door}\nRUN cat /proc/sys/kernel/random/uuid > /one\nCOPY a /a\nRUN cat /proc/sys/kernel/random/uuid > /two\nCMD cat /one /two\n`, a: 'a' });
+  const folder = context({
+    Dockerfile: `FROM busybox\nENV DOOR=${door}\nRUN cat /proc/sys/kernel/random/uuid > /one\nCOPY a /a\nRUN cat /proc/sys/kernel/random/uuid > /two\nCMD cat /one /two\n`,
+    a: 'a',
+  });
   await ok(door, folder, '-t', `cache-${door}`);
   const first = await run(`cache-${door}`);
   writeFileSync(join(folder, 'a'), 'a');
@@ -171,7 +195,12 @@ both('the cache: what has not changed is not done again, by content and not by t
 
 both('a command that fails, and other mistakes, are told with place and cause', async (door) => {
   const cases: [string, RegExp][] = [
-    ['FROM busybox\nRUN echo before; exit 7', door === 'classic' ? /The command '\/bin\/sh -c echo before; exit 7' returned a non-zero code: 7/ : /process "\/bin\/sh -c echo before; exit 7" did not complete successfully: exit code: 7/],
+    [
+      'FROM busybox\nRUN echo before; exit 7',
+      door === 'classic'
+        ? /The command '\/bin\/sh -c echo before; exit 7' returned a non-zero code: 7/
+        : /process "\/bin\/sh -c echo before; exit 7" did not complete successfully: exit code: 7/,
+    ],
     ['FROM busybox\nCOPY missing /x', /"\/missing": not found/],
     ['FROM busybox\nRUNN x', /dockerfile parse error on line 2: unknown instruction: RUNN \(did you mean RUN\?\)/],
     ['FROM busybox\nCOPY x', /COPY requires at least two arguments, but only one was provided/],
@@ -260,7 +289,10 @@ both('a context that reaches outside finds nothing there', async (door) => {
   writeFileSync(join(folder, 'Dockerfile'), 'FROM busybox\nCOPY ../../../../etc/hostname /a\n');
   assert.match((await build(door, folder)).stderr, /"\/etc\/hostname": not found/);
   // A destination whose folder is a link to the host's.
-  writeFileSync(join(folder, 'Dockerfile'), `FROM busybox\nRUN ln -s ${place.folder} /out && ln -s / /up\nCOPY safe /out/escaped\nCOPY safe /up/../up/escaped2\nADD archive.tar /out/\nRUN test -e ${place.folder}/escaped && test -e /escaped2\n`);
+  writeFileSync(
+    join(folder, 'Dockerfile'),
+    `FROM busybox\nRUN ln -s ${place.folder} /out && ln -s / /up\nCOPY safe /out/escaped\nCOPY safe /up/../up/escaped2\nADD archive.tar /out/\nRUN test -e ${place.folder}/escaped && test -e /escaped2\n`,
+  );
   const { execFileSync } = await import('node:child_process');
   execFileSync('tar', ['-C', folder, '-cf', join(folder, 'archive.tar'), 'safe']);
   await ok(door, folder);
@@ -294,6 +326,39 @@ CMD cat /length /count /seen; ls -d /run /mnt /scratch /var/cache /etc/token 2>/
   assert.deepEqual(existsSync(`/run/longshore-${place.instance}-build`) ? readdirSync(`/run/longshore-${place.instance}-build`) : [], []);
 });
 
+void test('buildx: a command finds the client’s SSH agent, and nothing of it stays', { skip: noBuildx }, async (t) => {
+  const agent = join(place.folder, 'agent.sock');
+  // Of the agent's protocol (RFC draft-ietf-sshm-ssh-agent): 11 asks for the keys, 12 answers; there are none.
+  const [ask, none] = [Buffer.from([0, 0, 0, 1, 11]), Buffer.from([0, 0, 0, 5, 12, 0, 0, 0, 0])];
+  const server = createUnixServer((socket) => socket.on('data', (data) => void (data.equals(ask) && socket.write(none))));
+  await new Promise<void>((resolve) => void server.listen(agent, resolve));
+  t.after(() => server.close());
+  const folder = context({ Dockerfile: 'FROM busybox\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo "$SSH_AUTH_SOCK" > /where && sleep 2\nRUN --mount=type=ssh,id=other test -z "$SSH_AUTH_SOCK"\nCMD cat /where; test ! -e /run\n' });
+  const building = ok('buildx', folder, '--ssh', `default=${agent}`, '-t', 'agent');
+  const volatile = `/run/longshore-${place.instance}-build`;
+  let found: string | undefined;
+  for (let n = 0; found === undefined; n++) {
+    assert.ok(n < 500, 'there is no socket');
+    found = existsSync(volatile) ? readdirSync(volatile, { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith('/ssh-0')) : undefined;
+    if (found === undefined) await systemClock.sleep(20);
+  }
+  // As a command would, from outside: its image has nothing that speaks to sockets.
+  const answer = await new Promise<Buffer>((resolve, reject) => {
+    const socket = createConnection({ path: join(volatile, found) }, () => void socket.write(ask));
+    socket.once('data', (data) => {
+      resolve(data);
+      socket.end();
+    });
+    socket.once('error', reject);
+  });
+  assert.deepEqual(answer, none);
+  await building;
+  assert.equal(await run('agent'), '/run/buildkit/ssh_agent.0');
+  assert.deepEqual(readdirSync(volatile), []);
+  const missing = await build('buildx', context({ Dockerfile: 'FROM busybox\nRUN --mount=type=ssh,required true\n' }));
+  assert.match(missing.stderr, /SSH agent default: not found\n.*--ssh default/);
+});
+
 void test('buildx: outputs to files and folders, ids, metadata, named contexts, the cache’s books', { skip: noBuildx }, async () => {
   const folder = context({ Dockerfile: 'FROM scratch\nCOPY --from=more x /dir/x\nCOPY y /y\n', y: 'y', 'more/x': 'x' });
   const out = join(place.folder, 'out');
@@ -320,7 +385,17 @@ both('a Dockerfile that is empty is refused as such, and an image that is made i
   assert.match(empty.stderr, /the Dockerfile cannot be empty/);
   const from = String(systemClock.now() / 1000);
   await ok(door, context({ Dockerfile: `FROM busybox\nLABEL door=${door}\n` }), '-t', `announced:${door}`);
-  const events = await docker(place, ['events', '--since', from, '--until', String(systemClock.now() / 1000), '--filter', 'type=image', '--format', '{{.Action}} {{index .Actor.Attributes "name"}}']);
+  const events = await docker(place, [
+    'events',
+    '--since',
+    from,
+    '--until',
+    String(systemClock.now() / 1000),
+    '--filter',
+    'type=image',
+    '--format',
+    '{{.Action}} {{index .Actor.Attributes "name"}}',
+  ]);
   const id = (await docker(place, ['images', '-q', '--no-trunc', `announced:${door}`])).stdout.trim();
   assert.equal(events.stdout.trim(), `create ${id}\ntag announced:${door}`);
 });
@@ -351,8 +426,15 @@ void test('buildx: annotations are in the manifest; what would be ignored is ref
 
 void test('buildx: bake builds what its file names, each with its own output', { skip: noBuildx }, async () => {
   const folder = context({
-    Dockerfile: 'FROM busybox AS base\nARG WHO=nobody\nRUN echo "hello $WHO" > /out\nFROM scratch AS files\nCOPY --from=base /out /\nFROM base\nCMD ["cat", "/out"]\n',
-    'docker-bake.json': JSON.stringify({ group: { default: { targets: ['files', 'image'] } }, target: { files: { context: '.', target: 'files', output: ['type=local,dest=baked'] }, image: { context: '.', tags: ['baked:1'], args: { WHO: 'baker' } } } }),
+    Dockerfile:
+      'FROM busybox AS base\nARG WHO=nobody\nRUN echo "hello $WHO" > /out\nFROM scratch AS files\nCOPY --from=base /out /\nFROM base\nCMD ["cat", "/out"]\n',
+    'docker-bake.json': JSON.stringify({
+      group: { default: { targets: ['files', 'image'] } },
+      target: {
+        files: { context: '.', target: 'files', output: ['type=local,dest=baked'] },
+        image: { context: '.', tags: ['baked:1'], args: { WHO: 'baker' } },
+      },
+    }),
   });
   // Paths in the file are the caller's.
   const [cwd, ...args] = [process.cwd(), 'buildx', 'bake', '--progress=plain', '--allow', 'fs=*', '-f', join(folder, 'docker-bake.json')];
@@ -366,7 +448,9 @@ void test('buildx: bake builds what its file names, each with its own output', {
 void test('buildx: a build that is cancelled ends its command', { skip: noBuildx }, async () => {
   const folder = context({ Dockerfile: 'FROM busybox\nRUN echo started && sleep 1000\n' });
   const { spawn } = await import('node:child_process');
-  const child = spawn('docker', ['build', '--progress=plain', folder], { env: { ...process.env, DOCKER_BUILDKIT: '1', DOCKER_HOST: `unix://${place.socket}`, DOCKER_CONFIG: join(place.folder, 'config') } });
+  const child = spawn('docker', ['build', '--progress=plain', folder], {
+    env: { ...process.env, DOCKER_BUILDKIT: '1', DOCKER_HOST: `unix://${place.socket}`, DOCKER_CONFIG: join(place.folder, 'config') },
+  });
   await new Promise<void>((resolve) => {
     let text = '';
     child.stderr.on('data', (piece: Buffer) => {

@@ -56,6 +56,7 @@ export async function buildClassic(parts: BuildParts, context: Readable, options
       context: { name: 'context', root: () => Promise.resolve(root) },
       namedContexts: new Map(),
       secret: () => Promise.resolve(undefined),
+      sshAgent: () => Promise.resolve(undefined),
       credentials: (domain) => Promise.resolve(credentialsFor(options, domain)),
       progress: new Progress(parts.clock, (event) => lines.show(event)),
       signal,

@@ -26,7 +26,7 @@ const GATEWAY = '/moby.buildkit.v1.frontend.LLBBridge/';
 /** By which a gateway call names its build. */
 const BUILD_ID = 'buildkit-controlapi-buildid';
 const CAPS = ['solve.base', 'return', 'returnmap', 'proto.refarray', 'readfile', 'gateway.evaluate', 'gateway.solve.evaluate', 'frontend.caps'];
-const LLB_CAPS = ['exporter.multiple', 'source.image', 'source.local', 'exec.meta.base', 'exec.mount.bind', 'exec.mount.cache', 'exec.mount.cache.sharing', 'exec.mount.secret', 'exec.mount.tmpfs', 'constraints', 'platform', 'meta.ignorecache', 'meta.description'];
+const LLB_CAPS = ['exporter.multiple', 'source.image', 'source.local', 'exec.meta.base', 'exec.mount.bind', 'exec.mount.cache', 'exec.mount.cache.sharing', 'exec.mount.secret', 'exec.mount.ssh', 'exec.mount.tmpfs', 'constraints', 'platform', 'meta.ignorecache', 'meta.description'];
 
 /** One build, from its Solve to its end. */
 interface Build {

@@ -55,6 +55,7 @@ export async function buildDockerfile(build: FrontendBuild): Promise<BuildResult
       context: sessionContext(build, contextName, '[internal] load build context', ignore, undo),
       namedContexts: namedContexts(build, undo),
       secret: (id) => build.session.secret(id, signal),
+      sshAgent: (id) => build.session.sshAgent(id, signal),
       credentials: (domain) => build.session.credentials(domain, signal),
       progress,
       signal,

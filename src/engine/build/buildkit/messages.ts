@@ -183,6 +183,8 @@ export const ReadFileResponse: Message<{ readonly data: Buffer }> = message<{ re
 
 export const SecretRequest: Message<{ readonly id: string }> = message<{ readonly id: string }>({ id: [1, 'string'] });
 export const SecretResponse: Message<{ readonly data: Buffer }> = message<{ readonly data: Buffer }>({ data: [1, 'bytes'] });
+/** moby.sshforward.v1. */
+export const CheckAgentRequest: Message<{ readonly id: string }> = message<{ readonly id: string }>({ id: [1, 'string'] });
 export const CredentialsRequest: Message<{ readonly host: string }> = message<{ readonly host: string }>({ host: [1, 'string'] });
 export const CredentialsResponse: Message<{ readonly username: string; readonly secret: string }> = message<{ readonly username: string; readonly secret: string }>({ username: [1, 'string'], secret: [2, 'string'] });
 export const BytesMessage: Message<{ readonly data: Buffer }> = message<{ readonly data: Buffer }>({ data: [1, 'bytes'] });

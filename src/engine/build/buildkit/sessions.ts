@@ -1,12 +1,15 @@
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../lib/clock.ts';
 import { LongshoreError } from '../../../lib/errors.ts';
 import { GRPC, GrpcClient, GrpcError } from '../../../lib/grpc.ts';
 import type { Credentials } from '../../images/images.ts';
-import { CredentialsRequest, CredentialsResponse, SecretRequest, SecretResponse } from './messages.ts';
+import type { AgentConnection } from '../solve/request.ts';
+import { BytesMessage, CheckAgentRequest, CredentialsRequest, CredentialsResponse, SecretRequest, SecretResponse } from './messages.ts';
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
+const SSH = '/moby.sshforward.v1.SSH/';
 const FIRST_WAIT_MS = 10_000;
 const BOUND = 1000;
 const SECRET_BYTES = 500 * 1024;
@@ -41,6 +44,37 @@ export class Session {
     } catch (error) {
       if (error instanceof GrpcError && error.code === GRPC.NOT_FOUND) return undefined;
       throw error;
+    }
+  }
+
+  /** The client's SSH agent (moby.sshforward.v1); undefined when it offers none of that id. */
+  async sshAgent(id: string, signal: AbortSignal): Promise<AgentConnection | undefined> {
+    if (!this.supports(`${SSH}CheckAgent`)) return undefined;
+    try {
+      await this.client.unary(`${SSH}CheckAgent`, CheckAgentRequest.encode({ id }), {}, signal);
+    } catch (error) {
+      if (error instanceof GrpcError && !signal.aborted) return undefined;
+      throw error;
+    }
+    return (socket) => this.#forward(id, socket, signal);
+  }
+
+  async #forward(id: string, socket: Duplex, signal: AbortSignal): Promise<void> {
+    const call = this.client.call(`${SSH}ForwardAgent`, { 'buildkit.ssh.id': id }, signal);
+    const up = (async () => {
+      for await (const data of socket as AsyncIterable<Buffer>) await call.send(BytesMessage.encode({ data }));
+      call.end();
+    })();
+    // What goes wrong on the way up ends the way down.
+    up.catch(() => call.cancel());
+    try {
+      for await (const bytes of call.messages) {
+        if (!socket.write(BytesMessage.decode(bytes).data)) await once(socket, 'drain', { signal });
+      }
+      socket.end();
+      await up;
+    } finally {
+      call.cancel();
     }
   }
 

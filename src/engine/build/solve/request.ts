@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/log.ts';
 import type { Random } from '../../../lib/random.ts';
@@ -36,6 +37,9 @@ export interface ContextSource {
 
 export type NamedContext = { readonly kind: 'image'; readonly reference: string } | { readonly kind: 'folder'; readonly source: ContextSource } | { readonly kind: 'unsupported'; readonly address: string };
 
+/** Hands one connection on to the agent, until either side ends it. */
+export type AgentConnection = (socket: Duplex) => Promise<void>;
+
 export interface BuildRequest {
   /** Unique; names the build's steps. */
   readonly id: string;
@@ -56,6 +60,8 @@ export interface BuildRequest {
   readonly namedContexts: ReadonlyMap<string, NamedContext>;
   /** undefined when there is no such secret. */
   secret(id: string): Promise<Buffer | undefined>;
+  /** The client's SSH agent of an id (`default`); undefined when it offers none. */
+  sshAgent(id: string): Promise<AgentConnection | undefined>;
   credentials(domain: string): Promise<Credentials | undefined>;
   readonly progress: Progress;
   readonly signal: AbortSignal;

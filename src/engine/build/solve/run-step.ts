@@ -7,6 +7,7 @@ import type { RunMount } from '../dockerfile/instructions.ts';
 import { CommandError } from './errors.ts';
 import type { StepProgress } from './progress.ts';
 import type { BuildParts, BuildRequest } from './request.ts';
+import { serveAgent } from './ssh-agent.ts';
 import type { Scratch } from './scratch.ts';
 import { hexId } from '../../../lib/random.ts';
 
@@ -90,14 +91,15 @@ async function prepareMounts(parts: BuildParts, request: BuildRequest, undo: Und
   const mounts: MountSpec[] = [];
   const env: string[] = [];
   let secrets: string | undefined;
+  const volatile = async (): Promise<string> => {
+    if (secrets !== undefined) return secrets;
+    await mkdir(parts.volatileFolder, { recursive: true, mode: 0o700 });
+    const folder = await mkdtemp(join(parts.volatileFolder, 'build-'));
+    undo.push(() => rm(folder, { recursive: true, force: true }));
+    return (secrets = folder);
+  };
   const secretFile = async (name: string, content: Buffer | string, mode: number, uid: number, gid: number): Promise<string> => {
-    if (secrets === undefined) {
-      await mkdir(parts.volatileFolder, { recursive: true, mode: 0o700 });
-      secrets = await mkdtemp(join(parts.volatileFolder, 'build-'));
-      const folder = secrets;
-      undo.push(() => rm(folder, { recursive: true, force: true }));
-    }
-    const path = join(secrets, name);
+    const path = join(await volatile(), name);
     await writeFile(path, content, { mode: 0o600 });
     await chown(path, uid, gid);
     await chmod(path, mode);
@@ -132,8 +134,19 @@ async function prepareMounts(parts: BuildParts, request: BuildRequest, undo: Und
         if (mount.env === undefined || mount.target !== undefined) mounts.push({ type: 'bind', source: await secretFile(`secret-${n}`, content, mount.mode ?? 0o400, mount.uid ?? 0, mount.gid ?? 0), target, readOnly: true });
         break;
       }
-      case 'ssh':
-        throw new LongshoreError('not-implemented', 'RUN --mount=type=ssh is not supported', { remedy: 'Fetch what needs the key before the build, or hand the key in as a secret.' });
+      case 'ssh': {
+        const id = mount.id ?? 'default';
+        const agent = await request.sshAgent(id);
+        if (!agent) {
+          if (mount.required) throw new LongshoreError('not-found', `SSH agent ${id}: not found`, { object: `ssh ${id}`, remedy: `Give it with --ssh ${id}.` });
+          break;
+        }
+        const path = join(await volatile(), `ssh-${n}`);
+        undo.push(await serveAgent(path, { uid: mount.uid ?? 0, gid: mount.gid ?? 0, mode: mount.mode ?? 0o600 }, agent, parts.logger));
+        mounts.push({ type: 'bind', source: path, target, readOnly: false });
+        if (!env.some((entry) => entry.startsWith('SSH_AUTH_SOCK='))) env.push(`SSH_AUTH_SOCK=${target}`);
+        break;
+      }
     }
   }
   return { mounts, env };

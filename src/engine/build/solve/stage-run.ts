@@ -73,7 +73,8 @@ async function mountKey(builder: StageBuilder, mount: Mounts): Promise<string> {
 async function withSources<T>(builder: StageBuilder, mounts: readonly Mounts[], at: number, resolved: readonly ResolvedRunMount[], work: (mounts: readonly ResolvedRunMount[]) => Promise<T>): Promise<T> {
   const mount = mounts[at];
   if (!mount) return await work(resolved);
-  const name = mount.target ?? (mount.type === 'secret' ? `/run/secrets/${mount.id ?? mount.source ?? ''}` : '');
+  const number = mounts.slice(0, at).filter(({ type }) => type === 'ssh').length;
+  const name = mount.target ?? (mount.type === 'ssh' ? `/run/buildkit/ssh_agent.${number}` : mount.type === 'secret' ? `/run/secrets/${mount.id ?? mount.source ?? ''}` : '');
   const target = resolvePath(builder.config, name).replace(/(.)\/$/, '$1');
   const next = (source?: ResolvedRunMount['source']): Promise<T> => withSources(builder, mounts, at + 1, [...resolved, { mount, target, ...(source ? { source } : {}) }], work);
   if (mount.type !== 'bind') return await next();
