@@ -20,6 +20,7 @@ import { networkInterfaces } from 'node:os';
 import type { Duplex } from 'node:stream';
 import type { InstanceConfig } from './instance.ts';
 import type { PhaseTimer } from './phases.ts';
+import type { ControlPlanePart } from './settings.ts';
 
 export interface ControlPlaneOptions {
   readonly store: Store;
@@ -41,6 +42,8 @@ export interface ControlPlaneOptions {
   readonly removeLocalPath?: (node: string, path: string) => Promise<void>;
   /** A node that was not heard of for so long is not ready; 40 s where it is left out. */
   readonly nodeMonitorGraceMs?: number;
+  /** Parts that something else does. */
+  readonly without?: readonly ControlPlanePart[];
 }
 
 export interface ControlPlane {
@@ -58,51 +61,101 @@ const SERVICE_ACCOUNTS = ['system:serviceaccounts', 'system:serviceaccounts:kube
 /** API server, controllers and scheduler in this process, over one store. */
 export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { store, config, clock, random, logger, phases } = options;
-  const api = await phases.time('api server', () => openApiServer({
-    openRegistry: ({ admission, ...hooks }) => openRegistry({ store, rules: kubernetesRules, admission, clock, random, logger: logger.child({ room: 'registry' }), applyPatch, trackUpdate, serviceCidr: config.serviceCidr, ...hooks }),
-    resources: RESOURCES,
-    address: options.address,
-    port: config.apiPort,
-    pkiFolder: options.pkiFolder,
-    serviceCidr: config.serviceCidr,
-    // Pods reach the API at the inner address while it listens on loopback alone.
-    advertiseAddress: config.listen === undefined ? config.innerAddress : config.listen === '0.0.0.0' ? config.nodeAddress : config.listen,
-    alternativeNames: options.address === '0.0.0.0' ? Object.values(networkInterfaces()).flatMap((all) => (all ?? []).filter(({ family }) => family === 'IPv4').map(({ address }) => address)) : [],
-    ...(options.connectNode && { connectNode: options.connectNode }),
-    clock, random, logger: logger.child({ room: 'api' }),
-    ...options.api,
-  }));
-  const transportFor = (name: string, groups: readonly string[] = [AUTHENTICATED]): Transport => api.inProcess({ name, groups: [...groups] });
-  const controllers = startControllers({
-    transportFor: (name) => (name === 'kube-controller-manager' ? transportFor('system:kube-controller-manager') : transportFor(`system:serviceaccount:kube-system:${name}`, SERVICE_ACCOUNTS)),
-    clock, random, logger: logger.child({ room: 'controllers' }),
+  const api = await phases.time('api server', () =>
+    openApiServer({
+      openRegistry: ({ admission, ...hooks }) =>
+        openRegistry({
+          store,
+          rules: kubernetesRules,
+          admission,
+          clock,
+          random,
+          logger: logger.child({ room: 'registry' }),
+          applyPatch,
+          trackUpdate,
+          serviceCidr: config.serviceCidr,
+          ...hooks,
+        }),
+      resources: RESOURCES,
+      address: options.address,
+      port: config.apiPort,
+      pkiFolder: options.pkiFolder,
+      serviceCidr: config.serviceCidr,
+      // Pods reach the API at the inner address while it listens on loopback alone.
+      advertiseAddress:
+        config.listen === undefined ? config.innerAddress : config.listen === '0.0.0.0' ? config.nodeAddress : config.listen,
+      alternativeNames:
+        options.address === '0.0.0.0'
+          ? Object.values(networkInterfaces()).flatMap((all) =>
+              (all ?? []).filter(({ family }) => family === 'IPv4').map(({ address }) => address),
+            )
+          : [],
+      ...(options.connectNode && { connectNode: options.connectNode }),
+      clock,
+      random,
+      logger: logger.child({ room: 'api' }),
+      ...options.api,
+    }),
+  );
+  const transportFor = (name: string, groups: readonly string[] = [AUTHENTICATED]): Transport =>
+    api.inProcess({ name, groups: [...groups] });
+  const without = new Set(options.without);
+  const controllers = without.has('controllers') ? undefined : startControllers({
+    transportFor: (name) =>
+      name === 'kube-controller-manager'
+        ? transportFor('system:kube-controller-manager')
+        : transportFor(`system:serviceaccount:kube-system:${name}`, SERVICE_ACCOUNTS),
+    clock,
+    random,
+    logger: logger.child({ room: 'controllers' }),
     options: {
       rootCa: api.authority.certificate,
       clusterCidr: config.clusterCidr,
-      signCertificate: ({ requestPem, signerName, expirationSeconds }) => Promise.resolve(api.authority.sign(readSigningRequest(requestPem), signerName === 'kubernetes.io/kubelet-serving' ? 'server' : 'client', (expirationSeconds ?? CERTIFICATE_SECONDS) * 1000)),
+      signCertificate: ({ requestPem, signerName, expirationSeconds }) =>
+        Promise.resolve(
+          api.authority.sign(
+            readSigningRequest(requestPem),
+            signerName === 'kubernetes.io/kubelet-serving' ? 'server' : 'client',
+            (expirationSeconds ?? CERTIFICATE_SECONDS) * 1000,
+          ),
+        ),
       loadBalancerIngress: () => [{ ip: config.nodeAddress }],
       ...(options.localPathRoot !== undefined && { localPathRoot: options.localPathRoot }),
       ...(options.removeLocalPath && { removeLocalPath: options.removeLocalPath }),
       ...(options.nodeMonitorGraceMs !== undefined && { nodeMonitorGraceMs: options.nodeMonitorGraceMs }),
     },
   });
-  const schedulerTransport = transportFor('system:kube-scheduler');
-  const schedulerInformers = new InformerFactory({ transport: schedulerTransport, clock, random, logger });
-  const scheduler = startScheduler({ transport: schedulerTransport, informers: schedulerInformers, clock, logger: logger.child({ room: 'scheduler' }) });
-  schedulerInformers.start();
+  const stopScheduler = without.has('scheduler') ? undefined : openScheduler(transportFor('system:kube-scheduler'), options);
   await phases.time('controllers', async () => {
     const admin = transportFor('longshore', ['system:masters', AUTHENTICATED]);
-    await Promise.all([controllers.ready, letNodesServe(admin), ...(options.localPathRoot === undefined ? [] : [createUnlessThere(admin, storageClasses, STANDARD_CLASS)])]);
+    await Promise.all([
+      controllers?.ready,
+      letNodesServe(admin),
+      ...(options.localPathRoot === undefined ? [] : [createUnlessThere(admin, storageClasses, STANDARD_CLASS)]),
+    ]);
   });
   return {
     api, transportFor,
     async close() {
-      scheduler.close();
-      schedulerInformers.stop();
-      await controllers.stop();
+      stopScheduler?.();
+      await controllers?.stop();
       await api.close();
       await store.close();
     },
+  };
+}
+
+/** @returns what stops it */
+function openScheduler(
+  transport: Transport,
+  { clock, random, logger }: Pick<ControlPlaneOptions, 'clock' | 'random' | 'logger'>,
+): () => void {
+  const informers = new InformerFactory({ transport, clock, random, logger });
+  const scheduler = startScheduler({ transport, informers, clock, logger: logger.child({ room: 'scheduler' }) });
+  informers.start();
+  return () => {
+    scheduler.close();
+    informers.stop();
   };
 }
 
@@ -114,17 +167,28 @@ const NODE_SERVICES = 'longshore:node-services';
  */
 async function letNodesServe(transport: Transport): Promise<void> {
   const objects: readonly (readonly [ResourceRef, ClusterRole | ClusterRoleBinding])[] = [
-    [clusterRoles, {
-      apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: NODE_SERVICES },
-      rules: [
-        { apiGroups: [''], resources: ['services', 'nodes', 'namespaces'], verbs: ['get', 'list', 'watch'] },
-        { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
-      ],
-    }],
-    [clusterRoleBindings, {
-      apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: NODE_SERVICES },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: NODE_SERVICES }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:nodes' }],
-    }],
+    [
+      clusterRoles,
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'ClusterRole',
+        metadata: { name: NODE_SERVICES },
+        rules: [
+          { apiGroups: [''], resources: ['services', 'nodes', 'namespaces'], verbs: ['get', 'list', 'watch'] },
+          { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
+        ],
+      },
+    ],
+    [
+      clusterRoleBindings,
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'ClusterRoleBinding',
+        metadata: { name: NODE_SERVICES },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: NODE_SERVICES },
+        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:nodes' }],
+      },
+    ],
   ];
   for (const [resource, object] of objects) await createUnlessThere(transport, resource, object);
 }

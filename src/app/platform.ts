@@ -24,6 +24,7 @@ import { createVolumeRemover, localPathRoot } from './remove-volume.ts';
 import { VERSION } from './version.ts';
 import { nameHolder } from './taken-port.ts';
 import { startTicksOf } from './process-mark.ts';
+import type { ControlPlanePart } from './settings.ts';
 import { writeStatus, type DaemonStatus } from './status.ts';
 
 export interface PlatformOptions {
@@ -41,6 +42,8 @@ export interface PlatformOptions {
   readonly registry?: RegistryAccess;
   /** Whether /var/run/docker.sock is to lead here. */
   readonly standardDockerSocket?: boolean;
+  /** Parts of the control plane that something else does. */
+  readonly without?: readonly ControlPlanePart[];
 }
 
 export interface Platform {
@@ -49,7 +52,11 @@ export interface Platform {
   readonly engine: Engine;
   readonly controlPlane: ControlPlane;
   readonly node: RunningNode;
-  /** `stopContainers`: everything that runs ends, and nothing is left on the host; else containers and pods go on without us. @throws LongshoreError after all parts were stopped, for those that did not do so in good order */
+  /**
+   * `stopContainers`: everything that runs ends, and nothing is left on the host; else containers and pods go on
+   * without us.
+   * @throws LongshoreError after all parts were stopped, for those that did not do so in good order
+   */
   close(options: { readonly stopContainers: boolean; readonly onPhase?: (name: string, ms: number) => void }): Promise<void>;
 }
 
@@ -71,13 +78,35 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await mkdir(home.node, { recursive: true, mode: 0o711 });
 
     // The engine and the control plane know nothing of each other, so they start side by side.
-    const engineOpening = phases.time('engine', () => openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock, random, logger, dockerSocket: home.dockerSocket, insecureRegistries: [innerRegistryName(config)] }));
+    const engineOpening = phases.time('engine', () =>
+      openNodeEngine({
+        folder: home.engine,
+        nodeFolder: home.node,
+        instance: config.id,
+        host,
+        clock,
+        random,
+        logger,
+        dockerSocket: home.dockerSocket,
+        insecureRegistries: [innerRegistryName(config)],
+      }),
+    );
     const nodeSocket = join(home.run, 'node.sock');
     const controlPlaneOpening = (async () => {
       const store = await phases.time('store', () => openLogStore({ path: home.store, clock, logger: logger.child({ room: 'store' }) }));
       return openControlPlane({
-        store, pkiFolder: home.pki, config, address: config.listen ?? '127.0.0.1', clock, random, logger, phases, localPathRoot: localPathRoot(home),
-        removeLocalPath: createVolumeRemover(localPathRoot(home), config.nodeName), ...(options.nodeMonitorGraceMs !== undefined && { nodeMonitorGraceMs: options.nodeMonitorGraceMs }),
+        store,
+        pkiFolder: home.pki,
+        config,
+        address: config.listen ?? '127.0.0.1',
+        clock,
+        random,
+        logger,
+        phases,
+        localPathRoot: localPathRoot(home),
+        removeLocalPath: createVolumeRemover(localPathRoot(home), config.nodeName),
+        ...(options.nodeMonitorGraceMs !== undefined && { nodeMonitorGraceMs: options.nodeMonitorGraceMs }),
+        without: options.without ?? [],
         connectNode: (name) => (name === config.nodeName ? connectSocket(nodeSocket) : undefined),
       });
     })();
@@ -98,7 +127,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const { rename } = await import('node:fs/promises');
     await rename(home.kubeconfig + '.new', home.kubeconfig);
 
-    const registry = await openPlatformRegistry({ images: engine.images, config, access: options.registry ?? 'read', clock, random, logger: logger.child({ room: 'registry' }) });
+    const registry = await openPlatformRegistry({
+      images: engine.images,
+      config,
+      access: options.registry ?? 'read',
+      clock,
+      random,
+      logger: logger.child({ room: 'registry' }),
+    });
     undo.push(() => registry.close());
     if (options.standardDockerSocket) {
       await linkDockerSocket(home.dockerSocket);
@@ -112,11 +148,30 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     });
     undo.push(() => node.close({ remove: false }));
     await listenSocket(node.api, nodeSocket);
-    await phases.time('node', () => Promise.all([node.ready, announceRegistry(controlPlane.transportFor('longshore', ['system:masters', 'system:authenticated']), registry)]));
+    // Without controllers of ours nobody gives the node its range of addresses until somebody else's run.
+    const later = options.without?.includes('controllers') === true;
+    if (later) node.ready.catch((error: unknown) => logger.error('the node did not start', { error: messageOf(error) }));
+    await phases.time('node', () =>
+      Promise.all([
+        later ? undefined : node.ready,
+        announceRegistry(controlPlane.transportFor('longshore', ['system:masters', 'system:authenticated']), registry),
+      ]),
+    );
 
     const status: DaemonStatus = {
-      pid: process.pid, startTicks: (await startTicksOf(process.pid)) ?? '', version: VERSION, instance: config.id, home: home.root, docker: `unix://${home.dockerSocket}`,
-      api: controlPlane.api.url, kubeconfig: home.kubeconfig, registry: registry.name, registryForPods: registry.innerName, nodeAddress: config.nodeAddress, startedAt, phases: phases.taken,
+      pid: process.pid,
+      startTicks: (await startTicksOf(process.pid)) ?? '',
+      version: VERSION,
+      instance: config.id,
+      home: home.root,
+      docker: `unix://${home.dockerSocket}`,
+      api: controlPlane.api.url,
+      kubeconfig: home.kubeconfig,
+      registry: registry.name,
+      registryForPods: registry.innerName,
+      nodeAddress: config.nodeAddress,
+      startedAt,
+      phases: phases.taken,
     };
     await writeStatus(home, status);
     undo.release();
@@ -130,7 +185,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
           try {
             await stopping.time(name, work);
           } catch (error) {
-            logger.error('a part of the platform did not stop in good order', { part: name, error: error instanceof Error ? error.stack ?? error.message : String(error) });
+            logger.error('a part of the platform did not stop in good order', {
+              part: name,
+              error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+            });
             failures.push(`${name}: ${messageOf(error)}`);
           }
         };
@@ -147,7 +205,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         // Last: whoever finds them gone may take away what is left.
         await rm(home.statusFile, { force: true }).catch((error: unknown) => failures.push(messageOf(error)));
         await unlock();
-        if (failures.length > 0) throw new LongshoreError('internal', `the platform did not stop in good order: ${failures.join('; ')}`, { object: `home ${home.root}`, remedy: 'To take away what it left: longshore down' });
+        if (failures.length > 0) {
+          throw new LongshoreError('internal', `the platform did not stop in good order: ${failures.join('; ')}`, {
+            object: `home ${home.root}`,
+            remedy: 'To take away what it left: longshore down',
+          });
+        }
       },
     };
   } catch (error) {

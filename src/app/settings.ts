@@ -14,7 +14,13 @@ export interface Settings {
   readonly registry: RegistryAccess;
   /** Whether /var/run/docker.sock leads to this instance. */
   readonly dockerSocket: boolean;
+  /** Parts of the control plane that others run in their place. */
+  readonly without: readonly ControlPlanePart[];
 }
+
+/** Parts that can be left out of a control plane, for upstream's program to do their work. */
+export const CONTROL_PLANE_PARTS = ['controllers', 'scheduler'] as const;
+export type ControlPlanePart = (typeof CONTROL_PLANE_PARTS)[number];
 
 export interface Setting {
   /** Its key in the file. */
@@ -33,11 +39,50 @@ const MOST_GRACE_SECONDS = 3600;
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 export const SETTINGS: readonly Setting[] = [
-  { key: 'listen', flag: 'listen', environment: 'LONGSHORE_LISTEN', value: 'ADDRESS', describe: 'let the Kubernetes API listen at an address, 0.0.0.0 for all (default: loopback alone)' },
-  { key: 'registry', flag: 'registry', environment: 'LONGSHORE_REGISTRY_ACCESS', value: 'WHO', choices: REGISTRY_ACCESS, describe: "who beside this machine's programs may use the registry: off (there is none), host (nobody), read (pods may pull; the default), write (pods may push)" },
-  { key: 'dockerSocket', flag: 'docker-socket', environment: 'LONGSHORE_DOCKER_SOCKET', describe: 'make /var/run/docker.sock lead to this instance' },
-  { key: 'nodeGraceSeconds', flag: 'node-grace', environment: 'LONGSHORE_NODE_GRACE_SECONDS', value: 'SECONDS', describe: `how long a node may be silent before it is not ready, ${LEAST_GRACE_SECONDS} to ${MOST_GRACE_SECONDS} (default 40)` },
-  { key: 'logLevel', flag: 'log-level', environment: 'LONGSHORE_LOG', value: 'LEVEL', choices: LEVELS, describe: 'debug, info, warn or error (default info)' },
+  {
+    key: 'listen',
+    flag: 'listen',
+    environment: 'LONGSHORE_LISTEN',
+    value: 'ADDRESS',
+    describe: 'let the Kubernetes API listen at an address, 0.0.0.0 for all (default: loopback alone)',
+  },
+  {
+    key: 'registry',
+    flag: 'registry',
+    environment: 'LONGSHORE_REGISTRY_ACCESS',
+    value: 'WHO',
+    choices: REGISTRY_ACCESS,
+    describe:
+      "who beside this machine's programs may use the registry: off (there is none), host (nobody), read (pods may pull; the default), write (pods may push)",
+  },
+  {
+    key: 'dockerSocket',
+    flag: 'docker-socket',
+    environment: 'LONGSHORE_DOCKER_SOCKET',
+    describe: 'make /var/run/docker.sock lead to this instance',
+  },
+  {
+    key: 'nodeGraceSeconds',
+    flag: 'node-grace',
+    environment: 'LONGSHORE_NODE_GRACE_SECONDS',
+    value: 'SECONDS',
+    describe: `how long a node may be silent before it is not ready, ${LEAST_GRACE_SECONDS} to ${MOST_GRACE_SECONDS} (default 40)`,
+  },
+  {
+    key: 'without',
+    flag: 'without',
+    environment: 'LONGSHORE_WITHOUT',
+    value: 'PARTS',
+    describe: `parts of the control plane to leave out, joined by commas, which something else does: ${CONTROL_PLANE_PARTS.join(', ')}`,
+  },
+  {
+    key: 'logLevel',
+    flag: 'log-level',
+    environment: 'LONGSHORE_LOG',
+    value: 'LEVEL',
+    choices: LEVELS,
+    describe: 'debug, info, warn or error (default info)',
+  },
 ];
 
 /** The file of settings in an instance's folder. */
@@ -70,12 +115,14 @@ export async function readSettings(home: Pick<Home, 'root'>, environment: Readon
   const listen = found.get('listen');
   const grace = found.get('nodeGraceSeconds');
   const socket = found.get('dockerSocket');
+  const without = found.get('without');
   return {
     ...(listen && { listen: listen.text }),
     ...(grace && { nodeGraceSeconds: secondsOf(grace) }),
     logLevel: (found.get('logLevel')?.text ?? 'info') as LogLevel,
     registry: (found.get('registry')?.text ?? 'read') as RegistryAccess,
     dockerSocket: socket !== undefined && truthOf(socket),
+    without: without === undefined ? [] : partsOf(without),
   };
 }
 
@@ -95,15 +142,26 @@ async function readFileOfSettings(file: string): Promise<ReadonlyMap<string, str
   const keys = SETTINGS.map(({ key }) => key as string);
   for (const [key, value] of Object.entries(values)) {
     const meant = nearest(key, keys);
-    if (!keys.includes(key)) throw new LongshoreError('invalid', `${file} has a setting "${key}", which there is not`, { object: file, remedy: meant === undefined ? `There are: ${keys.join(', ')}.` : `Did you mean ${meant}?` });
-    if (!['string', 'number', 'boolean'].includes(typeof value)) throw new LongshoreError('invalid', `${file}: ${key} is to be one word`, { object: file });
+    if (!keys.includes(key)) {
+      throw new LongshoreError('invalid', `${file} has a setting "${key}", which there is not`, {
+        object: file,
+        remedy: meant === undefined ? `There are: ${keys.join(', ')}.` : `Did you mean ${meant}?`,
+      });
+    }
+    if (!['string', 'number', 'boolean'].includes(typeof value)) {
+      throw new LongshoreError('invalid', `${file}: ${key} is to be one word`, { object: file });
+    }
   }
   return new Map(Object.entries(values).map(([key, value]) => [key, String(value)]));
 }
 
 function secondsOf({ text, from }: { readonly text: string; readonly from: string }): number {
   const seconds = Number(text);
-  if (!(seconds >= LEAST_GRACE_SECONDS && seconds <= MOST_GRACE_SECONDS)) throw new LongshoreError('invalid', `${from} is not a number of seconds from ${LEAST_GRACE_SECONDS} to ${MOST_GRACE_SECONDS}`, { remedy: 'Leave it out for the default, 40.' });
+  if (!(seconds >= LEAST_GRACE_SECONDS && seconds <= MOST_GRACE_SECONDS)) {
+    throw new LongshoreError('invalid', `${from} is not a number of seconds from ${LEAST_GRACE_SECONDS} to ${MOST_GRACE_SECONDS}`, {
+      remedy: 'Leave it out for the default, 40.',
+    });
+  }
   return seconds;
 }
 
@@ -111,4 +169,12 @@ function truthOf({ text, from }: { readonly text: string; readonly from: string 
   if (['true', '1', 'yes'].includes(text)) return true;
   if (['false', '0', 'no'].includes(text)) return false;
   throw new LongshoreError('invalid', `${from} is neither true nor false`);
+}
+
+function partsOf({ text, from }: { readonly text: string; readonly from: string }): ControlPlanePart[] {
+  return text.split(',').map((word) => {
+    const part = CONTROL_PLANE_PARTS.find((name) => name === word.trim());
+    if (part === undefined) throw new LongshoreError('invalid', `${from} names a part "${word.trim()}", which there is not`, { remedy: `There are: ${CONTROL_PLANE_PARTS.join(', ')}. Join several by commas.` });
+    return part;
+  });
 }
