@@ -57,7 +57,7 @@ function expand(text: string, env: readonly string[]): string {
   });
 }
 
-/** Applies `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`, `ONBUILD`, `USER`, `VOLUME`, `WORKDIR`, `STOPSIGNAL`. @throws `invalid` for others */
+/** Applies `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`, `ONBUILD`, `USER`, `VOLUME`, `WORKDIR`, `STOPSIGNAL`, `HEALTHCHECK`. @throws `invalid` for others */
 export function applyChanges(config: ImageConfig, changes: readonly string[]): ImageConfig {
   let result: ImageConfig = config;
   for (const line of changes) {
@@ -71,11 +71,7 @@ export function applyChanges(config: ImageConfig, changes: readonly string[]): I
 function change(config: ImageConfig, word: string, rest: string, line: string): Partial<ImageConfig> {
   const words = (): string[] => {
     if (!rest.startsWith('[')) return ['/bin/sh', '-c', rest];
-    try {
-      return (JSON.parse(rest) as unknown[]).map(String);
-    } catch (error) {
-      throw new LongshoreError('invalid', `invalid change: ${line}`, { cause: error });
-    }
+    return exec(rest, line);
   };
   const list = (): string[] => (rest.startsWith('[') ? words() : rest.split(/\s+/));
   const pairs = (): Record<string, string> => Object.fromEntries([...rest.matchAll(/([^\s=]+)=(?:"([^"]*)"|'([^']*)'|(\S*))/g)].map((found) => [found[1]!, found[2] ?? found[3] ?? found[4] ?? '']));
@@ -94,7 +90,35 @@ function change(config: ImageConfig, word: string, rest: string, line: string): 
     case 'WORKDIR': return { WorkingDir: posix.resolve(config.WorkingDir || '/', rest) };
     case 'ONBUILD': return { OnBuild: [...(config.OnBuild ?? []), rest] };
     case 'STOPSIGNAL': return { StopSignal: rest };
+    case 'HEALTHCHECK': return { Healthcheck: healthcheck(rest, line) };
     default: throw new LongshoreError('invalid', `${word || line} is not a valid change command`);
   }
 }
 
+
+const NANOSECONDS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+const FLAGS: Readonly<Record<string, 'Interval' | 'Timeout' | 'StartPeriod' | 'StartInterval'>> = { interval: 'Interval', timeout: 'Timeout', 'start-period': 'StartPeriod', 'start-interval': 'StartInterval' };
+
+/** `NONE`, or `[--interval=30s …] CMD …`. @throws `invalid` */
+function healthcheck(rest: string, line: string): NonNullable<ImageConfig['Healthcheck']> {
+  const [, flags = '', kind = '', command = ''] = /^((?:--\S+\s+)*)(CMD|NONE)\s*(.*)$/i.exec(rest) ?? [];
+  if (kind.toUpperCase() === 'NONE') return { Test: ['NONE'] };
+  const wrong = (): LongshoreError => new LongshoreError('invalid', `invalid change: ${line}`, { remedy: 'Write HEALTHCHECK [--interval=30s …] CMD COMMAND, or HEALTHCHECK NONE.' });
+  if (command === '') throw wrong();
+  const check: Record<string, number> = {};
+  for (const [, name = '', value = ''] of flags.matchAll(/--([a-z-]+)=(\S+)/g)) {
+    if (name === 'retries' && /^\d+$/.test(value)) check['Retries'] = Number(value);
+    else if (FLAGS[name] !== undefined && /^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(value)) check[FLAGS[name]] = [...value.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)].reduce((sum, [, amount, unit]) => sum + Number(amount) * NANOSECONDS[unit!]!, 0);
+    else throw wrong();
+  }
+  return { Test: command.startsWith('[') ? ['CMD', ...exec(command, line)] : ['CMD-SHELL', command], ...check };
+}
+
+/** The words of a command in the form of JSON. @throws `invalid` */
+function exec(text: string, line: string): string[] {
+  try {
+    return (JSON.parse(text) as unknown[]).map(String);
+  } catch (error) {
+    throw new LongshoreError('invalid', `invalid change: ${line}`, { cause: error });
+  }
+}

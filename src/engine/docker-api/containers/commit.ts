@@ -3,6 +3,7 @@ import { commitContainer } from '../../containers/commit.ts';
 import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
 import { CONFIG } from '../shapes.ts';
+import { committedConfig } from './commit-config.ts';
 import type { Config } from './config.ts';
 import { keptOf } from './inspect.ts';
 
@@ -15,31 +16,15 @@ export async function commit(deps: Deps, request: ApiRequest): Promise<JsonAnswe
   const repository = request.query.get('repo') ?? '';
   const tag = request.query.get('tag') ?? '';
   const pause = request.flag('pause', true) && container.status === 'running';
-  const base = keptOf(container).Config;
-  const list = (value: string[] | string | null | undefined): string[] | undefined => (value === null || value === undefined ? undefined : typeof value === 'string' ? [value] : value);
-  const config: Config = { ...base, ...Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null && value !== undefined && value !== '')) };
   if (pause) await deps.containers.pause(container.id);
   try {
-    const entrypoint = list(config.Entrypoint);
-    const cmd = list(config.Cmd);
     const image = await commitContainer(deps, container, {
       references: repository === '' ? [] : [tag === '' ? repository : `${repository}:${tag}`],
       comment: request.query.get('comment') ?? '',
       author: request.query.get('author') ?? '',
       changes: request.query.getAll('changes').flatMap((line) => line.split('\n')).filter((line) => line.trim() !== ''),
       createdMs: deps.clock.now(),
-      config: {
-        ...(config.User ? { User: config.User } : {}),
-        ...(config.ExposedPorts ? { ExposedPorts: config.ExposedPorts as Record<string, Record<string, never>> } : {}),
-        Env: config.Env ?? [],
-        ...(entrypoint === undefined ? {} : { Entrypoint: entrypoint }),
-        ...(cmd === undefined ? {} : { Cmd: cmd }),
-        ...(config.Volumes ? { Volumes: config.Volumes as Record<string, Record<string, never>> } : {}),
-        ...(config.WorkingDir ? { WorkingDir: config.WorkingDir } : {}),
-        ...(config.Labels ? { Labels: config.Labels } : {}),
-        ...(config.StopSignal ? { StopSignal: config.StopSignal } : {}),
-        ...(config.Shell ? { Shell: config.Shell } : {}),
-      },
+      config: committedConfig(body, keptOf(container).Config),
     });
     deps.containers.announce(container.id, 'commit', { comment: request.query.get('comment') ?? '', imageID: image.id, ...(repository === '' ? {} : { imageRef: repository }) });
     return { status: 201, body: { Id: image.id } };
