@@ -41,10 +41,13 @@ test('a host name is known to the neighbours; on the host network the hosts are 
   await engine.ok('run', '-d', '--name', 'called', '--hostname', 'foobar', '--network', 'names', 'busybox', 'sleep', '1000');
   const address = await engine.ok('inspect', '-f', '{{.NetworkSettings.Networks.names.IPAddress}}', 'called');
   assert.match(await engine.ok('run', '--rm', '--network', 'names', 'busybox', 'nslookup', 'foobar'), new RegExp(`Address.*: ${address}`));
+  await engine.ok('rename', 'called', 'recalled');
+  assert.match(await engine.ok('run', '--rm', '--network', 'names', 'busybox', 'nslookup', 'recalled'), new RegExp(`Address.*: ${address}`));
+  assert.notEqual((await engine.docker('run', '--rm', '--network', 'names', 'busybox', 'nslookup', 'called')).code, 0);
   const own = await readFile('/etc/hosts', 'utf8');
   assert.equal((await engine.docker('run', '--rm', '--network', 'host', 'busybox', 'cat', '/etc/hosts')).stdout, own);
   assert.ok((await engine.docker('run', '--rm', '--network', 'host', '--add-host', 'far:192.0.2.1', 'busybox', 'cat', '/etc/hosts')).stdout.endsWith('\n192.0.2.1\tfar\n'));
-  await engine.ok('rm', '-f', 'called');
+  await engine.ok('rm', '-f', 'recalled');
   await engine.ok('network', 'rm', 'names');
 });
 

@@ -15,7 +15,7 @@ import { readLogs } from './logs.ts';
 import { readMachine } from './machine.ts';
 import type { Machine } from './machine.ts';
 import { NAME } from './names.ts';
-import { joinNetwork, leaveNetwork } from './networking.ts';
+import { joinNetwork, leaveNetwork, renameInNetworks } from './networking.ts';
 import { PendingAttachment } from './pending-attachment.ts';
 import { recoverAll } from './recover.ts';
 import { refuseRunning, removeEntry, volumeUsers } from './remove.ts';
@@ -136,6 +136,7 @@ export class EngineContainers implements Containers {
       this.#context.names.delete(old);
       entry.setDescription({ name: wanted });
       await entry.saveDescription();
+      await renameInNetworks(this.#context, entry);
       this.#emit(entry, 'rename', { oldName: `/${old}` });
     });
   }

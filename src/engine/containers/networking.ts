@@ -45,6 +45,20 @@ export async function leaveNetwork(context: Context, entry: Entry, networkId: st
   await entry.saveDescription();
 }
 
+/** Has a running container found by the names that it has now. */
+export async function renameInNetworks(context: Context, entry: Entry): Promise<void> {
+  const { network } = entry.spec;
+  const wanted = network.mode === 'networks' ? network.endpoints : [];
+  const endpoints = await Promise.all(entry.state.endpoints.map(async (endpoint) => {
+    const aliases = aliasesOf(entry, wanted.find((each) => each.networkId === endpoint.networkId)?.aliases);
+    await context.networks.rename(endpoint.networkId, entry.id, aliases);
+    return { ...endpoint, aliases };
+  }));
+  if (endpoints.length === 0) return;
+  entry.change({ endpoints });
+  await entry.save();
+}
+
 function ownNetwork(entry: Entry): Extract<NetworkSpec, { mode: 'networks' }> {
   const { network } = entry.spec;
   if (network.mode === 'networks') return network;

@@ -25,6 +25,8 @@ export interface Networks {
   connect(networkId: string, endpoint: EndpointOptions): Promise<Endpoint>;
   /** Safe to call twice. */
   disconnect(networkId: string, containerId: string): Promise<void>;
+  /** Gives a container's endpoint other names, at once. Not there: nothing happens. */
+  rename(networkId: string, containerId: string, aliases: readonly string[]): Promise<void>;
   /** A kept network namespace: for a container, or a pod. Handed out from a few prepared ones, so it is fast. */
   createNamespace(id: string): Promise<string>;
   removeNamespace(id: string): Promise<void>;

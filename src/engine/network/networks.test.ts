@@ -292,6 +292,11 @@ test('names are found on the networks that are shared, others are asked for outs
   assert.deepEqual((await ask(b.netns, 'API.app')).addresses, [a.endpoint.address]);
   assert.deepEqual((await ask(a.netns, 'backend')).addresses.toSorted(), [a.endpoint.address, b.endpoint.address].toSorted());
   assert.deepEqual(await ask(a.netns, 'db', 28), { rcode: 0, addresses: [] }, 'known, but without an IPv6 address');
+  await networks.rename(app.id, b.endpoint.containerId, ['store', 'backend']);
+  assert.deepEqual((await ask(a.netns, 'store')).addresses, [b.endpoint.address]);
+  assert.deepEqual(networks.resolve(app.id, 'db'), []);
+  await networks.rename(other.id, b.endpoint.containerId, ['nobody']);
+  assert.deepEqual(networks.resolve(other.id, 'nobody'), [], 'it is not there');
   // What we don't know goes to the host's servers: none answers there, so it is a failure, and not a lie.
   assert.equal((await ask(a.netns, 'lonely')).rcode, 2);
   const upstream = createSocket('udp4');

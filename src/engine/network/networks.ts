@@ -139,6 +139,11 @@ export class EngineNetworks implements Networks {
     await undos.run();
   }
 
+  async rename(networkId: string, containerId: string, aliases: readonly string[]): Promise<void> {
+    const state = this.#find(networkId);
+    if (state.rename(containerId, aliases)) await this.#parts.book.save(state.definition.id, () => state.toRecord());
+  }
+
   async createNamespace(id: string): Promise<string> {
     return await this.#parts.namespaces.take(id);
   }

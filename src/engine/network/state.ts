@@ -81,6 +81,15 @@ export class NetworkState {
     this.#names = undefined;
   }
 
+  /** False when the container has no endpoint here. */
+  rename(containerId: string, aliases: readonly string[]): boolean {
+    const endpoint = this.endpoints.get(containerId);
+    if (endpoint === undefined) return false;
+    this.endpoints.set(containerId, { ...endpoint, aliases });
+    this.#names = undefined;
+    return true;
+  }
+
   /** The endpoints that go by a name, whatever its case. */
   named(name: string): readonly EndpointRecord[] {
     if (!this.#names) {
