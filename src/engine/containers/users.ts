@@ -49,6 +49,7 @@ function groupId(groups: readonly (readonly string[])[], name: string): number {
   const entry = groups.find((fields) => fields[0] === name);
   if (entry !== undefined) return inRange(Number(entry[2]));
   const number = numberOf(name);
+  if (number === undefined && /^-\d+$/.test(name)) inRange(Number(name));
   if (number === undefined) throw new LongshoreError('invalid', `unable to find group ${name}: no matching entries in group file`, { remedy: 'Name a group of the image, or a number.' });
   return inRange(number);
 }

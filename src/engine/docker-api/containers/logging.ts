@@ -26,6 +26,7 @@ export function logRotation(host: HostConfig): { logRotation?: { readonly maxByt
   const compress = options['compress'];
   if (compress !== undefined && !/^(1|t|T|true|TRUE|True|0|f|F|false|FALSE|False)$/.test(compress)) throw new LongshoreError('invalid', `strconv.ParseBool: parsing "${compress}": invalid syntax`, { object: 'compress' });
   if (/^(1|t)/i.test(compress ?? '') && driver === 'json-file' && (files < 2 || size === null)) throw new LongshoreError('invalid', 'compress cannot be true when max-file is less than 2 or max-size is not set');
+  if (driver === 'local' && options['max-file'] === '1' && !/^(0|f)/i.test(compress ?? '')) throw new LongshoreError('invalid', 'compression cannot be enabled when max file count is 1', { object: 'max-file', remedy: 'Give compress=false too.' });
   if (size === null) return {};
   return { logRotation: { maxBytes: Number(size[1]) * SIZE_UNITS[size[2]!.toLowerCase()]!, files } };
 }

@@ -6,6 +6,9 @@ import { isLimit } from '../../containers/machine.ts';
 import type { Deps } from '../deps.ts';
 import type { Config, HostConfig } from './config.ts';
 
+/** What sethostname(2) takes. */
+const LONGEST_NAME_BYTES = 64;
+
 /** containerd's name for runc. */
 export const RUNC_SHIM = 'io.containerd.runc.v2';
 
@@ -21,6 +24,9 @@ export function checkModes(deps: Deps, config: Config, host: HostConfig): void {
   if (host.UTSMode === 'host' && config.Hostname) throw new LongshoreError('invalid', 'conflicting options: hostname and the UTS mode');
   if (host.NetworkMode === 'host' && (host.Links?.length ?? 0) > 0) throw new LongshoreError('invalid', "conflicting options: host type networking can't be used with links. This would result in undefined behavior");
   if ((host.ShmSize ?? 0) < 0) throw new LongshoreError('invalid', 'SHM size can not be less than 0');
+  for (const [what, name = ''] of [['hostname', config.Hostname], ['domainname', config.Domainname]]) {
+    if (Buffer.byteLength(name) > LONGEST_NAME_BYTES) throw new LongshoreError('invalid', `${what} "${name}" is too long (maximum ${LONGEST_NAME_BYTES} bytes)`);
+  }
   const oom = host.OomScoreAdj ?? 0;
   if (oom < -1000 || oom > 1000) throw new LongshoreError('invalid', `Invalid value ${oom}, range for oom score adj is [-1000, 1000]`);
   if (Object.hasOwn(host.Annotations ?? {}, '')) throw new LongshoreError('invalid', 'invalid Annotations: the empty string is not permitted as an annotation key');

@@ -65,6 +65,7 @@ async function translateMount(mount: Mount, target: string, { images, volumes }:
   switch (mount.Type) {
     case 'bind': {
       const source = mount.Source ?? '';
+      if (source === '') throw new LongshoreError('invalid', 'invalid mount config for type "bind": field Source must not be empty', { object: target });
       if (!source.startsWith('/')) throw new LongshoreError('invalid', `invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`);
       if (mount.BindOptions?.CreateMountpoint === true) make.push(source);
       else await mustExist(source);

@@ -12,6 +12,16 @@ export interface TranslatedNetwork {
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
 }
 
+/** What a container can't have of its own that is in the network of another. */
+const WITH_ANOTHERS: readonly (readonly [test: (body: CreateBody, host: HostConfig) => boolean, conflict: string])[] = [
+  [(body) => !!body.Hostname, 'hostname and the network mode'],
+  [(_, host) => (host.Links?.length ?? 0) > 0, "container type network can't be used with links. This would result in undefined behavior"],
+  [(_, host) => (host.Dns?.length ?? 0) > 0, 'dns and the network mode'],
+  [(_, host) => (host.ExtraHosts?.length ?? 0) > 0, 'custom host-to-IP mapping and the network mode'],
+  [(_, host) => Object.keys(host.PortBindings ?? {}).length > 0 || host.PublishAllPorts === true, 'port publishing and the container type network mode'],
+  [(body) => Object.keys(body.ExposedPorts ?? {}).length > 0, 'port exposing and the container type network mode'],
+];
+
 /** What NetworkMode, NetworkingConfig and the ports ask for. @throws `invalid` */
 export async function translateNetwork(body: CreateBody, host: HostConfig, networks: Networks): Promise<TranslatedNetwork> {
   const mode = host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode;
@@ -23,8 +33,7 @@ export async function translateNetwork(body: CreateBody, host: HostConfig, netwo
   }
   if (mode.startsWith('container:')) {
     const container = mode.slice('container:'.length);
-    if (body.Hostname) throw new LongshoreError('invalid', 'conflicting options: hostname and the network mode');
-    if (Object.keys(host.PortBindings ?? {}).length > 0) throw new LongshoreError('invalid', 'conflicting options: port publishing and the container type network mode');
+    for (const [test, conflict] of WITH_ANOTHERS) if (test(body, host)) throw new LongshoreError('invalid', `conflicting options: ${conflict}`, { object: `container ${container}` });
     return { spec: { mode: 'namespace', path: '', container }, mode, endpoints: {} };
   }
   // The network of NetworkMode comes first: it has the default route and the ports.

@@ -23,9 +23,9 @@ export function linkOf(deps: Pick<Deps, 'containers'>, link: string): { containe
 export function mountsFrom(deps: Pick<Deps, 'containers'>, names: readonly string[]): MountSpec[] {
   return names.flatMap((entry) => {
     const [name = '', mode = 'rw'] = entry.split(':');
-    if (mode !== 'ro' && mode !== 'rw' && mode !== 'z' && mode !== 'Z') throw new LongshoreError('invalid', `invalid mode for volumes-from: ${mode}`);
+    if (!/^(?:(?:ro|rw)?(?:,?[zZ])?|[zZ],(?:ro|rw))$/.test(mode)) throw new LongshoreError('invalid', `invalid mode: ${mode}`, { object: entry });
     const { mounts } = other(deps, name).spec;
-    return mounts.filter((mount) => mount.type !== 'tmpfs').map((mount) => ({ ...mount, readOnly: mount.readOnly || mode === 'ro' }));
+    return mounts.filter((mount) => mount.type !== 'tmpfs').map((mount) => ({ ...mount, readOnly: mount.readOnly || mode.split(',').includes('ro') }));
   });
 }
 
