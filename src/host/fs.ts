@@ -17,10 +17,7 @@ export { SyscallError } from './syscall/program.ts';
 
 export const S_IFIFO = 0o010000;
 export const S_IFCHR = 0o020000;
-export const S_IFDIR = 0o040000;
 export const S_IFBLK = 0o060000;
-export const S_IFREG = 0o100000;
-export const S_IFSOCK = 0o140000;
 
 export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;

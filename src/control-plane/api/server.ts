@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import { join } from 'node:path';
 import { rfc3339, type Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import { Metrics } from '../../lib/metrics.ts';
@@ -251,9 +250,4 @@ function serverNames(options: ApiServerOptions, serviceAddress: string): readonl
     (name) => name !== undefined && name !== '0.0.0.0' && name !== '::',
   );
   return [...new Set([...names, ...(more as string[])])];
-}
-
-/** Where the folder of keys keeps the admin's kubeconfig. */
-export function adminKubeconfigPath(pkiFolder: string): string {
-  return join(pkiFolder, 'admin.kubeconfig');
 }

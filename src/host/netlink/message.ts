@@ -50,12 +50,6 @@ export function u32(type: number, value: number): Buffer {
   return attribute(type, bytes);
 }
 
-export function u32be(type: number, value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value >>> 0);
-  return attribute(type, bytes);
-}
-
 /** Zero-terminated. */
 export function text(type: number, value: string): Buffer {
   return attribute(type, Buffer.from(`${value}\0`));

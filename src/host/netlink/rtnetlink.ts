@@ -23,7 +23,6 @@ export const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
 const RTM_NEWADDR = 20;
-const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
@@ -252,10 +251,6 @@ function addressMessage(type: number, flags: number, index: number, cidr: string
 
 export function newAddress(index: number, cidr: string): Buffer {
   return addressMessage(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, cidr);
-}
-
-export function deleteAddress(index: number, cidr: string): Buffer {
-  return addressMessage(RTM_DELADDR, 0, index, cidr);
 }
 
 export function addressDumpHeader(): Buffer {

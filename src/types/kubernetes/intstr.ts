@@ -19,17 +19,6 @@ export function scaledIntOrPercent(value: IntOrString, total: number, round: 'up
 }
 
 /** 25 of `25%`; undefined for a number or another text. */
-export function percentOf(value: IntOrString): number | undefined {
+function percentOf(value: IntOrString): number | undefined {
   return typeof value === 'string' && /^[0-9]+%$/.test(value) ? Number(value.slice(0, -1)) : undefined;
-}
-
-/** `maxUnavailable` (rounded down) and `maxSurge` (rounded up) of a rolling update; never both zero, as then nothing could move. */
-export function resolveFenceposts(
-  maxSurge: IntOrString,
-  maxUnavailable: IntOrString,
-  desired: number,
-): { readonly surge: number; readonly unavailable: number } {
-  const surge = scaledIntOrPercent(maxSurge, desired, 'up');
-  const unavailable = scaledIntOrPercent(maxUnavailable, desired, 'down');
-  return { surge, unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable };
 }

@@ -55,13 +55,6 @@ export function labelSelectorRequirements(selector: LabelSelector): readonly Lab
   return requirements;
 }
 
-/** Matcher of a plain map of labels, as Services and ReplicationControllers have it; an absent or empty one matches nothing. */
-export function labelMapMatcher(map: Labels | undefined): LabelMatcher {
-  const entries = Object.entries(map ?? {});
-  if (entries.length === 0) return () => false;
-  return requirementsMatcher(entries.map(([key, value]) => ({ key, operator: 'in', values: [value] })));
-}
-
 /** The selector as text, keys in order: what `status.selector` of a Scale holds. */
 export function formatLabelSelector(selector: LabelSelector | undefined): string {
   if (selector === undefined) return '<none>';
@@ -131,14 +124,6 @@ export function parseFieldSelector(text: string): readonly FieldRequirement[] {
     }
   }
   return terms.filter((term) => term !== '').map(fieldRequirement);
-}
-
-/** @param get the value of a field of the object as text; '' when it is absent */
-export function fieldMatcher<T>(requirements: readonly FieldRequirement[], get: (object: T, field: string) => string): (object: T) => boolean {
-  return (object) => {
-    for (const { field, operator, value } of requirements) if ((get(object, field) === value) !== (operator === '=')) return false;
-    return true;
-  };
 }
 
 function fieldRequirement(term: string): FieldRequirement {

@@ -122,11 +122,6 @@ export function pathsOf(set: FieldSet, prefix = ''): string[] {
   return [...members, ...keys.flatMap((key) => (isEmpty(set[key]!) ? [] : pathsOf(set[key]!, prefix + elementText(key))))];
 }
 
-/** True when the path of every member of `a` is in `b`. */
-export function isSubset(a: FieldSet, b: FieldSet): boolean {
-  return isEmpty(differenceAll(a, b));
-}
-
 function elementText(element: string): string {
   const rest = element.slice(2);
   if (element.startsWith('f:')) return `.${rest}`;

@@ -1,6 +1,6 @@
 import type { DaemonSet } from '../../../types/kubernetes/generated/apps-v1.ts';
 import type { Node, Pod } from '../../../types/kubernetes/generated/core-v1.ts';
-import { scaled } from '../shared/int-or-percent.ts';
+import { scaledIntOrPercent } from '../../../types/kubernetes/intstr.ts';
 import { isAvailable, isReady } from '../shared/pods.ts';
 import { isUpdated, suits } from './placement.ts';
 
@@ -85,8 +85,8 @@ function limits(view: DaemonView): { readonly surge: number; readonly unavailabl
   const desired = view.nodes.filter((node) => suits(view.set, node).start).length;
   const { type, rollingUpdate } = view.set.spec!.updateStrategy ?? {};
   if (type === 'OnDelete') return { surge: 0, unavailable: 0, desired };
-  const surge = scaled(rollingUpdate?.maxSurge, desired, 'up');
-  const unavailable = scaled(rollingUpdate?.maxUnavailable ?? (surge > 0 ? 0 : 1), desired, 'up');
+  const surge = scaledIntOrPercent(rollingUpdate?.maxSurge ?? 0, desired, 'up');
+  const unavailable = scaledIntOrPercent(rollingUpdate?.maxUnavailable ?? (surge > 0 ? 0 : 1), desired, 'up');
   return { surge, unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable, desired };
 }
 

@@ -1,5 +1,5 @@
 import type { Deployment } from '../../../types/kubernetes/generated/apps-v1.ts';
-import { scaled } from '../shared/int-or-percent.ts';
+import { scaledIntOrPercent } from '../../../types/kubernetes/intstr.ts';
 
 /** The number of pods that it wants. */
 export function replicasOf(object: { readonly spec?: { readonly replicas?: number } }): number {
@@ -14,8 +14,8 @@ export function isRolling(deployment: Deployment): boolean {
 function fenceposts(deployment: Deployment): { readonly surge: number; readonly unavailable: number } {
   const rolling = deployment.spec?.strategy?.rollingUpdate;
   const replicas = replicasOf(deployment);
-  const surge = scaled(rolling?.maxSurge, replicas, 'up');
-  const unavailable = scaled(rolling?.maxUnavailable, replicas, 'down');
+  const surge = scaledIntOrPercent(rolling?.maxSurge ?? 0, replicas, 'up');
+  const unavailable = scaledIntOrPercent(rolling?.maxUnavailable ?? 0, replicas, 'down');
   return { surge, unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable };
 }
 

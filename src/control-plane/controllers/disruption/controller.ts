@@ -7,10 +7,10 @@ import { rfc3339 } from '../../../lib/clock.ts';
 import { isCode, messageOf } from '../../../lib/errors.ts';
 import type { Pod, PodCondition } from '../../../types/kubernetes/generated/core-v1.ts';
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '../../../types/kubernetes/generated/policy-v1.ts';
+import { scaledIntOrPercent } from '../../../types/kubernetes/intstr.ts';
 import type { ControllerContext, RunningController } from '../context.ts';
 import { conditionOf } from '../shared/conditions.ts';
 import { semanticEqual } from '../shared/equal.ts';
-import { scaled } from '../shared/int-or-percent.ts';
 import { isReady, isTerminal } from '../shared/pods.ts';
 import { eventTarget } from '../shared/target.ts';
 import { ExpectedScale } from './expected.ts';
@@ -165,7 +165,10 @@ export class DisruptionController implements RunningController {
     }
     if (maxUnavailable === undefined && minAvailable === undefined) return { expected: 0, desired: 0, unmanaged: [] };
     const { expected, unmanaged } = await this.#expected.of(selected);
-    const desired = maxUnavailable !== undefined ? Math.max(expected - scaled(maxUnavailable, expected, 'up'), 0) : scaled(minAvailable, expected, 'up');
+    const desired =
+      maxUnavailable !== undefined
+        ? Math.max(expected - scaledIntOrPercent(maxUnavailable, expected, 'up'), 0)
+        : scaledIntOrPercent(minAvailable ?? 0, expected, 'up');
     return { expected, desired, unmanaged };
   }
 

@@ -2,8 +2,8 @@ import { pods as podResource, statefulSets } from '../../../client/resources.ts'
 import { isCode, messageOf } from '../../../lib/errors.ts';
 import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '../../../types/kubernetes/generated/apps-v1.ts';
 import type { Pod } from '../../../types/kubernetes/generated/core-v1.ts';
+import { scaledIntOrPercent } from '../../../types/kubernetes/intstr.ts';
 import type { ControllerContext } from '../context.ts';
-import { scaled } from '../shared/int-or-percent.ts';
 import { isNamespaceTerminating, slowStart } from '../shared/pod-control.ts';
 import { isAvailable, isReady, isTerminal } from '../shared/pods.ts';
 import { templateOf } from '../shared/revisions.ts';
@@ -112,7 +112,7 @@ export class StatefulControl {
   /** Deletes pods of older revisions, highest ordinal first, down to the partition, while enough others serve. */
   async #roll(): Promise<void> {
     const { partition = 0, maxUnavailable } = this.#set.spec!.updateStrategy?.rollingUpdate ?? {};
-    const most = maxUnavailable === undefined ? 1 : Math.max(scaled(maxUnavailable, replicasOf(this.#set), 'down'), 1);
+    const most = maxUnavailable === undefined ? 1 : Math.max(scaledIntOrPercent(maxUnavailable, replicasOf(this.#set), 'down'), 1);
     const unavailable = this.#replicas.filter(
       ({ pod }) => pod === undefined || !this.#isAvailable(pod) || pod.metadata!.deletionTimestamp !== undefined,
     ).length;

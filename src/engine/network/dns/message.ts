@@ -2,14 +2,12 @@
 
 export const TYPE_A = 1;
 export const TYPE_PTR = 12;
-export const TYPE_AAAA = 28;
 const CLASS_IN = 1;
 
 export const RCODE_OK = 0;
 export const RCODE_FORMAT = 1;
 export const RCODE_FAILURE = 2;
 export const RCODE_NOT_IMPLEMENTED = 4;
-export const RCODE_REFUSED = 5;
 
 const HEADER_BYTES = 12;
 const FLAG_RESPONSE = 0x8000;

@@ -1,4 +1,4 @@
-import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /**
  * The streams of one exec or attach, whatever protocol carries them: what the
@@ -46,11 +46,4 @@ export function exitStatus(code: number): RemoteStatus {
 /** The status of a command that could not be run. */
 export function failedStatus(message: string): RemoteStatus {
   return { metadata: {}, status: 'Failure', reason: 'InternalError', message, code: 500 };
-}
-
-/** One forwarded connection: bytes both ways, and a channel for an error in words. */
-export interface ForwardStreams {
-  readonly port: number;
-  readonly data: Duplex;
-  fail(message: string): void;
 }

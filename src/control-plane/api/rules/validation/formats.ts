@@ -92,23 +92,6 @@ export function dnsLabel(value: string): readonly string[] {
   return wrong;
 }
 
-/** RFC 1035 label: does not start with a digit. */
-export function dns1035Label(value: string): readonly string[] {
-  const wrong: string[] = [];
-  if (byteLength(value) > 63) wrong.push(maxCharacters(63));
-  if (!matchesLabel(value) || isDigit(value.charCodeAt(0))) {
-    wrong.push(
-      pattern(
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
-        '[a-z]([-a-z0-9]*[a-z0-9])?',
-        'my-name',
-        'abc-123',
-      ),
-    );
-  }
-  return wrong;
-}
-
 /** `*.` and a subdomain. */
 export function wildcardSubdomain(value: string): readonly string[] {
   if (value.length <= 253 && value.startsWith('*.') && matchesSubdomain(value.slice(2))) return NONE;

@@ -1,5 +1,5 @@
 import type { PodResourceClaim, ResourceRequirements } from '../../../../types/kubernetes/generated/core-v1.ts';
-import { canonicalQuantity, compareQuantities, parseQuantity, quantityToNumber } from '../../../../types/kubernetes/quantity.ts';
+import { canonicalQuantity, compareQuantities, parseQuantity } from '../../../../types/kubernetes/quantity.ts';
 import { checked, each, validLabel, validQualifiedName } from './common.ts';
 import type { Errors, Path } from './errors.ts';
 import { dnsSubdomain, labelKey } from './formats.ts';
@@ -194,9 +194,4 @@ export function validatePodClaims(claims: readonly PodResourceClaim[] | undefine
     }
   });
   return names;
-}
-
-/** An amount of storage that is not negative. */
-export function validateStorageAmount(amount: string, errors: Errors, path: Path): void {
-  if (quantityToNumber(amount) < 0) errors.invalid(path, quantityToNumber(amount), 'must be a valid resource quantity');
 }
