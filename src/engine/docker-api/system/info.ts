@@ -14,7 +14,9 @@ export async function info(deps: Deps, request: ApiRequest): Promise<JsonAnswer>
     return undefined;
   });
   warnings.push(...(runtime?.warnings ?? []).map((warning) => `WARNING: ${warning}`));
-  const [images, os] = await Promise.all([deps.images.list(), osRelease()]);
+  const [images, os, abilities] = await Promise.all([deps.images.list(), osRelease(), deps.abilities()]);
+  if (!abilities.swap) warnings.push('WARNING: No swap limit support');
+  if (abilities.cpus === undefined) warnings.push('WARNING: No cpuset support');
   return {
     body: {
       ID: deps.engineId,
@@ -26,10 +28,10 @@ export async function info(deps: Deps, request: ApiRequest): Promise<JsonAnswer>
       Driver: 'overlay2',
       DriverStatus: [['Supports d_type', 'true'], ['Native Overlay Diff', 'true']],
       Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'local', 'none'] },
-      MemoryLimit: true, SwapLimit: true, CpuCfsPeriod: true, CpuCfsQuota: true, CPUShares: true, CPUSet: true, PidsLimit: true,
+      MemoryLimit: true, SwapLimit: abilities.swap, CpuCfsPeriod: true, CpuCfsQuota: true, CPUShares: true, CPUSet: abilities.cpus !== undefined, PidsLimit: true,
       // Told until 1.49: whether a bridge's packets pass iptables. Ours are nftables' own.
       ...(request.minor < 50 ? { BridgeNfIptables: false, BridgeNfIp6tables: false } : {}),
-      IPv4Forwarding: true, Debug: false, NFd: 0, OomKillDisable: false, NGoroutines: 0,
+      IPv4Forwarding: true, Debug: false, NFd: 0, OomKillDisable: abilities.oomKillDisable, NGoroutines: 0,
       SystemTime: new Date(deps.clock.now()).toISOString(),
       LoggingDriver: 'json-file',
       CgroupDriver: 'cgroupfs',
@@ -62,7 +64,7 @@ export async function info(deps: Deps, request: ApiRequest): Promise<JsonAnswer>
       InitCommit: { ID: '' },
       CDISpecDirs: [],
       FirewallBackend: { Driver: 'nftables' },
-      SecurityOptions: ['name=seccomp,profile=builtin', ...(deps.cgroupVersion === 2 ? ['name=cgroupns'] : [])],
+      SecurityOptions: ['name=seccomp,profile=builtin', 'name=cgroupns'],
       Warnings: warnings.length === 0 ? null : warnings,
     },
   };
