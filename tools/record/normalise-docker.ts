@@ -12,7 +12,8 @@ export interface DockerFacts {
 const DAY_SECONDS = 86_400;
 const TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g;
 const ID = /\b[0-9a-f]{64}\b/g;
-const SHORT_ID = /\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{12}\b/g;
+/** One in some hundreds has digits, or letters, only: whether it is one the known ids tell. */
+const SHORT_ID = /\b[0-9a-f]{12}\b/g;
 const PRIVATE = /\b(?:10\.\d+|172\.(?:1[6-9]|2\d|3[01])|192\.168)\.\d+\.\d+\b/g;
 const MAC = /\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b/g;
 

@@ -106,6 +106,12 @@ test('ids of containers have the names that they were made with', () => {
   );
 });
 
+test('the short form of an id that begins with digits only is one as well', () => {
+  const docker = new DockerNormaliser({ written: '', places: new Map(), now: () => now / 1000 });
+  docker.value({ Id: `304995986518${'ab12'.repeat(13)}` }, '/v1.50/containers/create?name=web');
+  assert.deepEqual(docker.value({ Hostname: '304995986518', Other: '123456789012' }, '/'), { Hostname: '<short web>', Other: '123456789012' });
+});
+
 test('integers beyond what a double holds keep their digits', () => {
   assert.deepEqual(parseExactJson('{"a":9223372036854775807,"b":1.5,"c":12}'), { a: '<integer 9223372036854775807>', b: 1.5, c: 12 });
 });
