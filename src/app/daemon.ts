@@ -26,7 +26,7 @@ const DOWN_MS = 120_000;
 const OTHERS_MS = 30_000;
 
 /** The descriptor on which a daemon that was started in the background reports. */
-export const NOTIFY_FD = 3;
+const NOTIFY_FD = 3;
 
 export function controlSocket(home: Home): string {
   return join(home.run, 'control.sock');

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { isErrno, LongshoreError } from '../lib/errors.ts';
 
 /** Where Docker's clients look for an engine by themselves. */
-export const STANDARD_SOCKET = '/var/run/docker.sock';
+const STANDARD_SOCKET = '/var/run/docker.sock';
 
 /**
  * Makes the place where clients look for an engine lead to this instance's socket.

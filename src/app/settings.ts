@@ -19,7 +19,7 @@ export interface Settings {
 }
 
 /** Parts that can be left out of a control plane, for upstream's program to do their work. */
-export const CONTROL_PLANE_PARTS = ['controllers', 'scheduler'] as const;
+const CONTROL_PLANE_PARTS = ['controllers', 'scheduler'] as const;
 export type ControlPlanePart = (typeof CONTROL_PLANE_PARTS)[number];
 
 export interface Setting {

@@ -30,7 +30,7 @@ const ENODATA = 61;
 const ERANGE = 34;
 
 /** The kernel's own encoding of a device number (new_encode_dev). */
-export function deviceNumber(major: number, minor: number): number {
+function deviceNumber(major: number, minor: number): number {
   return ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }
 

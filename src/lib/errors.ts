@@ -2,7 +2,7 @@
  * The closed set of ways in which Longshore fails. Every API maps this set to
  * its own status codes once; nothing else decides on a status code.
  */
-export const USER_ERRORS = [
+const USER_ERRORS = [
   'invalid', // the request is malformed or breaks a rule
   'not-found',
   'already-exists',
@@ -19,7 +19,7 @@ export const USER_ERRORS = [
   'canceled', // the caller went away
 ] as const;
 
-export const OUR_ERRORS = [
+const OUR_ERRORS = [
   'not-implemented', // part of the API that is not built; the README lists it
   'timeout',
   'unavailable', // not now: starting, stopping, or something beneath us is away

@@ -21,7 +21,7 @@ interface Family {
 export type Labels = Readonly<Record<string, string>>;
 
 /** Upper bounds for durations of requests, in seconds. */
-export const DURATION_BUCKETS: readonly number[] = [0.001, 0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const DURATION_BUCKETS: readonly number[] = [0.001, 0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 /** At most so many series for each name: labels that grow without end must not eat the memory. */
 const MAX_SERIES = 5000;
 const IGNORED: Counter & Histogram = { add: () => {}, observe: () => {} };

@@ -38,7 +38,7 @@ function formatBody(body: AnswerBody): string {
 }
 
 /** YAML, short collections on one line. */
-export function formatValue(value: unknown): string {
+function formatValue(value: unknown): string {
   if (typeof value !== 'object' || value === null) return stringify(value, { lineWidth: 0 }).trimEnd();
   const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {

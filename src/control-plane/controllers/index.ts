@@ -37,7 +37,7 @@ import { createClaimProtection, createVolumeProtection } from './volume/protecti
 export { STANDARD_CLASS } from './volume/local-path.ts';
 
 /** All controllers. Each stands alone: it knows the API and nothing of the others. */
-export const CONTROLLERS: readonly ControllerEntry[] = [
+const CONTROLLERS: readonly ControllerEntry[] = [
   { name: 'deployment-controller', create: (context) => new DeploymentController(context) },
   { name: 'replicaset-controller', create: (context) => new ReplicaController(context, replicaSetKind) },
   { name: 'replication-controller', create: (context) => new ReplicaController(context, replicationControllerKind) },

@@ -3,9 +3,9 @@ import type { Op, RangeOptions, TxnRequest } from './store.ts';
 import { goneError } from './watch-hub.ts';
 
 /** The longest key, in UTF-16 code units. */
-export const MAX_KEY_LENGTH = 4_096;
+const MAX_KEY_LENGTH = 4_096;
 /** The most that the values of one transaction's branch may hold. */
-export const MAX_TXN_BYTES = 64 * 2 ** 20;
+const MAX_TXN_BYTES = 64 * 2 ** 20;
 
 /**
  * Checks what no state is needed for.

@@ -24,7 +24,7 @@ export const MASKED: readonly string[] = [
 export const READONLY: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** Where the engine finds a first process that reaps orphans, for --init. */
-export const INIT_TARGET = '/sbin/docker-init';
+const INIT_TARGET = '/sbin/docker-init';
 
 export interface SpecInputs {
   readonly spec: ContainerSpec;

@@ -1,6 +1,6 @@
 /** Docker's multiplexed stream: a header of 8 bytes (stream, three zeros, length in big endian) before each piece. */
 export const RAW_STREAM = 'application/vnd.docker.raw-stream';
-export const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream';
+const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream';
 
 const STDOUT = 1;
 const STDERR = 2;

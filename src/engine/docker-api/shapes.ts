@@ -80,7 +80,7 @@ export const CONFIG: Shape = {
   Healthcheck: healthcheck, Image: 's', Volumes: { '*': '{}' }, WorkingDir: 's', Entrypoint: 's|s[]', NetworkDisabled: 'b', MacAddress: 's', OnBuild: 's[]', Labels: 's{}', StopSignal: 's', StopTimeout: 'n', Shell: 's[]',
 };
 
-export const ENDPOINT: Shape = { IPAMConfig: { IPv4Address: 's', IPv6Address: 's', LinkLocalIPs: 's[]' }, Links: 's[]', Aliases: 's[]', DriverOpts: 's{}', MacAddress: 's', NetworkID: 's', GwPriority: 'n' };
+const ENDPOINT: Shape = { IPAMConfig: { IPv4Address: 's', IPv6Address: 's', LinkLocalIPs: 's[]' }, Links: 's[]', Aliases: 's[]', DriverOpts: 's{}', MacAddress: 's', NetworkID: 's', GwPriority: 'n' };
 
 export const CREATE: Shape = { ...CONFIG, HostConfig: { ...HOST_CONFIG }, NetworkingConfig: { EndpointsConfig: { '*': ENDPOINT } } };
 

@@ -6,7 +6,7 @@ export const MIN_MINOR = 24;
 export const MAX_MINOR = 51;
 
 /** Go's name of this machine's architecture. */
-export function goArch(): string {
+function goArch(): string {
   return ({ x64: 'amd64', arm64: 'arm64' } as Record<string, string>)[arch()] ?? arch();
 }
 

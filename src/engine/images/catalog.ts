@@ -150,6 +150,6 @@ function namesOf(table: ReadonlyMap<string, ReferenceRecord>, id: string): strin
   return out.sort();
 }
 
-export function noSuchImage(name: string): LongshoreError {
+function noSuchImage(name: string): LongshoreError {
   return new LongshoreError('not-found', `No such image: ${name}`, { object: `image ${name}` });
 }

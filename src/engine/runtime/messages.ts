@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../lib/errors.ts';
  * The last error in what an OCI runtime wrote to its standard error: logrus text lines
  * (`time="…" level=error msg="…"`), JSON lines, or plain text.
  */
-export function runtimeMessage(output: string): string {
+function runtimeMessage(output: string): string {
   const lines = output.split('\n').map((line) => line.trim()).filter((line) => line !== '');
   for (const line of lines.toReversed()) {
     if (/\blevel="?(error|fatal)/.test(line)) {

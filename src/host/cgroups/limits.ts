@@ -1,7 +1,7 @@
 import type { BlockIoLimits, CgroupLimits } from '../host.ts';
 
 /** The period of the CPU quota when nobody says another, in microseconds. */
-export const DEFAULT_PERIOD_US = 100_000;
+const DEFAULT_PERIOD_US = 100_000;
 
 export interface CpuQuota {
   /** Microseconds of CPU time a period; undefined is no limit. */

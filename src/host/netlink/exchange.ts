@@ -15,7 +15,7 @@ const NETLINK_EXT_ACK = 11;
 const MSG_DONTWAIT = 0x40;
 const NLMSGERR_ATTR_MSG = 1;
 
-export const NETLINK_ROUTE = 0;
+const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
 
 const MMSGHDR_BYTES = 64;

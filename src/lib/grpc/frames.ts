@@ -32,7 +32,7 @@ export class GrpcError extends Error {
 }
 
 /** The largest message that is taken. */
-export const MAX_MESSAGE_BYTES = 16 << 20;
+const MAX_MESSAGE_BYTES = 16 << 20;
 
 /** A message with its prefix: not compressed, length. */
 export function frame(message: Uint8Array): Buffer {

@@ -125,7 +125,7 @@ async function mountsOf(context: AgentContext, pod: Pod, container: Container, v
 }
 
 /** The file to which a container writes its last words; emptied for each run. */
-export async function terminationMessageFile(context: Pick<AgentContext, 'folder'>, pod: Pod, container: Container): Promise<string> {
+async function terminationMessageFile(context: Pick<AgentContext, 'folder'>, pod: Pod, container: Container): Promise<string> {
   const folder = join(podFolder(context.folder, pod.metadata?.uid ?? ''), 'containers', container.name);
   await mkdir(folder, { recursive: true, mode: 0o750 });
   const path = join(folder, 'termination-log');

@@ -56,7 +56,7 @@ export interface SandboxesOptions {
 const SHM_BYTES = 64 * 2 ** 20;
 
 /** Name of the engine network that pods are on. */
-export const POD_NETWORK = 'longshore-pods';
+const POD_NETWORK = 'longshore-pods';
 
 /** Makes, keeps and removes pod sandboxes. Each change is on disk before it is told. */
 export class Sandboxes {

@@ -3,7 +3,7 @@ import type { Ruleset } from './ruleset.ts';
 import type { EndpointView, ServicePortView } from './service-view.ts';
 
 /** Bit of the packet mark that asks for masquerading on the way out. */
-export const MASQUERADE_MARK = '0x4000';
+const MASQUERADE_MARK = '0x4000';
 
 /**
  * The fixed part of the table: sets, maps and the chains that hook into the

@@ -45,7 +45,7 @@ export function labelSelectorMatcher(selector: LabelSelector | undefined): Label
 const OPERATORS: Readonly<Record<string, LabelOperator>> = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' };
 
 /** @throws LongshoreError `invalid` for an unknown operator */
-export function labelSelectorRequirements(selector: LabelSelector): readonly LabelRequirement[] {
+function labelSelectorRequirements(selector: LabelSelector): readonly LabelRequirement[] {
   const requirements: LabelRequirement[] = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({ key, operator: 'in', values: [value] }));
   for (const { key, operator, values } of selector.matchExpressions ?? []) {
     const known = Object.hasOwn(OPERATORS, operator) ? OPERATORS[operator] : undefined;
@@ -63,7 +63,7 @@ export function formatLabelSelector(selector: LabelSelector | undefined): string
 }
 
 /** @param equal keys whose single value is written with `=` */
-export function formatRequirements(requirements: readonly LabelRequirement[], equal?: ReadonlySet<string>): string {
+function formatRequirements(requirements: readonly LabelRequirement[], equal?: ReadonlySet<string>): string {
   return requirements.map(({ key, operator, values }) => {
     switch (operator) {
       case 'exists': return key;

@@ -80,7 +80,7 @@ export function differenceAll(a: FieldSet, b: FieldSet): FieldSet {
 }
 
 /** What is in both; undefined when nothing is. */
-export function intersection(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
+function intersection(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
   if (a === undefined || b === undefined) return undefined;
   const member = isMember(a) && isMember(b);
   const out: OpenFieldSet = {};

@@ -68,7 +68,7 @@ export function authenticationReviews(parts: {
 }
 
 /** A user as the API writes one. */
-export function wireUser(user: UserInfo): Record<string, unknown> {
+function wireUser(user: UserInfo): Record<string, unknown> {
   return {
     username: user.name,
     ...(user.uid && { uid: user.uid }),

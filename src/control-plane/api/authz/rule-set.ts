@@ -59,7 +59,7 @@ export class RuleSet {
 }
 
 /** `*` at the end of a URL of a rule stands for any rest. */
-export function pathMatches(url: string, path: string): boolean {
+function pathMatches(url: string, path: string): boolean {
   return url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1)));
 }
 

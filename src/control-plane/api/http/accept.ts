@@ -95,7 +95,7 @@ function wanted(clause: Clause): Wanted | undefined {
 }
 
 /** For what is made up of resources. `watchable`: lists, whose route serves watches too. */
-export function notAvailable(watchable: boolean): StatusError {
+function notAvailable(watchable: boolean): StatusError {
   const forms = watchable ? [...ACCEPTED, 'application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'] : ACCEPTED;
   return new StatusError(failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${forms.join(', ')}`, {}));
 }

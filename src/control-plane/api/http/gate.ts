@@ -24,7 +24,7 @@ export interface GateLimits {
   readonly queueTotal: number;
 }
 
-export const DEFAULT_LIMITS: GateLimits = { inFlight: 256, inFlightPerUser: 192, queuePerUser: 1024, queueTotal: 8192 };
+const DEFAULT_LIMITS: GateLimits = { inFlight: 256, inFlightPerUser: 192, queuePerUser: 1024, queueTotal: 8192 };
 
 /**
  * Fair share: while fewer than the limit are at work, a request starts at once.

@@ -240,6 +240,6 @@ function isExempt(user: UserInfo): boolean {
   return user.name.startsWith('system:') && (user.name.startsWith('system:kube-') || user.name.startsWith('system:node:') || user.name === 'system:apiserver');
 }
 
-export function methodNotAllowed(): StatusError {
+function methodNotAllowed(): StatusError {
   return new StatusError(failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {}));
 }

@@ -109,7 +109,7 @@ export function apiVersionOf(resource: { readonly group: string; readonly versio
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
 }
 
-export function listMeta(page: ListPage): Record<string, unknown> {
+function listMeta(page: ListPage): Record<string, unknown> {
   return {
     resourceVersion: String(page.revision), ...(page.continue !== undefined && { continue: page.continue }),
     ...(page.remainingItemCount !== undefined && { remainingItemCount: page.remainingItemCount }),
@@ -137,7 +137,7 @@ const OPEN = 0x7b;
 const heads = new WeakMap<ResourceInfo, Buffer>();
 
 /** The JSON of a list, from the JSON of its items as they lie in memory. */
-export function encodeList(resource: ResourceInfo, page: ListPage): Buffer {
+function encodeList(resource: ResourceInfo, page: ListPage): Buffer {
   const start = Buffer.from(
     `{"kind":${JSON.stringify(`${resource.kind}List`)},"apiVersion":${JSON.stringify(apiVersionOf(resource))},"metadata":${JSON.stringify(listMeta(page))},"items":[`,
   );

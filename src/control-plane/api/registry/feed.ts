@@ -5,7 +5,7 @@ import { tooLargeResourceVersion } from './errors.ts';
 import { ResourceCache } from './resource-cache.ts';
 import { Stored } from './stored.ts';
 
-export const ROOT = '/registry/';
+const ROOT = '/registry/';
 
 /** How long a read waits for a revision that was not reached yet. */
 const WAIT_MS = 3000;

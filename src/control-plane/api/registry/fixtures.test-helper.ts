@@ -11,7 +11,7 @@ import { jsonCopy } from './equal.ts';
 import { openRegistry, type RegistryOptions } from './open.ts';
 
 /** Rules that let everything pass: for tests of what the registry does by itself. */
-export const lenientRules: Rules = {
+const lenientRules: Rules = {
   decode: (_resource, body) => jsonCopy(body) as KubeObject,
   applyDefaults: () => {},
   validate: () => [],

@@ -9,7 +9,7 @@ import { controllerReference } from './owner.ts';
 import { hashOf } from './template-hash.ts';
 
 /** What of an owner a revision records: the strategic merge patch that `kubectl rollout undo` applies. */
-export function revisionData(template: PodTemplateSpec): unknown {
+function revisionData(template: PodTemplateSpec): unknown {
   return inOrder({ spec: { template: { ...template, $patch: 'replace' } } });
 }
 

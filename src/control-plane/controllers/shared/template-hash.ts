@@ -28,7 +28,7 @@ function canonical(value: unknown): string {
 }
 
 /** The template without the label that tells ReplicaSets of one Deployment apart. */
-export function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
+function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
   if (template.metadata?.labels?.[POD_TEMPLATE_HASH] === undefined) return template;
   const { [POD_TEMPLATE_HASH]: _, ...labels } = template.metadata.labels;
   return { ...template, metadata: { ...template.metadata, labels } };

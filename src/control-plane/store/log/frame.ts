@@ -15,7 +15,7 @@ import { crc32 } from 'node:zlib';
  */
 export const FRAME_HEADER_BYTES = 12;
 /** A batch is never larger than this: one transaction of the largest size, and its keys. */
-export const MAX_PAYLOAD_BYTES = 512 * 2 ** 20;
+const MAX_PAYLOAD_BYTES = 512 * 2 ** 20;
 
 /** LSF1 */
 const MAGIC = Buffer.from('LSF1', 'latin1');

@@ -26,7 +26,7 @@ export interface ActiveSegment {
 const WAL = /^wal-(\d{10})$/;
 const SNAPSHOT = /^snapshot-(\d{16})$/;
 
-export function walName(sequence: number): string {
+function walName(sequence: number): string {
   return `wal-${String(sequence).padStart(10, '0')}`;
 }
 

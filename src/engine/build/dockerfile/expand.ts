@@ -226,7 +226,7 @@ function replace(value: string, pattern: string, by: string, all: boolean): stri
 }
 
 /** `*` and `?`, without backtracking further than the last star. */
-export function globMatches(pattern: string, text: string): boolean {
+function globMatches(pattern: string, text: string): boolean {
   let p = 0;
   let t = 0;
   let star = -1;

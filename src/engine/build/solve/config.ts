@@ -7,7 +7,7 @@ export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 const DEFAULT_SHELL: readonly string[] = ['/bin/sh', '-c'];
 
 /** The words of a command, as the image or a RUN has them. */
-export function argsOf(command: Command, config: ImageConfig): readonly string[] {
+function argsOf(command: Command, config: ImageConfig): readonly string[] {
   return command.form === 'exec' ? command.args : [...shellOf(config), command.line];
 }
 

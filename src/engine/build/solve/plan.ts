@@ -50,7 +50,7 @@ export function makePlan(dockerfile: Dockerfile, request: Pick<BuildRequest, 'bu
 }
 
 /** Finds a stage by its name. */
-export function findStage(stages: readonly Stage[], name: string): Stage | undefined {
+function findStage(stages: readonly Stage[], name: string): Stage | undefined {
   return stages.findLast((stage) => stage.name === name.toLowerCase());
 }
 
@@ -106,7 +106,7 @@ function platformArgs(target: Platform, builder: Platform, stage: string): Map<s
   ]);
 }
 
-export function wordAt(text: string, values: ReadonlyMap<string, string>, escape: string, line: number): string {
+function wordAt(text: string, values: ReadonlyMap<string, string>, escape: string, line: number): string {
   try {
     return expandWord(text, (name) => values.get(name), escape);
   } catch (error) {

@@ -124,7 +124,7 @@ export function stateOf(container: Container): Record<string, unknown> {
 }
 
 /** `NetworkSettings.Ports`: exposed ones with null, published ones with where. */
-export function portMap(container: Container, exposed: readonly string[]): Record<string, { HostIp: string; HostPort: string }[] | null> {
+function portMap(container: Container, exposed: readonly string[]): Record<string, { HostIp: string; HostPort: string }[] | null> {
   const ports: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
   for (const port of exposed) ports[port.includes('/') ? port : `${port}/tcp`] = null;
   for (const endpoint of container.endpoints) {

@@ -87,7 +87,7 @@ export async function tagImage(deps: Deps, request: ApiRequest): Promise<JsonAns
 }
 
 /** The containers that hold an image, in the words of the refusal to delete it. */
-export function holdersOf(deps: Deps): (id: string) => string[] {
+function holdersOf(deps: Deps): (id: string) => string[] {
   return (id) => deps.containers.list().filter((container) => uses(container, id)).map((container) => container.id);
 }
 

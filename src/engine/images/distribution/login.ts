@@ -31,7 +31,7 @@ export async function logIn(parts: PullParts, serverAddress: string, credentials
 }
 
 /** The registry's host of what a user logs in to. @throws `invalid` */
-export function registryOf(serverAddress: string): string {
+function registryOf(serverAddress: string): string {
   const host = serverAddress.trim().replace(/^https?:\/\//, '').replace(/\/.*$/s, '');
   if (HUB_NAMES.has(host)) return DEFAULT_DOMAIN;
   let domain: string | undefined;

@@ -38,7 +38,7 @@ export async function check(cri: Pick<Cri, 'execSync'>, probe: Probe, target: Pr
 }
 
 /** A port by number, or by its name among the container's ports. @throws Error when there is none of that name */
-export function portOf(port: IntOrString, container: Container): number {
+function portOf(port: IntOrString, container: Container): number {
   if (typeof port === 'number') return port;
   const named = container.ports?.find(({ name }) => name === port)?.containerPort ?? (/^\d+$/.test(port) ? Number(port) : undefined);
   if (named === undefined) throw new Error(`container ${container.name} has no port named "${port}"`);

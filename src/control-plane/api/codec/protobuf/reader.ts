@@ -4,7 +4,7 @@ import { badRequest } from '../../errors.ts';
 export const VARINT = 0;
 export const FIXED64 = 1;
 export const BYTES = 2;
-export const FIXED32 = 5;
+const FIXED32 = 5;
 
 /** @returns the error for bytes that are no protobuf of the type */
 export function malformed(why: string): Error {

@@ -39,7 +39,7 @@ export function validCanonicalIP(value: string, errors: Errors, path: Path): voi
 }
 
 /** RFC 5952. @param value a valid IPv6 address without zone */
-export function canonicalV6(value: string): string {
+function canonicalV6(value: string): string {
   return new URL(`http://[${value}]/`).hostname.slice(1, -1);
 }
 

@@ -24,7 +24,7 @@ export function pattern(what: string, regex: string, ...examples: readonly strin
   return `${what} (e.g. ${examples.map((e) => `'${e}', `).join(' or ')}regex used for validation is '${regex}')`;
 }
 
-export const maxCharacters = (n: number): string => `must be no more than ${n} characters`;
+const maxCharacters = (n: number): string => `must be no more than ${n} characters`;
 export const maxBytes = (n: number): string => `must be no more than ${n} bytes`;
 export const inRange = (low: number, high: number): string => `must be between ${low} and ${high}, inclusive`;
 

@@ -8,7 +8,7 @@ import { validateAnnotations, validateLabels } from './metadata.ts';
 import { differences } from './pod/differences.ts';
 
 const SPEC = new Path('spec');
-export const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
+const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 export const VOLUME_MODES = ['Block', 'Filesystem'];
 const NOT_IN_TEMPLATES = [
   'name',

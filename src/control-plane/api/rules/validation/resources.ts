@@ -36,7 +36,7 @@ export const isHugePages = (name: string): boolean => name.startsWith('hugepages
 const isInteger = (name: string): boolean => OBJECT_COUNTS.includes(name) || isExtended(name);
 
 /** A name with a domain that is not Kubernetes' own. */
-export function isExtended(name: string): boolean {
+function isExtended(name: string): boolean {
   if (isNative(name) || name.startsWith('requests.')) return false;
   return labelKey(`requests.${name}`).length === 0;
 }
