@@ -9,10 +9,11 @@ import { resolveBase } from './bases.ts';
 import { makePlan, stageOf } from './plan.ts';
 import type { Plan } from './plan.ts';
 import type { BuildParts, BuildRequest, BuildResult } from './request.ts';
+import type { BuildContext } from './stage-context.ts';
 import { StageBuilder } from './stage.ts';
 
 /** One build: its stages run side by side, each waiting for others only where it takes something from them. */
-export class Solver {
+export class Solver implements BuildContext {
   readonly parts: BuildParts;
   readonly request: BuildRequest;
   readonly plan: Plan;

@@ -8,7 +8,7 @@ import { download, isGit, isUrl, modeOf, ownerOf } from './copy-step.ts';
 import type { Downloaded } from './copy-step.ts';
 import type { StepProgress } from './progress.ts';
 import { inScratch, withChain } from './scratch.ts';
-import type { StageBuilder } from './stage.ts';
+import type { StageContext } from './stage-context.ts';
 
 type Copy = Extract<Instruction, { kind: 'ADD' | 'COPY' }>;
 
@@ -18,7 +18,7 @@ interface Files {
 }
 
 /** COPY and ADD: files of the context, of another stage or image, of heredocs, and (ADD) of addresses. */
-export async function copyInstruction(builder: StageBuilder, instruction: Copy): Promise<void> {
+export async function copyInstruction(builder: StageContext, instruction: Copy): Promise<void> {
   const { flags, kind } = instruction;
   const sources = instruction.sources.map((source) => builder.word(source));
   const destination = resolvePath(builder.config, builder.word(instruction.destination));
@@ -74,7 +74,7 @@ export async function copyInstruction(builder: StageBuilder, instruction: Copy):
   }
 }
 
-async function fetched(builder: StageBuilder, address: string, checksum: string | undefined): Promise<Downloaded> {
+async function fetched(builder: StageContext, address: string, checksum: string | undefined): Promise<Downloaded> {
   const id = builder.solver.vertexId('download', builder.stage.index, address);
   return await builder.request.progress.step(id, address, [], (step: StepProgress) => download(builder.solver.parts, address, checksum, step, builder.request.signal));
 }

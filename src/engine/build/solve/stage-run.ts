@@ -7,7 +7,7 @@ import { resolvePath, shellOf } from './config.ts';
 import { runCommand } from './run-step.ts';
 import type { ResolvedRunMount, RunCommand } from './run-step.ts';
 import { inScratch, withChain } from './scratch.ts';
-import type { StageBuilder } from './stage.ts';
+import type { StageContext } from './stage-context.ts';
 
 type Run = Extract<Instruction, { kind: 'RUN' }>;
 
@@ -17,7 +17,7 @@ let free = WIDTH;
 const waiting: (() => void)[] = [];
 
 /** RUN: a command in a container over the file system as it is. */
-export async function runInstruction(builder: StageBuilder, instruction: Run): Promise<void> {
+export async function runInstruction(builder: StageContext, instruction: Run): Promise<void> {
   const { args, scripts, shown } = commandOf(builder, instruction);
   const { config } = builder;
   const variables = [...builder.args].map(([name, value]) => `${name}=${value}`);
@@ -41,7 +41,7 @@ export async function runInstruction(builder: StageBuilder, instruction: Run): P
 }
 
 /** The command's words; heredocs become the script, its input, or a file of its own. */
-function commandOf(builder: StageBuilder, { command, heredocs }: Run): { args: readonly string[]; scripts: { path: string; content: string }[]; shown: string } {
+function commandOf(builder: StageContext, { command, heredocs }: Run): { args: readonly string[]; scripts: { path: string; content: string }[]; shown: string } {
   if (command.form === 'exec') return { args: command.args, scripts: [], shown: command.args.join(' ') };
   const shell = shellOf(builder.config);
   const [only] = heredocs;
@@ -59,7 +59,7 @@ function commandOf(builder: StageBuilder, { command, heredocs }: Run): { args: r
 type Mounts = ReturnType<typeof parseMount>;
 
 /** What of a mount decides the result: a stage's or image's file system. A folder of the context counts by its content. */
-async function mountKey(builder: StageBuilder, mount: Mounts): Promise<string> {
+async function mountKey(builder: StageContext, mount: Mounts): Promise<string> {
   if (mount.type !== 'bind') return '';
   if (mount.from === undefined) {
     const root = await builder.solver.context();
@@ -70,7 +70,7 @@ async function mountKey(builder: StageBuilder, mount: Mounts): Promise<string> {
 }
 
 /** Brings the mounts' sources here, one within the other, for as long as `work` takes. */
-async function withSources<T>(builder: StageBuilder, mounts: readonly Mounts[], at: number, resolved: readonly ResolvedRunMount[], work: (mounts: readonly ResolvedRunMount[]) => Promise<T>): Promise<T> {
+async function withSources<T>(builder: StageContext, mounts: readonly Mounts[], at: number, resolved: readonly ResolvedRunMount[], work: (mounts: readonly ResolvedRunMount[]) => Promise<T>): Promise<T> {
   const mount = mounts[at];
   if (!mount) return await work(resolved);
   const number = mounts.slice(0, at).filter(({ type }) => type === 'ssh').length;

@@ -12,7 +12,7 @@ import { placeError } from './errors.ts';
 import type { StepProgress } from './progress.ts';
 import type { BuildRequest, BuildResult } from './request.ts';
 import { inScratch } from './scratch.ts';
-import type { Solver } from './solver.ts';
+import type { BuildContext, NamedFileSystem, StageContext } from './stage-context.ts';
 import { copyInstruction } from './stage-copy.ts';
 import { runInstruction } from './stage-run.ts';
 import { resolveUser } from '../../containers/users.ts';
@@ -22,8 +22,8 @@ const COMMENT = 'buildkit.dockerfile.v0';
 const PROXY_ARGS = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'FTP_PROXY', 'ftp_proxy', 'NO_PROXY', 'no_proxy', 'ALL_PROXY', 'all_proxy'];
 
 /** Builds one stage, instruction by instruction. */
-export class StageBuilder {
-  readonly solver: Solver;
+export class StageBuilder implements StageContext {
+  readonly solver: BuildContext;
   readonly request: BuildRequest;
   readonly stage: Stage;
   config: ImageConfig = { Env: [`PATH=${DEFAULT_PATH}`] };
@@ -43,7 +43,7 @@ export class StageBuilder {
   #total = 0;
   #last: string | undefined;
 
-  constructor(solver: Solver, request: BuildRequest, stage: Stage) {
+  constructor(solver: BuildContext, request: BuildRequest, stage: Stage) {
     this.solver = solver;
     this.request = request;
     this.stage = stage;
@@ -88,7 +88,7 @@ export class StageBuilder {
   }
 
   /** What a `--from` means: an earlier stage, a named context, or an image. */
-  async fileSystem(name: string): Promise<{ readonly kind: 'chain'; readonly chainId: string | undefined; readonly fsKey: string } | { readonly kind: 'folder'; readonly root: string }> {
+  async fileSystem(name: string): Promise<NamedFileSystem> {
     const context = this.request.namedContexts.get(name.toLowerCase());
     if (context?.kind === 'unsupported') throw new LongshoreError('not-implemented', `the build context ${name} (${context.address}) is of a kind that is not supported`, { object: name, remedy: 'Give a local folder or docker-image://….' });
     if (context?.kind === 'folder') return { kind: 'folder', root: await context.source.root([], this.request.progress) };
