@@ -101,6 +101,9 @@ void test('buildx: outputs to files and folders, ids, metadata, named contexts, 
   assert.equal(readFileSync(`${out}.id`, 'utf8').trim(), id);
   assert.equal((JSON.parse(readFileSync(`${out}.json`, 'utf8')) as Record<string, string>)['image.name'], 'docker.io/library/exported:2');
   assert.match((await docker(place, ['buildx', 'du'])).stdout, /Reclaimable:/);
+  assert.match((await docker(place, ['buildx', 'prune', '-f', '--filter', 'nothing=x'])).stderr, /invalid filter 'nothing==x'/);
+  assert.match((await docker(place, ['buildx', 'prune', '-f', '--filter', 'type=frontend'])).stdout, /Total:\s+0B/);
+  assert.match((await docker(place, ['buildx', 'du'])).stdout, /Reclaimable:\s+[1-9]/, 'only what the filter names goes');
   await docker(place, ['builder', 'prune', '-af']);
   assert.match((await docker(place, ['buildx', 'du'])).stdout, /Total:\s+0B/);
   assert.equal((await docker(place, ['image', 'inspect', 'exported:2'])).code, 0, 'images outlive the cache');

@@ -110,3 +110,13 @@ test('system df, info and version', async () => {
   assert.match(await engine.ok('version', '--format', '{{.Server.APIVersion}} {{.Server.MinAPIVersion}}'), /^1\.\d+ 1\.24$/);
   assert.match((await engine.docker('node', 'ls')).stderr, /This node is not a swarm manager/);
 });
+
+test('a network of the cluster is neither removed nor cleaned up', async () => {
+  const { id } = await engine.engine.networks.create({ name: 'of-pods', driver: 'bridge', labels: { 'longshore.io/purpose': 'pods' } });
+  await engine.ok('network', 'create', 'idle');
+  assert.equal(await engine.ok('network', 'prune', '-f'), 'Deleted Networks:\nidle\n');
+  const refused = await engine.docker('network', 'rm', 'of-pods');
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /network of-pods is the cluster's \(pods\) and cannot be removed/);
+  await engine.engine.networks.remove(id);
+});

@@ -14,6 +14,7 @@ import { CLOSE_MS, ControlServer, settledWithin } from './buildkit/control.ts';
 import { BuildCache } from './solve/cache.ts';
 import { CacheMounts } from './solve/cache-mounts.ts';
 import type { BuildParts } from './solve/request.ts';
+import { recordFilter } from './solve/record-filter.ts';
 
 export type { Builder } from './builder.ts';
 
@@ -95,9 +96,10 @@ class EngineBuilder implements Builder {
   }
 
   async prune(options: BuildPruneOptions): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
+    const filters = Object.entries(options.filters).filter(([key]) => key !== 'until' && key !== 'unused-for').flatMap(([key, values]) => (values.length === 0 ? [key] : values.map((value) => `${key}${key === 'id' ? '~=' : '=='}${value}`)));
     const until = options.filters['until']?.[0] ?? options.filters['unused-for']?.[0];
-    const pruned = await this.#parts.cache.prune({ all: options.all, ...(options.keepBytes === undefined ? {} : { keepBytes: options.keepBytes }), ...(until === undefined ? {} : { untilMs: this.#parts.clock.now() - durationMs(until) }) });
-    if (options.all) await this.#parts.cacheMounts.clear();
+    const pruned = await this.#parts.cache.prune({ all: options.all, ...(options.keepBytes === undefined ? {} : { keepBytes: options.keepBytes }), match: recordFilter(filters.length === 0 ? [] : [filters.join(',')]), ...(until === undefined ? {} : { untilMs: this.#parts.clock.now() - durationMs(until) }) });
+    if (options.all && filters.length === 0) await this.#parts.cacheMounts.clear();
     return pruned;
   }
 

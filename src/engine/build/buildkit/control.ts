@@ -17,6 +17,7 @@ import { DiskUsageResponse, GatewaySolveRequest, GatewaySolveResponse, InfoRespo
 import type { Exporter, GatewayResult, WorkerRecord } from './messages.ts';
 import { Sessions } from './sessions.ts';
 import { StatusQueue } from './status.ts';
+import { recordFilter } from '../solve/record-filter.ts';
 import { withChain } from '../solve/scratch.ts';
 
 /** What of BuildKit this stands in for. */
@@ -285,11 +286,11 @@ export class ControlServer {
 
   async #prune(call: ServerCall): Promise<void> {
     for await (const message of call.messages) {
-      const { all, keepDuration, maxUsedSpace, reservedSpace } = PruneRequest.decode(message);
+      const { all, filter, keepDuration, maxUsedSpace, reservedSpace } = PruneRequest.decode(message);
       const before = new Map(this.#parts.cache.usage().map((record) => [record.id, record]));
       const keepBytes = maxUsedSpace || reservedSpace;
-      const { ids } = await this.#parts.cache.prune({ all, ...(keepBytes > 0 ? { keepBytes } : {}), ...(keepDuration > 0 ? { untilMs: this.#parts.clock.now() - keepDuration / 1e6 } : {}) });
-      if (all) await this.#parts.cacheMounts.clear();
+      const { ids } = await this.#parts.cache.prune({ all, ...(keepBytes > 0 ? { keepBytes } : {}), match: recordFilter(filter), ...(keepDuration > 0 ? { untilMs: this.#parts.clock.now() - keepDuration / 1e6 } : {}) });
+      if (all && filter.length === 0) await this.#parts.cacheMounts.clear();
       for (const id of ids) {
         const record = before.get(id);
         if (record) await call.send(UsageRecord.encode(recordOf(record)));

@@ -107,11 +107,13 @@ export class BuildCache {
     }
   }
 
-  async prune(options: { readonly all: boolean; readonly keepBytes?: number; readonly untilMs?: number }): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
+  async prune(options: { readonly all: boolean; readonly keepBytes?: number; readonly untilMs?: number; readonly match?: (record: BuildCacheRecord) => boolean }): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
     const oldest = [...this.#records].sort(([a], [b]) => this.#lastUsed(a) - this.#lastUsed(b));
     let total = oldest.reduce((sum, [, record]) => sum + record.bytes, 0);
     const gone: [string, CacheRecord][] = [];
+    const wanted = options.match && new Set(this.usage().filter(options.match).map(({ id }) => id));
     for (const entry of oldest) {
+      if (wanted?.has(entry[0]) === false) continue;
       if (options.keepBytes !== undefined && total <= options.keepBytes) break;
       if (options.untilMs !== undefined && this.#lastUsed(entry[0]) > options.untilMs) continue;
       gone.push(entry);

@@ -95,14 +95,18 @@ function ended(connection: Hijacked): Promise<void> {
   return new Promise((resolve) => connection.socket.once('close', () => resolve()));
 }
 
+const CACHE_FILTERS = ['until', 'unused-for', 'id', 'parent', 'type', 'description', 'inuse', 'shared', 'private'];
+
 /** `POST /build/prune`. */
 export async function pruneBuilds(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const keep = request.integer('keep-storage') ?? request.integer('reserved-space');
-  const filters = request.filters();
+  const filters = request.filters([...CACHE_FILTERS, 'label', 'label!']);
+  // Of a clean-up of everything by label: what is cached has none.
+  if (filters.has('label')) return { body: { CachesDeleted: [], SpaceReclaimed: 0 } };
   const { ids, bytes } = await builderOf(deps).prune({
     all: request.flag('all'),
     ...(keep === undefined ? {} : { keepBytes: keep }),
-    filters: Object.fromEntries(['until', 'unused-for', 'id', 'parent', 'type', 'description', 'inuse', 'shared', 'private'].filter((key) => filters.has(key)).map((key) => [key, filters.get(key)])),
+    filters: Object.fromEntries(CACHE_FILTERS.filter((key) => filters.has(key)).map((key) => [key, filters.get(key)])),
   });
   return { body: { CachesDeleted: ids, SpaceReclaimed: bytes } };
 }

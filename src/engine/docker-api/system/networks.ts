@@ -8,6 +8,8 @@ import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
 import { NETWORK_CREATE, NETWORK_JOIN } from '../shapes.ts';
 
+/** Label of a network of ours: what it is for. */
+const PURPOSE = 'longshore.io/purpose';
 const PREDEFINED = ['bridge', 'host', 'none'];
 
 interface CreateBody {
@@ -36,8 +38,13 @@ export async function listNetworks(deps: Deps, request: ApiRequest): Promise<Jso
     filters.labels(network.labels ?? {}) &&
     filters.allows('scope', 'local') &&
     filters.some('type', (wanted) => (wanted === 'builtin') === PREDEFINED.includes(network.name)) &&
-    (dangling === undefined || (network.endpoints.length === 0 && !PREDEFINED.includes(network.name)) === dangling));
+    (dangling === undefined || (network.endpoints.length === 0 && !PREDEFINED.includes(network.name) && !isOurs(network)) === dangling));
   return { body: networks.map((network) => networkJson(deps, network, false)) };
+}
+
+/** Made by the engine's own house, as the pods' network: not a user's to remove, nor in the way of a clean-up. */
+function isOurs(network: Network): boolean {
+  return network.labels?.[PURPOSE] !== undefined;
 }
 
 function driverOf(network: Network): string {
@@ -106,6 +113,7 @@ export async function createNetwork(deps: Deps, request: ApiRequest): Promise<Js
 export async function deleteNetwork(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const network = await deps.networks.get(request.params['id']!);
   if (PREDEFINED.includes(network.name)) throw new LongshoreError('forbidden', `${network.name} is a pre-defined network and cannot be removed`, { object: `network ${network.name}` });
+  if (isOurs(network)) throw new LongshoreError('forbidden', `network ${network.name} is the cluster's (${network.labels?.[PURPOSE] ?? ''}) and cannot be removed`, { object: `network ${network.name}`, remedy: 'It goes with its instance: longshore uninstall.' });
   // The endpoints of containers that have just ended may still be on their way out.
   await deps.containers.settled();
   const { endpoints } = await deps.networks.get(network.id);
@@ -149,7 +157,7 @@ export async function pruneNetworks(deps: Deps, request: ApiRequest): Promise<Js
   const used = new Set(deps.containers.list().flatMap((container) => (container.spec.network.mode === 'networks' ? container.spec.network.endpoints.map((endpoint) => endpoint.networkId) : [])));
   const deleted: string[] = [];
   for (const network of await deps.networks.list()) {
-    if (PREDEFINED.includes(network.name) || used.has(network.id) || network.endpoints.length > 0 || !filters.labels(network.labels ?? {})) continue;
+    if (PREDEFINED.includes(network.name) || isOurs(network) || used.has(network.id) || network.endpoints.length > 0 || !filters.labels(network.labels ?? {})) continue;
     if (until !== undefined && network.createdMs > until) continue;
     await deps.networks.remove(network.id);
     deps.events.emit('network', 'destroy', network.id, { name: network.name, type: driverOf(network) });
