@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { isCode, LongshoreError } from '../../lib/errors.ts';
 import { ensureBase, type Machine } from './bases.ts';
 import type { Docker } from './docker.ts';
-import type { Phase } from './deploy.ts';
+import type { Phase } from './phase.ts';
 import { basesIn, basesOf } from './project.ts';
 
 export interface ComposeOptions {

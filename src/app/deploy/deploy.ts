@@ -8,10 +8,8 @@ import { ensureBase, type Machine } from './bases.ts';
 import { ignoredBy, tarOf } from './context.ts';
 import type { Docker } from './docker.ts';
 import { noteImages, objectsFor, type BuiltImage } from './images.ts';
+import type { Phase } from './phase.ts';
 import type { Project } from './project.ts';
-
-/** Runs a named phase; `note` tells what it is about just now. */
-export type Phase = <T>(name: string, work: (note: (detail: string) => void) => Promise<T>) => Promise<T>;
 
 export interface DeployOptions {
   readonly docker: Docker;
