@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { HttpTransport } from '../client/http-transport.ts';
-import type { ClientConfig } from '../client/kubeconfig.ts';
+import { loadKubeconfig, type ClientConfig } from '../client/kubeconfig.ts';
 import { certificateSigningRequests, secrets } from '../client/resources.ts';
 import type { Transport } from '../client/transport.ts';
 import { keyPem, newKey } from '../control-plane/api/pki/certificate.ts';
@@ -64,7 +64,7 @@ export async function nodeCredentials(folder: string, nodeName: string, options:
     throw new LongshoreError('invalid', 'this node has not joined a cluster yet', { object: `node ${nodeName}`, remedy });
   }
   try {
-    return configOf(await askForCertificate(file, folder, nodeName, options));
+    return configOf(await askForCertificate(folder, nodeName, options));
   } catch (error) {
     throw explainJoin(error, options.server, 'token');
   }
@@ -76,6 +76,16 @@ interface Kept {
   readonly ca: string;
   readonly certificate: string;
   readonly key: string;
+  readonly upstream?: UpstreamCluster;
+}
+
+/** What a node is to know of a cluster whose API server is not ours. */
+export interface UpstreamCluster {
+  /** PEM: who signs certificates of the clients of a node's API. */
+  readonly clientCa: string;
+  /** The controller manager's `--cluster-cidr`, and the API server's `--service-cluster-ip-range`. */
+  readonly clusterCidr?: string;
+  readonly serviceCidr?: string;
 }
 
 function configOf({ server, ca, certificate, key }: Kept): ClientConfig {
@@ -98,7 +108,7 @@ function overSince(certificate: string): string | undefined {
   return Date.parse(validTo) < systemClock.now() ? validTo : undefined;
 }
 
-async function askForCertificate(file: string, folder: string, nodeName: string, options: JoinOptions): Promise<Kept> {
+async function askForCertificate(folder: string, nodeName: string, options: JoinOptions): Promise<Kept> {
   const ca = await fetchAuthority(options);
   const pair = await newKey();
   const request = makeSigningRequest({ commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] }, pair);
@@ -110,19 +120,52 @@ async function askForCertificate(file: string, folder: string, nodeName: string,
     });
     const certificate = await signed(transport, made.metadata?.name ?? '');
     const kept = { server: options.server, ca, certificate, key: keyPem(pair.privateKey) };
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(file + '.new', JSON.stringify(kept), { mode: 0o600 });
-    await rename(file + '.new', file);
+    await keep(folder, kept);
     return kept;
   } finally {
     transport.close();
   }
 }
 
+/**
+ * Joins the cluster of a kubeconfig, whichever API server it has, in the place of what was joined before. The file's client certificate says which node this is.
+ * @returns the node's name
+ * @throws LongshoreError `invalid` when the file is no node's, and what loadKubeconfig throws
+ */
+export async function joinByKubeconfig(folder: string, path: string, more: { readonly clientCa?: string; readonly clusterCidr?: string; readonly serviceCidr?: string }): Promise<string> {
+  const { ca, certificate, key, server } = await loadKubeconfig(path);
+  const object = `kubeconfig ${path}`;
+  const remedy = 'Name one such as the kubelet has: with a client certificate of the user system:node:NAME, in the group system:nodes.';
+  if (!ca) throw new LongshoreError('invalid', 'it names no certificate authority', { object, remedy });
+  if (!certificate || !key) throw new LongshoreError('invalid', 'its user has no client certificate', { object, remedy });
+  const name = nodeOf(certificate);
+  if (name === undefined) throw new LongshoreError('invalid', `its user is ${new X509Certificate(certificate).subject.replaceAll('\n', ', ')}, which is no node`, { object, remedy });
+  const { clientCa, ...ranges } = more;
+  const upstream = { clientCa: clientCa === undefined ? ca.toString() : await readFile(clientCa, 'utf8'), ...ranges };
+  await keep(folder, { server, ca: ca.toString(), certificate: certificate.toString(), key: key.toString(), upstream });
+  return name;
+}
+
+/** What was told of a cluster whose API server is not ours; undefined for one of ours. */
+export async function joinedUpstream(folder: string): Promise<UpstreamCluster | undefined> {
+  return (await readKept(join(folder, 'node.json')))?.upstream;
+}
+
+async function keep(folder: string, kept: Kept): Promise<void> {
+  const file = join(folder, 'node.json');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(file + '.new', JSON.stringify(kept), { mode: 0o600 });
+  await rename(file + '.new', file);
+}
+
+function nodeOf(certificate: string | Buffer): string | undefined {
+  return /^CN=system:node:(.+)$/m.exec(new X509Certificate(certificate).subject)?.[1];
+}
+
 /** The name under which this machine has joined a cluster; undefined when it has not. */
 export async function joinedName(folder: string): Promise<string | undefined> {
   const kept = await readKept(join(folder, 'node.json'));
-  return kept && /^CN=system:node:(.+)$/m.exec(new X509Certificate(kept.certificate).subject)?.[1];
+  return kept && nodeOf(kept.certificate);
 }
 
 async function signed(transport: Transport, name: string): Promise<string> {

@@ -1,6 +1,8 @@
-import type { Server } from 'node:http';
+import { ServerResponse, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { PeerCertificate } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
+import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 
 /**
@@ -19,13 +21,24 @@ export interface NodeListenerOptions {
   /** Speaks the node's API; listens nowhere by itself. */
   readonly api: Server;
   readonly logger: Logger;
+  /** Who may ask what, where clients are not our API server alone. Without it nobody else is let in. */
+  readonly authorize?: Authorize;
 }
 
+/** A client's name and groups, by its certificate. */
+export interface NodeClient {
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+/** Whether a client may make this request: its method and its target, with the query. */
+export type Authorize = (client: NodeClient, method: string, target: string) => Promise<boolean>;
+
 /**
- * Serves a node's API over TLS. Nobody is authorised request by request here:
- * the API server has done that, and nobody else gets as far as a request.
+ * Serves a node's API over TLS. Without `authorize` nobody is authorised request by request here:
+ * our API server has done that, and nobody else gets as far as a request.
  */
-export function nodeListener({ certificate, key, authority, api, logger }: NodeListenerOptions): TlsServer {
+export function nodeListener({ certificate, key, authority, api, logger, authorize }: NodeListenerOptions): TlsServer {
   const server = createTlsServer({
     cert: certificate,
     key,
@@ -38,16 +51,41 @@ export function nodeListener({ certificate, key, authority, api, logger }: NodeL
   });
   // Before the parser sees the connection.
   server.prependListener('secureConnection', (socket) => {
-    if (socket.authorized && isApiServer(socket.getPeerCertificate())) return;
+    if (socket.authorized && (authorize !== undefined || isApiServer(socket.getPeerCertificate()))) return;
     logger.warn('a client that is not the API server was turned away', { from: socket.remoteAddress ?? '' });
     socket.destroy();
   });
   for (const event of ['request', 'upgrade'] as const) {
-    for (const listener of api.listeners(event)) {
-      server.on(event, listener as (...args: unknown[]) => void);
+    for (const listener of api.listeners(event) as ((...args: unknown[]) => void)[]) {
+      if (authorize === undefined) server.on(event, listener);
+      else server.on(event, (request: IncomingMessage, answer: ServerResponse | Duplex, ...rest: unknown[]) => void admit(authorize, request, answer, () => listener(request, answer, ...rest), logger));
     }
   }
   return server;
+}
+
+/** Passes a request on when its client may make it. */
+async function admit(authorize: Authorize, request: IncomingMessage, answer: ServerResponse | Duplex, pass: () => void, logger: Logger): Promise<void> {
+  const client = clientOf((request.socket as TLSSocket).getPeerCertificate());
+  let [status, why] = [403, `Forbidden (user=${client?.name ?? ''}, method=${request.method})`];
+  try {
+    if (client && (await authorize(client, request.method ?? '', request.url ?? ''))) {
+      pass();
+      return;
+    }
+  } catch (error) {
+    [status, why] = [500, `Authorization error: ${messageOf(error)}`];
+  }
+  logger.warn('a request to the node was refused', { client: client?.name ?? '', method: request.method ?? '', why });
+  if (answer instanceof ServerResponse) answer.writeHead(status, { 'content-type': 'text/plain' }).end(`${why}\n`);
+  else answer.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n${why}\n`);
+}
+
+/** Undefined for a certificate without one plain name. */
+function clientOf({ subject }: Partial<PeerCertificate>): NodeClient | undefined {
+  const { CN: name, O: organizations = [] }: { CN?: unknown; O?: unknown } = subject ?? {};
+  if (typeof name !== 'string') return undefined;
+  return { name, groups: [organizations].flat().filter((group) => typeof group === 'string') };
 }
 
 function isApiServer({ subject }: Partial<PeerCertificate>): boolean {

@@ -12,9 +12,10 @@ import { UndoStack } from '../lib/undo.ts';
 import type { Node, Service } from '../types/kubernetes/generated/core-v1.ts';
 import { machineAddress, openInstance, usedAddresses, type Home } from './home.ts';
 import { lockInstance } from './instance-lock.ts';
-import { nodeCredentials } from './join.ts';
+import { joinedUpstream, nodeCredentials } from './join.ts';
 import { explainJoin } from './join-errors.ts';
 import { openNodeEngine } from './node-engine.ts';
+import { createNodeAuthorizer, selfSigned } from './node-authorizer.ts';
 import { nodeListener } from './node-listener.ts';
 import { startNode } from './node.ts';
 import { createPhaseTimer } from './phases.ts';
@@ -58,7 +59,8 @@ async function startAgentNode(home: Home, options: ServeAgentOptions, logger: Lo
     if (address === undefined) throw new LongshoreError('invalid', 'this machine has no address but loopback', { remedy: 'Name one: longshore agent --address ADDRESS' });
     const transport = new HttpTransport({ config: credentials, clock: systemClock });
     undo.push(() => transport.close());
-    const ranges = await phases.time('api server', () => clusterRanges(transport, credentials.server));
+    const upstream = await joinedUpstream(home.pki);
+    const ranges = { ...(await phases.time('api server', () => clusterRanges(transport, credentials.server))), ...(upstream?.clusterCidr !== undefined && { clusterCidr: upstream.clusterCidr }), ...(upstream?.serviceCidr !== undefined && { serviceCidr: upstream.serviceCidr }) };
     await mkdir(home.node, { recursive: true, mode: 0o711 });
     const engine = await phases.time('engine', () => openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock: systemClock, random: systemRandom, logger, dockerSocket: home.dockerSocket }));
     undo.push(() => engine.close({ stopContainers: false }));
@@ -68,8 +70,10 @@ async function startAgentNode(home: Home, options: ServeAgentOptions, logger: Lo
       clock: systemClock, random: systemRandom, logger,
     });
     undo.push(() => node.close({ remove: false }));
-    // The node shows the certificate that it joined with, and lets in nobody but the API server.
-    const server = nodeListener({ certificate: credentials.certificate ?? '', key: credentials.key ?? '', authority: credentials.ca ?? '', api: node.api, logger });
+    // Of our cluster, the node shows the certificate that it joined with, and lets in nobody but the API server. Of another, it asks who may do what.
+    const server = upstream === undefined
+      ? nodeListener({ certificate: credentials.certificate ?? '', key: credentials.key ?? '', authority: credentials.ca ?? '', api: node.api, logger })
+      : nodeListener({ ...(await selfSigned(options.nodeName, address)), authority: upstream.clientCa, api: node.api, logger, authorize: createNodeAuthorizer({ transport, nodeName: options.nodeName, clock: systemClock }) });
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.nodePort, address, resolve));
     const closeServer = (): void => {
       server.close();

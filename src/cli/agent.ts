@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { startDaemon } from '../app/daemon.ts';
 import { relaunchAsServer } from '../app/launch.ts';
-import { command } from './command.ts';
+import { command, UsageError } from './command.ts';
 import { requireRoot } from './instance.ts';
 import { JOIN_FLAGS, joinOptionsOf } from './join-flags.ts';
 
@@ -10,13 +10,21 @@ export const cli = command({
   flags: {
     ...JOIN_FLAGS,
     address: { type: 'string', value: 'ADDRESS', describe: "this machine's address for the cluster (default: what was named before, else that of its first interface)" },
+    kubeconfig: { type: 'string', value: 'FILE', describe: "join the cluster of this file, whichever API server it has: a node's, with a client certificate of system:node:NAME" },
+    'client-ca': { type: 'string', value: 'FILE', describe: "with --kubeconfig: who signs certificates of the node API's clients (default: the file's authority)" },
+    'cluster-cidr': { type: 'string', value: 'CIDR', describe: "with --kubeconfig: the controller manager's --cluster-cidr" },
+    'service-cidr': { type: 'string', value: 'CIDR', describe: "with --kubeconfig: the API server's --service-cluster-ip-range" },
     foreground: { type: 'boolean', describe: 'stay in the foreground, until a signal' },
   },
 }, async ({ home, talk }, values) => {
   const join = joinOptionsOf(values);
+  const { kubeconfig, 'client-ca': clientCa, 'cluster-cidr': clusterCidr, 'service-cidr': serviceCidr } = values;
+  if (join && kubeconfig !== undefined) throw new UsageError('--kubeconfig and a token are two ways to join: name one');
+  if (kubeconfig === undefined && (clientCa ?? clusterCidr ?? serviceCidr) !== undefined) throw new UsageError('--client-ca, --cluster-cidr and --service-cidr go with --kubeconfig');
   requireRoot('a node makes namespaces, mounts and networks', 'longshore agent');
   if (values.foreground) relaunchAsServer(process);
-  const { joinedName, nodeCredentials } = await import('../app/join.ts');
+  const { joinByKubeconfig, joinedName, nodeCredentials } = await import('../app/join.ts');
+  if (kubeconfig !== undefined) await talk.phase(`join by ${kubeconfig}`, () => joinByKubeconfig(home.pki, kubeconfig, { ...(clientCa !== undefined && { clientCa }), ...(clusterCidr !== undefined && { clusterCidr }), ...(serviceCidr !== undefined && { serviceCidr }) }));
   const before = await joinedName(home.pki);
   const nodeName = (values.name ?? before ?? hostname()).toLowerCase();
   if (before !== undefined && nodeName !== before) talk.say(`  ! this machine has joined as ${before}, and stays it. For another name: longshore uninstall --yes`);

@@ -214,7 +214,8 @@ function placeOf(home: Home, config: InstanceConfig): Omit<TestPlatform, 'close'
   };
 }
 
-function clientsOf(environment: Readonly<Record<string, string>>, binary: string, first: readonly string[]): Clients {
+/** Of any cluster: the environment names its kubeconfig. */
+export function clientsOf(environment: Readonly<Record<string, string>>, binary: string, first: readonly string[]): Clients {
   const kubectl = (args: readonly string[], options?: RunOptions): Promise<Ran> => runClient(binary, [...first, ...args], environment, options);
   const ok = async (args: readonly string[], options?: RunOptions): Promise<string> => {
     const ran = await kubectl(args, options);

@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryControlPlaneParts } from './control-plane-parts.ts';
+import { tryOurNode } from './our-node.ts';
 import { formatTable, type Row } from './table.ts';
 
 interface Swap {
@@ -12,6 +13,7 @@ interface Swap {
 
 const SWAPS: Readonly<Record<string, Swap>> = {
   parts: { title: 'kube-scheduler and kube-controller-manager on our API server', programs: ['kube-scheduler', 'kube-controller-manager'], attempt: tryControlPlaneParts },
+  node: { title: 'our node on kube-apiserver', programs: ['etcd', 'kube-apiserver', 'kube-scheduler', 'kube-controller-manager'], attempt: tryOurNode },
 };
 
 const programs = process.env.LONGSHORE_PEERS;
