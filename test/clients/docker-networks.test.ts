@@ -120,3 +120,15 @@ test('a network of the cluster is neither removed nor cleaned up', async () => {
   assert.match(refused.stderr, /network of-pods is the cluster's \(pods\) and cannot be removed/);
   await engine.engine.networks.remove(id);
 });
+
+test('who has stopped is in no network any more, at once: compose looks before it removes one', async () => {
+  await engine.ok('network', 'create', 'brief-a');
+  await engine.ok('network', 'create', 'brief-b');
+  for (let round = 0; round < 5; round++) {
+    await engine.ok('run', '-d', '--init', '--name', 'brief', '--network', 'brief-a', '--network', 'brief-b', '-P', '--expose', '80-90', 'busybox', 'sleep', '1000');
+    await engine.ok(...(round % 2 === 0 ? ['stop', '-t', '1', 'brief'] : ['rm', '-f', 'brief']));
+    assert.equal(await engine.ok('network', 'inspect', 'brief-a', 'brief-b', '--format', '{{len .Containers}}'), '0\n0');
+    if (round % 2 === 0) await engine.ok('rm', 'brief');
+  }
+  await engine.ok('network', 'rm', 'brief-a', 'brief-b');
+});

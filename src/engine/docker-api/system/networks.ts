@@ -81,7 +81,14 @@ function networkJson(deps: Deps, network: Network, verbose: boolean): Record<str
 
 /** `GET /networks/{id}`. */
 export async function inspectNetwork(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  return { body: networkJson(deps, await deps.networks.get(request.params['id']!), true) };
+  let network = await deps.networks.get(request.params['id']!);
+  // The endpoints of containers that have just ended may still be on their way out; who sees them leaves the network alone, as compose does.
+  const alive = new Set(deps.containers.list().flatMap(({ id, status }) => (status === 'exited' ? [] : [id])));
+  if (!isOurs(network) && network.endpoints.some(({ containerId }) => !alive.has(containerId))) {
+    await deps.containers.settled();
+    network = await deps.networks.get(network.id);
+  }
+  return { body: networkJson(deps, network, true) };
 }
 
 /** `POST /networks/create`. */
