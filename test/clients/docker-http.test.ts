@@ -23,7 +23,7 @@ function raw(text: string, end = false): Promise<string> {
     const socket = connect({ path: engine.socket });
     let got = '';
     socket.setEncoding('latin1').on('data', (piece: string) => (got += piece)).on('close', () => resolve(got)).on('error', reject);
-    socket.write(text);
+    socket.write(text, 'latin1');
     if (end) socket.end();
   });
 }
@@ -261,4 +261,23 @@ test('copying tells the container as it was named, and that a file is no folder'
   assert.equal(file.status, 400);
   assert.match(message(file), /not a directory/);
   await engine.ok('rm', 'copies');
+});
+
+test('attaching by WebSocket: what is typed goes in as messages, and comes out as such', async () => {
+  await engine.ok('run', '-d', '-i', '--name', 'socket', 'busybox', 'sh', '-c', 'echo before; read line; echo "got $line"; echo wrong >&2');
+  await engine.ok('logs', 'socket');
+  const typed = Buffer.from('hello\n');
+  const mask = Buffer.from([1, 2, 3, 4]);
+  const message = Buffer.concat([Buffer.from([0x82, 0x80 | typed.length]), mask, typed.map((byte, at) => byte ^ mask[at & 3]!)]).toString('latin1');
+  const ask = (query: string, key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nUpgrade: websocket'): string => `GET /containers/socket/attach/ws?${query} HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\n${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`;
+  assert.match(await raw(ask('stream=1', 'Upgrade: tcp')), /^HTTP\/1\.1 400[\s\S]*wants a WebSocket/);
+  assert.match(await raw(ask('stream=1&detachKeys=ctrl-A')), /^HTTP\/1\.1 400[\s\S]*Invalid detach keys/);
+  const got = await raw(ask('stream=1&logs=1&stdin=1&stdout=1') + message);
+  assert.match(got, /^HTTP\/1\.1 101 [\s\S]*\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/);
+  const text = got.slice(got.indexOf('\r\n\r\n') + 4);
+  assert.ok(text.startsWith('\x82\x07before\n'), JSON.stringify(text));
+  assert.ok(text.includes('\x82\x0agot hello\n'), JSON.stringify(text));
+  assert.ok(!text.includes('wrong'), 'only what was asked for');
+  assert.ok(text.endsWith('\x88\x02\x03\xe8'), 'and closed in good order');
+  await engine.ok('rm', '-f', 'socket');
 });

@@ -173,6 +173,8 @@ export type UpgradeHandler = (request: ApiRequest, connection: Hijacked) => Prom
 /** A connection taken over from HTTP. */
 export interface Hijacked {
   readonly socket: Duplex;
+  /** From here on every byte is the handler's, the answer's head as well. */
+  take(): void;
   /** Answers with 101 (or, for a client that did not ask to upgrade, 200); from then on bytes are the handler's. */
   accept(contentType: string): void;
 }

@@ -1,6 +1,7 @@
 import { LongshoreError } from '../../lib/errors.ts';
 import { exportContainer, getArchive, putArchive, statArchive } from './containers/archive.ts';
 import { attachAsBody, attachContainer } from './containers/attach.ts';
+import { attachByWebSocket } from './containers/attach-websocket.ts';
 import { commit } from './containers/commit.ts';
 import { createContainer } from './containers/create.ts';
 import { createExec, inspectExec, resizeExec, startExec, startExecAsBody } from './containers/exec.ts';
@@ -99,7 +100,7 @@ function containers(router: Router, deps: Deps): void {
     .on('POST', '/containers/{name...}/wait', (request, response) => waitContainer(deps, request, response))
     .on('POST', '/containers/{name...}/resize', (request) => resizeContainer(deps, request))
     .hijack('POST', '/containers/{name...}/attach', (request, connection) => attachContainer(deps, request, connection), (request, response) => attachAsBody(deps, request, response))
-    .on('GET', '/containers/{name...}/attach/ws', notBuilt('attaching by WebSocket'))
+    .hijack('GET', '/containers/{name...}/attach/ws', (request, connection) => attachByWebSocket(deps, request, connection))
     .on('DELETE', '/containers/{name...}', (request) => removeContainer(deps, request))
     .on('POST', '/containers/{name...}/exec', (request) => createExec(deps, request))
     .hijack('POST', '/exec/{id}/start', (request, connection) => startExec(deps, request, connection), (request, response) => startExecAsBody(deps, request, response))

@@ -130,6 +130,9 @@ export class DockerApi {
     let accepted = false;
     const connection: Hijacked = {
       socket,
+      take() {
+        accepted = true;
+      },
       accept(contentType) {
         accepted = true;
         socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: ${raw.headers.upgrade ?? 'tcp'}\r\nApi-Version: 1.${MAX_MINOR}\r\nServer: ${SERVER}\r\n\r\n`);

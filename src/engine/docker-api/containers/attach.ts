@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LongshoreError } from '../../../lib/errors.ts';
+import type { Container } from '../../containers/containers.ts';
 import type { AttachedStreams } from '../../runtime/runtime.ts';
 import { write } from '../answers.ts';
 import type { Deps } from '../deps.ts';
@@ -11,9 +12,7 @@ import { sendLogs } from './logs.ts';
 
 /** `POST /containers/{name}/attach`: the container's streams over the connection itself. */
 export async function attachContainer(deps: Deps, request: ApiRequest, connection: Hijacked): Promise<void> {
-  const container = deps.containers.get(request.params['name']!);
-  if (container.status === 'paused') throw new LongshoreError('conflict', `container ${container.name} is paused, unpause the container before attach`);
-  if (container.status === 'restarting') throw new LongshoreError('conflict', `container ${container.name} is restarting, wait until the container is running`);
+  const container = attachable(deps, request);
   const keys = new DetachKeys(request.query.get('detachKeys') || undefined);
   const tty = container.spec.process.terminal;
   const { socket } = connection;
@@ -34,6 +33,14 @@ export async function attachContainer(deps: Deps, request: ApiRequest, connectio
     keys,
     onDetach: () => deps.containers.announce(container.id, 'detach'),
   });
+}
+
+/** The container to attach to. @throws `conflict` in a state in which nothing would come */
+export function attachable(deps: Pick<Deps, 'containers'>, request: Pick<ApiRequest, 'params'>): Container {
+  const container = deps.containers.get(request.params['name']!);
+  if (container.status === 'paused') throw new LongshoreError('conflict', `container ${container.name} is paused, unpause the container before attach`);
+  if (container.status === 'restarting') throw new LongshoreError('conflict', `container ${container.name} is restarting, wait until the container is running`);
+  return container;
 }
 
 export interface JoinOptions {

@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream';
 import { LongshoreError, messageOf } from '../../../lib/errors.ts';
 import { acceptSpdy, refuseProtocol, streamProtocols } from '../streams/remote-spdy.ts';
 import { SpdyConnection, type SpdyStream } from '../streams/spdy-connection.ts';
-import { isWebSocketRequest, offeredProtocols, WebSocketConnection } from '../streams/websocket.ts';
+import { isWebSocketRequest, offeredProtocols, WebSocketConnection } from '../../../lib/websocket.ts';
 import type { NodeApiOptions } from './request.ts';
 
 const PROTOCOL = 'portforward.k8s.io';

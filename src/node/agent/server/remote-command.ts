@@ -5,7 +5,7 @@ import type { CriStream } from '../../cri/cri.ts';
 import { exitStatus, failedStatus, type RemoteStreams } from '../streams/channels.ts';
 import { openSpdyStreams } from '../streams/remote-spdy.ts';
 import { openWebSocketStreams } from '../streams/remote-websocket.ts';
-import { isWebSocketRequest } from '../streams/websocket.ts';
+import { isWebSocketRequest } from '../../../lib/websocket.ts';
 import { flag, type ContainerTarget, type NodeApiOptions } from './request.ts';
 
 /** Runs exec or attach over an upgraded connection, from the first byte to the exit code. */

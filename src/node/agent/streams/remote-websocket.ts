@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { PassThrough, Writable, type Duplex } from 'node:stream';
 import type { RemoteStreams, WantedStreams } from './channels.ts';
-import { offeredProtocols, WebSocketConnection } from './websocket.ts';
+import { offeredProtocols, WebSocketConnection } from '../../../lib/websocket.ts';
 
 const CHANNEL = { STDIN: 0, STDOUT: 1, STDERR: 2, ERROR: 3, RESIZE: 4, CLOSE: 255 } as const;
 /** In the order in which we like them; the empty one is the oldest, without Status and without resizing. */
