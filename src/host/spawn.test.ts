@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -52,14 +52,15 @@ test('a daemon has a session of its own and the given descriptors only', async (
   const dir = await mkdtemp(join(tmpdir(), 'longshore-daemon-'));
   try {
     const out = openSync(join(dir, 'out'), 'w');
-    const pid = await spawner.spawnDaemon('sh', ['-c', 'ls /proc/$$/fd | tr "\\n" " " >&3; exec sleep 1000'], { stdio: ['ignore', 'ignore', 'ignore', out] });
+    const pid = await spawner.spawnDaemon('sh', ['-c', 'echo begun >&3; exec sleep 1000'], { stdio: ['ignore', 'ignore', 'ignore', out] });
     try {
       const stat = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ');
       assert.equal(Number(stat[3]), pid, 'session');
-      for (let n = 0; n < 200 && (await readFile(join(dir, 'out'), 'utf8')) === ''; n++) {
+      for (let n = 0; n < 200 && (await readFile(`/proc/${pid}/comm`, 'utf8')) !== 'sleep\n'; n++) {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
-      assert.equal((await readFile(join(dir, 'out'), 'utf8')).trim(), '0 1 2 3');
+      assert.equal(await readFile(join(dir, 'out'), 'utf8'), 'begun\n');
+      assert.deepEqual(await readdir(`/proc/${pid}/fd`), ['0', '1', '2', '3']);
     } finally {
       process.kill(pid, 'SIGKILL');
       closeSync(out);
