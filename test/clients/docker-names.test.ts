@@ -31,6 +31,11 @@ test('a linked container is in /etc/hosts, in its names, and found by the link, 
   assert.equal((await get<{ Id: string }>('/containers/app2/mysql/json')).Id, id);
   assert.equal((await call(engine.socket, 'GET', '/containers/app/mysql/json')).status, 404);
   assert.equal(await engine.ok('inspect', '-f', '{{json .HostConfig.Links}}', 'app2'), '["/db:/app2/mysql"]');
+  assert.match((await engine.docker('rm', '--link', 'app2/none')).stderr, /No such link: app2\/none/);
+  await engine.ok('rm', '--link', 'app2/mysql');
+  assert.deepEqual((await list({ id: [id] }))[0]!.Names, ['/db']);
+  await engine.ok('restart', '-t', '0', 'app2');
+  assert.doesNotMatch(await engine.ok('exec', 'app2', 'cat', '/etc/hosts'), /mysql/);
   const refused = await call(engine.socket, 'POST', '/containers/create', { Image: 'busybox', HostConfig: { Links: ['nowhere'] } });
   assert.equal(refused.status, 400);
   assert.match(messageOf(refused), /could not get container for nowhere: No such container: nowhere/);

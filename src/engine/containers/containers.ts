@@ -29,6 +29,8 @@ export interface Containers {
   unpause(id: string): Promise<void>;
   restart(id: string, options?: { readonly timeoutSeconds?: number; readonly signal?: number }): Promise<void>;
   rename(id: string, name: string): Promise<void>;
+  /** Takes away a legacy link, `NAME/ALIAS`; of a running container at its next start. @throws `not-found` */
+  removeLink(path: string): Promise<void>;
   update(id: string, changes: { readonly limits?: CgroupLimits; readonly restart?: RestartPolicy }): Promise<void>;
   /** @throws `conflict` when it runs and `force` is not set */
   remove(id: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;

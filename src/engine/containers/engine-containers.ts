@@ -10,7 +10,7 @@ import { createEntry, nameTaken } from './create.ts';
 import type { Entry } from './entry.ts';
 import { execIn } from './exec.ts';
 import { extractInto } from './extract.ts';
-import { findLinked } from './links.ts';
+import { findLinked, ownerOf } from './links.ts';
 import { readLogs } from './logs.ts';
 import { readMachine } from './machine.ts';
 import type { Machine } from './machine.ts';
@@ -138,6 +138,14 @@ export class EngineContainers implements Containers {
       await entry.saveDescription();
       await renameInNetworks(this.#context, entry);
       this.#emit(entry, 'rename', { oldName: `/${old}` });
+    });
+  }
+
+  async removeLink(path: string): Promise<void> {
+    const { owner, alias } = ownerOf(this.#context, path.replace(/^\//, ''));
+    await owner.exclusive(async () => {
+      owner.setDescription({ spec: { ...owner.spec, links: owner.spec.links!.filter((link) => link.alias !== alias) } });
+      await owner.saveDescription();
     });
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContainerSpec } from './containers.ts';
 import { Entry } from './entry.ts';
-import { findLinked, linkLines } from './links.ts';
+import { findLinked, linkLines, ownerOf } from './links.ts';
 import type { Endpoint } from '../network/network.ts';
 
 function entry(id: string, name: string, links: ContainerSpec['links'] = []): Entry {
@@ -16,6 +16,11 @@ const context = { entries, names, find: (id: string) => entries.get(id)! };
 test('a container is found by the name of one that is linked to it, and the alias there', () => {
   assert.equal(findLinked(context, 'web/sql'), db);
   for (const path of ['web/db', 'db/sql', 'none/sql', 'web/', '/sql']) assert.equal(findLinked(context, path), undefined, path);
+});
+
+test('the owner of a link is found, and that there is none is told', () => {
+  assert.deepEqual(ownerOf(context, 'web/sql'), { owner: web, alias: 'sql' });
+  for (const path of ['web/db', 'none/sql', 'web', 'db/x']) assert.throws(() => ownerOf(context, path), { code: 'not-found', message: `No such link: ${path}` });
 });
 
 test('a link is a line of /etc/hosts, once its container runs', () => {

@@ -10,6 +10,15 @@ export function findLinked(context: Pick<Context, 'entries' | 'names'>, path: st
   return link === undefined ? undefined : context.entries.get(link.container);
 }
 
+/** The container that has a link, by `NAME/ALIAS`. @throws `not-found` */
+export function ownerOf(context: Pick<Context, 'entries' | 'names'>, path: string): { readonly owner: Entry; readonly alias: string } {
+  const slash = path.indexOf('/');
+  const owner = context.entries.get(context.names.get(path.slice(0, slash)) ?? '');
+  const alias = path.slice(slash + 1);
+  if (slash < 0 || owner?.spec.links?.some((link) => link.alias === alias) !== true) throw new LongshoreError('not-found', `No such link: ${path}`, { object: `link ${path}`, remedy: 'Name the container that has it, and the alias: docker rm --link NAME/ALIAS.' });
+  return { owner, alias };
+}
+
 /** Lines of /etc/hosts for legacy links. @throws `conflict` for one whose container doesn't run, `not-found` */
 export function linkLines(context: Pick<Context, 'find'>, entry: Entry): string[] {
   return (entry.spec.links ?? []).map(({ container, alias }) => {

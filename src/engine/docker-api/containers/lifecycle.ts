@@ -120,7 +120,10 @@ export async function updateContainer(deps: Deps, request: ApiRequest): Promise<
 
 /** `DELETE /containers/{name}`. */
 export async function removeContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
-  if (request.flag('link')) throw new LongshoreError('not-implemented', 'removing a link is not built', { remedy: 'Remove the container.' });
+  if (request.flag('link')) {
+    await deps.containers.removeLink(nameOf(request));
+    return DONE;
+  }
   await deps.containers.remove(nameOf(request), { force: request.flag('force'), volumes: request.flag('v') });
   return DONE;
 }
