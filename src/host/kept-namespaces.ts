@@ -1,8 +1,9 @@
 import { constants, openSync } from 'node:fs';
-import { statfs, unlink } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { isErrno } from '../lib/errors.ts';
 import type { Undo } from '../lib/undo.ts';
 import type { KeptNamespaces, Mounts } from './host.ts';
+import { unmountFile } from './mount-found.ts';
 import { AT_FDCWD, CLONE_NEWIPC, CLONE_NEWUTS, O_CLOEXEC } from './syscall/numbers.ts';
 import { Program, type Step } from './syscall/program.ts';
 
@@ -73,12 +74,7 @@ export class LinuxKeptNamespaces implements KeptNamespaces {
   }
 
   async remove(path: string): Promise<void> {
-    await this.#mounts.unmount(path);
-    try {
-      await unlink(path);
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
-    }
+    await unmountFile(this.#mounts, path);
   }
 
   async #removeAll(paths: readonly string[]): Promise<void> {

@@ -1,6 +1,4 @@
 import { closeSync, constants } from 'node:fs';
-import { unlink } from 'node:fs/promises';
-import { isErrno } from '../lib/errors.ts';
 import type { Undo } from '../lib/undo.ts';
 import type { NetworkNamespaces } from './host.ts';
 import { connectWithin } from './connect.ts';
@@ -9,6 +7,7 @@ import { Program } from './syscall/program.ts';
 import type { Step } from './syscall/program.ts';
 import { AT_FDCWD, CLONE_NEWNET, O_CLOEXEC } from './syscall/numbers.ts';
 import { enterPath, inside, runInside } from './inside.ts';
+import { unmountFile } from './mount-found.ts';
 import type { LinuxMounts } from './mounts.ts';
 
 const MS_BIND = 4096;
@@ -71,12 +70,7 @@ export class LinuxNetworkNamespaces implements NetworkNamespaces {
   }
 
   async remove(path: string): Promise<void> {
-    await this.#mounts.unmount(path);
-    try {
-      await unlink(path);
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
-    }
+    await unmountFile(this.#mounts, path);
   }
 }
 

@@ -1,6 +1,7 @@
 import { closeSync, constants } from 'node:fs';
-import { access, lstat, mkdir, readdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir } from 'node:fs/promises';
 import { O_PATH, openInRoot } from '../../host/beneath.ts';
+import { mountFound } from '../../host/mount-found.ts';
 import { LongshoreError, isCode, isErrno } from '../../lib/errors.ts';
 import type { Context } from './context.ts';
 import type { ContainerSpec, MountSpec } from './containers.ts';
@@ -129,31 +130,8 @@ function imageLayer(id: string, index: number): string {
  * mounted: a container that has the volume can put a link in its way at any time.
  */
 async function mountSubpath(context: Context, root: string, subpath: string, target: string, of: 'volume' | 'image'): Promise<string> {
-  const descriptor = await openSubpath(root, subpath, of);
-  try {
-    const found = `/proc/self/fd/${descriptor}`;
-    await context.host.mounts.unmount(target);
-    await removePlace(target);
-    if ((await stat(found)).isDirectory()) await mkdir(target, { recursive: true, mode: 0o711 });
-    else {
-      await mkdir(target.replace(/\/[^/]*$/, ''), { recursive: true, mode: 0o711 });
-      await writeFile(target, '', { mode: 0o600 });
-    }
-    await context.host.mounts.bind(found, target, { recursive: false });
-    return target;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** The empty folder or file on which an earlier run had its mount. Never what is mounted: that would be busy, and is not empty. */
-async function removePlace(target: string): Promise<void> {
-  try {
-    if ((await lstat(target)).isDirectory()) await rmdir(target);
-    else await unlink(target);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
-  }
+  await mountFound(context.host.mounts, await openSubpath(root, subpath, of), target, { mode: 0o711, recursive: false });
+  return target;
 }
 
 async function openSubpath(root: string, subpath: string, of: 'volume' | 'image'): Promise<number> {

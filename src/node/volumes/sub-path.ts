@@ -1,8 +1,7 @@
-import { closeSync } from 'node:fs';
-import { chmod, lstat, mkdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { chmod, stat } from 'node:fs/promises';
 import { makeFoldersInRoot, O_PATH, openInRoot } from '../../host/beneath.ts';
 import type { Mounts } from '../../host/host.ts';
+import { mountFound } from '../../host/mount-found.ts';
 import { isErrno, LongshoreError } from '../../lib/errors.ts';
 
 export interface SubPath {
@@ -30,28 +29,8 @@ export async function mountSubPath(mounts: Mounts, { root, path, target, object 
     throw new LongshoreError('invalid', `subPath "${path}" must be relative and without ".."`, { object });
   }
   const descriptor = await open(root, parts.join('/') || '.', path, object);
-  try {
-    const found = `/proc/self/fd/${descriptor}`;
-    await mounts.unmount(target);
-    await removePlace(target);
-    await mkdir(dirname(target), { recursive: true, mode: 0o750 });
-    if ((await stat(found)).isDirectory()) await mkdir(target, { mode: 0o750 });
-    else await writeFile(target, '', { mode: 0o600 });
-    await mounts.bind(found, target);
-    return target;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** The empty folder or file on which an earlier run had its mount. Never what is mounted: that would be busy, and is not empty. */
-async function removePlace(target: string): Promise<void> {
-  try {
-    if ((await lstat(target)).isDirectory()) await rmdir(target);
-    else await unlink(target);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
-  }
+  await mountFound(mounts, descriptor, target, { mode: 0o750, recursive: true });
+  return target;
 }
 
 async function open(root: string, wanted: string, shown: string, object: string): Promise<number> {
