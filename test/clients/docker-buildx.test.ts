@@ -115,6 +115,7 @@ void test('buildx: annotations are in the manifest; what would be ignored is ref
   const { manifestDigest } = await engine.images.get('noted:1');
   const manifest = JSON.parse((await engine.images.content.read(manifestDigest)).toString('utf8')) as { annotations?: unknown };
   assert.deepEqual(manifest.annotations, { team: 'a b', rank: '2' });
+  assert.match(await ok('buildx', folder, '--cache-from', 'type=registry,ref=127.0.0.1:1/x'), /--cache-from is not read/);
   const refused: readonly (readonly [string[], RegExp])[] = [
     [['--check'], /--check is not supported by this builder\n.*Build without --call and --check/],
     [['--call', 'outline'], /--call outline is not supported/],

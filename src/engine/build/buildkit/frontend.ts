@@ -37,6 +37,8 @@ export async function buildDockerfile(build: FrontendBuild): Promise<BuildResult
     const filename = attrs['filename'] || 'Dockerfile';
     const { text, ignore } = await loadDefinition(build, filename, undo);
     build.onSource({ filename, text });
+    // Not a refusal: the build is right without, and pipelines give it to whatever builder there is.
+    if (attrs['cache-imports'] || attrs['cache-from']) progress.warn(digestOf(`${build.ref}\0definition`), '--cache-from is not read: this builder takes what was built here before from its own cache', 0);
     const dockerfile = parseDockerfile(text);
     const contextName = attrs['contextkey'] || 'context';
     const request: BuildRequest = {
