@@ -8,6 +8,7 @@ import { LongshoreError, isErrno } from '../../lib/errors.ts';
 import type { Undo } from '../../lib/undo.ts';
 import { processOf } from './exec-process.ts';
 import { execFailure } from './messages.ts';
+import { OutputPipes } from './output-pipes.ts';
 import { removeTree } from './remove-tree.ts';
 import type { ExecOptions, ExecSession, ExitStatus } from './runtime.ts';
 import { becomeSubreaper, reap, reapOrphans, spawnProcess } from './spawn.ts';
@@ -39,15 +40,13 @@ export async function startPipedExec(context: ExecContext, options: ExecOptions)
       stdio: [options.stdin ? 'reads' : 'null', 'writes', 'writes'],
     });
     const stdin = options.stdin ? runtime.pipes[0] : undefined;
-    const [stdout, stderr] = runtime.pipes.slice(-2) as [Socket, Socket];
+    const output = new OutputPipes(...(runtime.pipes.slice(-2) as [Socket, Socket]));
     if ((await runtime.ended) !== 0) {
-      const complaint = await textOf(stderr);
       stdin?.destroy();
-      stdout.destroy();
-      throw execFailure(context.id, complaint);
+      throw execFailure(context.id, await output.complaint());
     }
     const pid = Number.parseInt(await readFile(`${folder}/pid`, 'utf8'), 10);
-    return new PipedExec(pid, { stdin, stdout, stderr }, context, options);
+    return new PipedExec(pid, { stdin, output }, context, options);
   } finally {
     await removeTree(folder);
   }
@@ -59,7 +58,7 @@ class PipedExec implements ExecSession {
   readonly exit: Promise<ExitStatus>;
   readonly closed: Promise<void>;
   readonly #listeners = new Set<Listener>();
-  readonly #outputs: readonly (readonly ['stdout' | 'stderr', Socket])[];
+  readonly #output: OutputPipes;
   #ended = false;
   #reading = false;
   /** Pieces that listeners have not taken yet. */
@@ -68,15 +67,15 @@ class PipedExec implements ExecSession {
 
   constructor(
     pid: number,
-    streams: { readonly stdin: Socket | undefined; readonly stdout: Socket; readonly stderr: Socket },
+    streams: { readonly stdin: Socket | undefined; readonly output: OutputPipes },
     context: ExecContext,
     options: ExecOptions,
   ) {
     const { clock } = context;
     this.pid = pid;
     this.stdin = streams.stdin;
-    this.#outputs = [['stdout', streams.stdout], ['stderr', streams.stderr]];
-    this.closed = Promise.all(this.#outputs.map(([, socket]) => new Promise<void>((resolve) => socket.once('close', () => resolve())))).then(() => undefined);
+    this.#output = streams.output;
+    this.closed = streams.output.closed;
     const onAbort = (): void => this.#signal(9);
     options.signal?.addEventListener('abort', onAbort, { once: true });
     if (options.signal?.aborted === true) onAbort();
@@ -97,10 +96,7 @@ class PipedExec implements ExecSession {
     this.#listeners.add(listener);
     if (!this.#reading) {
       this.#reading = true;
-      for (const [name, socket] of this.#outputs) {
-        socket.on('data', (data: Buffer) => this.#deliver(name, socket, data));
-        socket.on('end', () => socket.destroy());
-      }
+      this.#output.read((name, socket, data) => this.#deliver(name, socket, data));
     }
     return () => {
       this.#listeners.delete(listener);
@@ -153,21 +149,14 @@ class PipedExec implements ExecSession {
   #closeWhenQuiet(clock: Clock): void {
     let looks = 0;
     const look = (): void => {
-      if (this.#outputs.every(([, socket]) => socket.destroyed)) return;
+      if (this.#output.destroyed) return;
       const quiet = this.#reading && this.#held === 0 && performance.now() - this.#lastPieceMs >= QUIET_MS;
       const forgotten = !this.#reading && ++looks >= FORGOTTEN_LOOKS;
-      if (quiet || forgotten) for (const [, socket] of this.#outputs) socket.destroy();
+      if (quiet || forgotten) this.#output.destroy();
       else clock.after(QUIET_MS, look);
     };
     clock.after(QUIET_MS, look);
   }
-}
-
-async function textOf(stream: Socket): Promise<string> {
-  let text = '';
-  stream.setEncoding('utf8');
-  for await (const piece of stream as AsyncIterable<string>) if (text.length < 64 * 1024) text += piece;
-  return text;
 }
 
 /** True for a process in the control group of a container. */
