@@ -1,3 +1,5 @@
+import { KEY_USAGES } from '../rules/validation/key-usages.ts';
+
 /**
  * Go types of strings that have a few values, with these; facts of the API, version 1.36. By package and name, as in `core.v1.RestartPolicy`.
  */
@@ -20,31 +22,7 @@ const ENUMS: Readonly<Record<string, readonly string[]>> = {
   'batch.v1.PodFailurePolicyAction': ['Count', 'FailIndex', 'FailJob', 'Ignore'],
   'batch.v1.PodFailurePolicyOnExitCodesOperator': ['In', 'NotIn'],
   'batch.v1.PodReplacementPolicy': ['Failed', 'TerminatingOrFailed'],
-  'certificates.v1.KeyUsage': [
-    'any',
-    'cert sign',
-    'client auth',
-    'code signing',
-    'content commitment',
-    'crl sign',
-    'data encipherment',
-    'decipher only',
-    'digital signature',
-    'email protection',
-    'encipher only',
-    'ipsec end system',
-    'ipsec tunnel',
-    'ipsec user',
-    'key agreement',
-    'key encipherment',
-    'microsoft sgc',
-    'netscape sgc',
-    'ocsp signing',
-    's/mime',
-    'server auth',
-    'signing',
-    'timestamping',
-  ],
+  'certificates.v1.KeyUsage': KEY_USAGES,
   'core.v1.AppArmorProfileType': ['Localhost', 'RuntimeDefault', 'Unconfined'],
   'core.v1.AzureDataDiskCachingMode': ['None', 'ReadOnly', 'ReadWrite'],
   'core.v1.AzureDataDiskKind': ['Dedicated', 'Managed', 'Shared'],

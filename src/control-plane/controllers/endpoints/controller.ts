@@ -48,7 +48,7 @@ export class EndpointsController implements RunningController {
     this.#services.on({ delete: (service) => this.#bereft.add(objectKey(service)) });
     this.#controller.watch(this.#services);
     this.#controller.watch(this.#endpoints);
-    podInformer.on({ add: (pod) => this.#wake(pod), update: (old, pod) => this.#podUpdated(old, pod), delete: (pod) => this.#wake(pod) });
+    this.#selection.follow((key) => this.#controller.enqueue(key));
   }
 
   start(): Promise<void> {
@@ -57,26 +57,6 @@ export class EndpointsController implements RunningController {
 
   stop(): Promise<void> {
     return this.#controller.stop();
-  }
-
-  #wake(pod: Pod): void {
-    if (!pod.status?.podIP && !pod.status?.podIPs?.length) return;
-    for (const key of this.#selection.servicesOf(pod)) this.#controller.enqueue(key);
-  }
-
-  #podUpdated(old: Pod, pod: Pod): void {
-    const moved = !semanticEqual(old.metadata?.labels, pod.metadata?.labels);
-    if (
-      !moved &&
-      hasEndpoint(old) === hasEndpoint(pod) &&
-      isReady(old) === isReady(pod) &&
-      old.metadata?.deletionTimestamp === pod.metadata?.deletionTimestamp &&
-      semanticEqual(old.status?.podIPs, pod.status?.podIPs)
-    ) {
-      return;
-    }
-    if (moved) this.#wake(old);
-    this.#wake(pod);
   }
 
   async #sync(key: string): Promise<void> {

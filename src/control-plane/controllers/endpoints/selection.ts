@@ -1,6 +1,9 @@
 import type { Informer } from '../../../client/informer.ts';
 import { matchesMap, type Labels } from '../../../client/label-selector.ts';
 import type { Pod, Service } from '../../../types/kubernetes/generated/core-v1.ts';
+import { semanticEqual } from '../shared/equal.ts';
+import { isReady } from '../shared/pods.ts';
+import { hasEndpoint } from './pod-endpoint.ts';
 
 const BY_LABEL = 'label';
 const BY_SELECTOR = 'selector';
@@ -18,6 +21,22 @@ export class ServiceSelection {
     pods.addIndex(BY_LABEL, ({ metadata }) => pairsOf(metadata?.namespace, metadata?.labels));
     // One term of the selector is enough to find the service by.
     services.addIndex(BY_SELECTOR, ({ metadata, spec }) => pairsOf(metadata?.namespace, spec?.selector)[0]);
+  }
+
+  /** Tells which services' endpoints a change of a pod may change, by their keys. */
+  follow(concerned: (serviceKey: string) => void): void {
+    const wake = (pod: Pod): void => {
+      // A pod without an address is nobody's endpoint yet.
+      if (!pod.status?.podIP && !pod.status?.podIPs?.length) return;
+      for (const key of this.servicesOf(pod)) concerned(key);
+    };
+    const update = (old: Pod, pod: Pod): void => {
+      const moved = !semanticEqual(old.metadata?.labels, pod.metadata?.labels);
+      if (!moved && sameEndpoint(old, pod)) return;
+      if (moved) wake(old);
+      wake(pod);
+    };
+    this.#pods.on({ add: wake, update, delete: wake });
   }
 
   *podsOf(service: Service): Generator<Pod> {
@@ -42,6 +61,17 @@ export class ServiceSelection {
       }
     }
   }
+}
+
+/** What an endpoint tells of a pod is the same for both. */
+function sameEndpoint(old: Pod, pod: Pod): boolean {
+  return (
+    hasEndpoint(old) === hasEndpoint(pod) &&
+    isReady(old) === isReady(pod) &&
+    old.metadata?.deletionTimestamp === pod.metadata?.deletionTimestamp &&
+    old.spec?.nodeName === pod.spec?.nodeName &&
+    semanticEqual(old.status?.podIPs, pod.status?.podIPs)
+  );
 }
 
 function pairsOf(namespace: string | undefined, labels: Labels | undefined): string[] {

@@ -6,7 +6,6 @@ import { endpointSlices, nodes, pods, services } from '../../../client/resources
 import type { Node, Pod, Service } from '../../../types/kubernetes/generated/core-v1.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../../types/kubernetes/generated/discovery-v1.ts';
 import type { ControllerContext, RunningController } from '../context.ts';
-import { semanticEqual } from '../shared/equal.ts';
 import { controllerReference } from '../shared/owner.ts';
 import { isReady } from '../shared/pods.ts';
 import { applySlices } from './apply-slices.ts';
@@ -46,7 +45,7 @@ export class EndpointSliceController implements RunningController {
       informers: [this.#services, podInformer, this.#nodes, this.#slices], sync: (key) => this.#sync(key), resync: () => this.#enqueueAll(),
     });
     this.#controller.watch(this.#services);
-    podInformer.on({ add: (pod) => this.#wake(pod), update: (old, pod) => this.#podUpdated(old, pod), delete: (pod) => this.#wake(pod) });
+    this.#selection.follow((key) => this.#controller.enqueue(key));
     this.#controller.watch(this.#slices, (slice) =>
       slice.metadata?.labels?.[MANAGED_BY] === MANAGER ? [serviceKeyOf(slice)].filter((key) => key !== undefined) : [],
     );
@@ -66,28 +65,6 @@ export class EndpointSliceController implements RunningController {
 
   #enqueueAll(): void {
     for (const key of this.#services.store.keys()) this.#controller.enqueue(key);
-  }
-
-  #wake(pod: Pod): void {
-    // A pod without an address is nobody's endpoint yet.
-    if (!pod.status?.podIP && !pod.status?.podIPs?.length) return;
-    for (const key of this.#selection.servicesOf(pod)) this.#controller.enqueue(key);
-  }
-
-  #podUpdated(old: Pod, pod: Pod): void {
-    const moved = !semanticEqual(old.metadata?.labels, pod.metadata?.labels);
-    if (
-      !moved &&
-      hasEndpoint(old) === hasEndpoint(pod) &&
-      isReady(old) === isReady(pod) &&
-      old.metadata?.deletionTimestamp === pod.metadata?.deletionTimestamp &&
-      old.spec?.nodeName === pod.spec?.nodeName &&
-      semanticEqual(old.status?.podIPs, pod.status?.podIPs)
-    ) {
-      return;
-    }
-    if (moved) this.#wake(old);
-    this.#wake(pod);
   }
 
   async #sync(key: string): Promise<void> {

@@ -4,37 +4,13 @@ import { readSigningRequest } from '../../pki/signing-request.ts';
 import { each } from './common.ts';
 import { type Errors, Path } from './errors.ts';
 import { pathSegment } from './formats.ts';
+import { KEY_USAGES } from './key-usages.ts';
 import { rulesOf } from './kind.ts';
 import { validateSignerName } from './signer-name.ts';
 
 const SPEC = new Path('spec');
 const LEGACY = 'kubernetes.io/legacy-unknown';
 const SHORTEST_S = 600;
-const USAGES = [
-  'any',
-  'cert sign',
-  'client auth',
-  'code signing',
-  'content commitment',
-  'crl sign',
-  'data encipherment',
-  'decipher only',
-  'digital signature',
-  'email protection',
-  'encipher only',
-  'ipsec end system',
-  'ipsec tunnel',
-  'ipsec user',
-  'key agreement',
-  'key encipherment',
-  'microsoft sgc',
-  'netscape sgc',
-  'ocsp signing',
-  's/mime',
-  'server auth',
-  'signing',
-  'timestamping',
-];
 
 function create({ spec }: CertificateSigningRequest, errors: Errors): void {
   const wrong = faultOf(spec.request);
@@ -42,7 +18,7 @@ function create({ spec }: CertificateSigningRequest, errors: Errors): void {
   const usages = each(spec.usages);
   if (usages.length === 0) errors.required(SPEC.child('usages'));
   usages.forEach((usage, n) => {
-    if (!USAGES.includes(usage)) errors.notSupported(SPEC.child('usages').index(n), usage, USAGES);
+    if (!KEY_USAGES.includes(usage)) errors.notSupported(SPEC.child('usages').index(n), usage, KEY_USAGES);
   });
   usages.forEach((usage, n) => {
     if (usages.indexOf(usage) < n) errors.duplicate(SPEC.child('usages').index(n), usage);
