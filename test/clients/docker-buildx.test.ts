@@ -99,7 +99,9 @@ void test('buildx: outputs to files and folders, ids, metadata, named contexts, 
   await ok('buildx', folder, ...more, '-t', 'exported:2', '--iidfile', `${out}.id`, '--metadata-file', `${out}.json`);
   const id = (await docker(place, ['images', '-q', '--no-trunc', 'exported:2'])).stdout.trim();
   assert.equal(readFileSync(`${out}.id`, 'utf8').trim(), id);
-  assert.equal((JSON.parse(readFileSync(`${out}.json`, 'utf8')) as Record<string, string>)['image.name'], 'docker.io/library/exported:2');
+  const metadata = JSON.parse(readFileSync(`${out}.json`, 'utf8')) as Record<string, string>;
+  assert.equal(metadata['image.name'], 'docker.io/library/exported:2');
+  assert.equal(metadata['containerimage.digest'], id);
   assert.match((await docker(place, ['buildx', 'du'])).stdout, /Reclaimable:/);
   assert.match((await docker(place, ['buildx', 'prune', '-f', '--filter', 'nothing=x'])).stderr, /invalid filter 'nothing==x'/);
   assert.match((await docker(place, ['buildx', 'prune', '-f', '--filter', 'type=frontend'])).stdout, /Total:\s+0B/);

@@ -80,14 +80,16 @@ test('a Dockerfile alone gets a Deployment and a Service; a change rolls out, an
       assert.equal(before.split('\n').length, 2);
       assert.equal((await longshore('up', join(folder, 'shop'))).stdout, up.stdout);
       assert.equal(docker('ps', '-q', '--filter', 'label=com.docker.compose.project=shop'), before, 'nothing has changed');
+      docker('compose', '--project-directory', join(folder, 'shop'), 'up', '-d');
+      assert.equal(docker('ps', '-q', '--filter', 'label=com.docker.compose.project=shop'), before, 'an image is the same, built just now or found');
 
-    await writeFile(join(folder, 'shop/compose.yaml'), 'services: { web: { image: 5 } }\n');
-    const wrong = await run('./longshore', ['up', join(folder, 'shop')], env);
-    assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, /services\.web\.image must be a string[^]*→ Correct what it names/);
-    await writeFile(join(folder, 'shop/compose.yaml'), 'services: { web: { image: busybox, command: sh -c "exit 7" } }\n');
-    await rm(join(folder, 'shop/compose.override.yaml'));
-    const ended = await run('./longshore', ['up', join(folder, 'shop')], env);
-    assert.match(ended.stderr, /the container shop-web-1 ended: Exited \(7\)/);
+      await writeFile(join(folder, 'shop/compose.yaml'), 'services: { web: { image: 5 } }\n');
+      const wrong = await run('./longshore', ['up', join(folder, 'shop')], env);
+      assert.equal(wrong.code, 1);
+      assert.match(wrong.stderr, /services\.web\.image must be a string[^]*→ Correct what it names/);
+      await writeFile(join(folder, 'shop/compose.yaml'), 'services: { web: { image: busybox, command: sh -c "exit 7" } }\n');
+      await rm(join(folder, 'shop/compose.override.yaml'));
+      const ended = await run('./longshore', ['up', join(folder, 'shop')], env);
+      assert.match(ended.stderr, /the container shop-web-1 ended: Exited \(7\)/);
   });
 });

@@ -76,7 +76,8 @@ async function toImage(job: Export, exporter: Exporter, step: StepProgress): Pro
   const image = await parts.images.create(result.document, result.layers, names, { annotations: annotationsOf(exporter) });
   step.status(`writing image ${image.id}`, 0, 0, true);
   for (const name of names) step.status(`naming to ${name}`, 0, 0, true);
-  const response = describe(image, names);
+  // An image of this engine is known by its id, here too: compose compares the two to see whether a container's image has changed.
+  const response: Response = { ...describe(image, names), 'containerimage.digest': image.id };
   if (exporter.attrs['push'] !== 'true') return response;
   for (const name of names) {
     const credentials = await job.session.credentials(parseTagged(name).domain, signal);
