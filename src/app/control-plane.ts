@@ -39,7 +39,7 @@ export interface ControlPlaneOptions {
   /** Folder beneath which volumes of the class `standard` are made. */
   readonly localPathRoot?: string;
   /** Deletes such a volume's folder on a node; without it they end as Failed, and say so. */
-  readonly removeLocalPath?: (node: string, path: string) => Promise<void>;
+  readonly removeLocalPath?: (api: ApiServer) => (node: string, path: string) => Promise<void>;
   /** A node that was not heard of for so long is not ready; 40 s where it is left out. */
   readonly nodeMonitorGraceMs?: number;
   /** Parts that something else does. */
@@ -121,7 +121,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
         ),
       loadBalancerIngress: () => [{ ip: config.nodeAddress }],
       ...(options.localPathRoot !== undefined && { localPathRoot: options.localPathRoot }),
-      ...(options.removeLocalPath && { removeLocalPath: options.removeLocalPath }),
+      ...(options.removeLocalPath && { removeLocalPath: options.removeLocalPath(api) }),
       ...(options.nodeMonitorGraceMs !== undefined && { nodeMonitorGraceMs: options.nodeMonitorGraceMs }),
     },
   });

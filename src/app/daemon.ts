@@ -38,11 +38,23 @@ export function controlSocket(home: Home): string {
  * @param words the command that serves, and its flags
  * @throws LongshoreError what the daemon said when it failed, `unavailable` when a program that it needs is missing, `conflict` when one of the other kind runs
  */
-export async function startDaemon(home: Home, entry: readonly string[], environment: Readonly<Record<string, string>>, onPhase: (name: string, ms: number) => void, words: readonly string[] = ['server']): Promise<{ readonly status: DaemonStatus; readonly started: boolean }> {
+export async function startDaemon(
+  home: Home,
+  entry: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  onPhase: (name: string, ms: number) => void,
+  words: readonly string[] = ['server'],
+): Promise<{ readonly status: DaemonStatus; readonly started: boolean }> {
   const running = await readStatus(home);
   if (running) {
     if ((running.node === undefined) === (words[0] === 'server')) return { status: running, started: false };
-    throw new LongshoreError('conflict', running.node === undefined ? `a whole platform runs in ${home.root}, which has its own node` : `a node of another cluster (${running.node}) runs in ${home.root}`, { object: `home ${home.root}`, remedy: 'Set LONGSHORE_HOME to another folder, or first: longshore down' });
+    throw new LongshoreError(
+      'conflict',
+      running.node === undefined
+        ? `a whole platform runs in ${home.root}, which has its own node`
+        : `a node of another cluster (${running.node}) runs in ${home.root}`,
+      { object: `home ${home.root}`, remedy: 'Set LONGSHORE_HOME to another folder, or first: longshore down' },
+    );
   }
   await assertNeeded();
   await makeHome(home);
@@ -57,20 +69,31 @@ export async function startDaemon(home: Home, entry: readonly string[], environm
   const exited = new Promise<number | null>((resolve, reject) => child.once('exit', resolve).once('error', reject));
   try {
     for await (const note of notes(child.stdio[NOTIFY_FD] as Readable)) {
-      if ('phase' in note) onPhase(note.phase, note.ms);
-      else if ('failed' in note && note.failed.code === 'conflict' && (await lockHolder(home)) !== undefined) return { status: await othersStatus(home, note.failed), started: false };
-      else if ('failed' in note) throw new LongshoreError(note.failed.code as 'internal', note.failed.message, note.failed);
-      else if ('ready' in note) return { status: note.ready, started: true };
+      if ('phase' in note) {
+        onPhase(note.phase, note.ms);
+      } else if ('failed' in note && note.failed.code === 'conflict' && (await lockHolder(home)) !== undefined) {
+        return { status: await othersStatus(home, note.failed), started: false };
+      } else if ('failed' in note) {
+        throw new LongshoreError(note.failed.code as 'internal', note.failed.message, note.failed);
+      } else if ('ready' in note) {
+        return { status: note.ready, started: true };
+      }
     }
     const code = await exited;
-    throw new LongshoreError('internal', `the daemon ended (exit code ${code}) before it was ready: ${await lastLines(home.daemonLog)}`, { object: `home ${home.root}`, remedy: 'See the log: longshore logs' });
+    throw new LongshoreError('internal', `the daemon ended (exit code ${code}) before it was ready: ${await lastLines(home.daemonLog)}`, {
+      object: `home ${home.root}`,
+      remedy: 'See the log: longshore logs',
+    });
   } finally {
     child.unref();
     (child.stdio[NOTIFY_FD] as Readable).destroy();
   }
 }
 
-/** Another `up` came first: what it starts is what is wanted. @throws LongshoreError what the daemon said that found it there, when nothing comes of the other */
+/**
+ * Another `up` came first: what it starts is what is wanted.
+ * @throws LongshoreError what the daemon said that found it there, when nothing comes of the other
+ */
 async function othersStatus(home: Home, failed: { readonly message: string; readonly object?: string; readonly remedy?: string }): Promise<DaemonStatus> {
   for (const until = performance.now() + OTHERS_MS; performance.now() < until; await new Promise((resolve) => setTimeout(resolve, 50))) {
     const status = await readStatus(home);
@@ -124,8 +147,29 @@ export async function stopDaemon(home: Home, onPhase: (name: string, ms: number)
 function askDown(home: Home, { pid }: ProcessMark): Promise<Readable | undefined> {
   return new Promise((resolve, reject) => {
     const down = request({ socketPath: controlSocket(home), method: 'POST', path: '/down', timeout: DOWN_MS }, resolve);
-    down.on('timeout', () => down.destroy(new LongshoreError('timeout', `the daemon (pid ${pid}) did not stop within ${DOWN_MS / 1000} s`, { object: `home ${home.root}`, remedy: `See why: longshore logs. To end it: kill -9 ${pid}, then longshore down.` })));
-    down.on('error', (error) => (isErrno(error, 'ENOENT') || isErrno(error, 'ECONNREFUSED') ? resolve(undefined) : reject(isErrno(error, 'EACCES') ? new LongshoreError('forbidden', `the daemon of ${home.root} (pid ${pid}) listens to root alone`, { object: `home ${home.root}`, remedy: 'Run it as root: sudo longshore down', cause: error }) : error))).end();
+    down.on('timeout', () =>
+      down.destroy(
+        new LongshoreError('timeout', `the daemon (pid ${pid}) did not stop within ${DOWN_MS / 1000} s`, {
+          object: `home ${home.root}`,
+          remedy: `See why: longshore logs. To end it: kill -9 ${pid}, then longshore down.`,
+        }),
+      ),
+    );
+    down
+      .on('error', (error) =>
+        isErrno(error, 'ENOENT') || isErrno(error, 'ECONNREFUSED')
+          ? resolve(undefined)
+          : reject(
+              isErrno(error, 'EACCES')
+                ? new LongshoreError('forbidden', `the daemon of ${home.root} (pid ${pid}) listens to root alone`, {
+                    object: `home ${home.root}`,
+                    remedy: 'Run it as root: sudo longshore down',
+                    cause: error,
+                  })
+                : error,
+            ),
+      )
+      .end();
   });
 }
 
@@ -145,12 +189,15 @@ export async function openNotify(): Promise<((note: DaemonNote) => Promise<void>
   if (process.env.LONGSHORE_NOTIFY !== '1') return undefined;
   delete process.env.LONGSHORE_NOTIFY;
   const { write } = await import('node:fs');
-  return (note) => new Promise((resolve) => {
-    write(NOTIFY_FD, JSON.stringify(note) + '\n', (error) => {
-      // Whoever started us may have gone; that is no reason to stop.
-      if (error && !isErrno(error, 'EPIPE') && !isErrno(error, 'EBADF')) process.stderr.write(`could not report progress: ${error.message}\n`);
-      resolve();
+  return (note) =>
+    new Promise((resolve) => {
+      write(NOTIFY_FD, JSON.stringify(note) + '\n', (error) => {
+        // Whoever started us may have gone; that is no reason to stop.
+        if (error && !isErrno(error, 'EPIPE') && !isErrno(error, 'EBADF')) {
+          process.stderr.write(`could not report progress: ${error.message}\n`);
+        }
+        resolve();
+      });
     });
-  });
 }
 

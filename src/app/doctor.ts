@@ -34,9 +34,22 @@ async function probeCluster(home: Home): Promise<Finding | undefined> {
       const { status } = await transport.get<Node>(nodes, undefined, node);
       const ready = status?.conditions?.find(({ type }) => type === 'Ready');
       const joined = `this machine is the node ${node} of ${server}`;
-      if ((await readStatus(home)) === undefined) return { name, status: 'warn', detail: `${joined}, and its agent does not run`, remedy: 'Start it with: longshore agent' };
-      if (ready?.status !== 'True') return { name, status: 'warn', detail: `${joined}, which is not Ready: ${ready?.message ?? 'nothing is known of it'}`, remedy: 'See: longshore logs' };
-      return { name, status: 'ok', detail: `${joined}, Ready; its certificate is good until ${credentials.certificate ? new X509Certificate(credentials.certificate).validTo : 'nobody knows when'}` };
+      if ((await readStatus(home)) === undefined) {
+        return { name, status: 'warn', detail: `${joined}, and its agent does not run`, remedy: 'Start it with: longshore agent' };
+      }
+      if (ready?.status !== 'True') {
+        return {
+          name,
+          status: 'warn',
+          detail: `${joined}, which is not Ready: ${ready?.message ?? 'nothing is known of it'}`,
+          remedy: 'See: longshore logs',
+        };
+      }
+      return {
+        name,
+        status: 'ok',
+        detail: `${joined}, Ready; its certificate is good until ${credentials.certificate ? new X509Certificate(credentials.certificate).validTo : 'nobody knows when'}`,
+      };
     } finally {
       transport.close();
     }

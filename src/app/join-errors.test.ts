@@ -23,7 +23,15 @@ test('clocks, authorities, addresses and tokens are told apart, each with what t
   assert.match(told(failed('UNABLE_TO_VERIFY_LEAF_SIGNATURE')), /^forbidden: .*comes from another authority.*uninstall --yes/);
   assert.match(told(failed('ERR_TLS_CERT_ALTNAME_INVALID')), /^forbidden: .*is not for this address/);
   assert.match(told(failed('EHOSTUNREACH')), /^unavailable: .*can't be reached from this machine: ehostunreach. See that the server runs/);
-  const unknown = new StatusError({ apiVersion: 'v1', kind: 'Status', metadata: {}, status: 'Failure', code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
+  const unknown = new StatusError({
+    apiVersion: 'v1',
+    kind: 'Status',
+    metadata: {},
+    status: 'Failure',
+    code: 401,
+    reason: 'Unauthorized',
+    message: 'Unauthorized',
+  });
   assert.match(told(unknown, 'token'), /^unauthorized: .*does not know the token/);
   assert.match(told(unknown), /does not accept this node's certificate/);
 });

@@ -51,7 +51,8 @@ function hashOf(certificate: Buffer): string {
 
 /**
  * The node's own credentials: those that it kept, or new ones, which it asks for with the token. Kept ones that are over are replaced, where there is a token.
- * @throws LongshoreError `forbidden` (the server is not the one that the hash names, or the node's certificate is over), `unauthorized` (it does not know the token), `unavailable` (it can't be reached), `timeout` (nobody signs)
+ * @throws LongshoreError `forbidden` (the server is not the one that the hash names, or the node's certificate is
+ * over), `unauthorized` (it does not know the token), `unavailable` (it can't be reached), `timeout` (nobody signs)
  */
 export async function nodeCredentials(folder: string, nodeName: string, options: JoinOptions | undefined): Promise<ClientConfig> {
   const file = join(folder, 'node.json');
@@ -60,7 +61,12 @@ export async function nodeCredentials(folder: string, nodeName: string, options:
   if (kept && over === undefined) return configOf(kept);
   if (!options) {
     const remedy = 'Run the line that "longshore token" prints on the server.';
-    if (over !== undefined) throw new LongshoreError('forbidden', `this node's certificate is over since ${over}, by this machine's clock`, { object: `node ${nodeName}`, remedy: `See that the clock is right. ${remedy}` });
+    if (over !== undefined) {
+      throw new LongshoreError('forbidden', `this node's certificate is over since ${over}, by this machine's clock`, {
+        object: `node ${nodeName}`,
+        remedy: `See that the clock is right. ${remedy}`,
+      });
+    }
     throw new LongshoreError('invalid', 'this node has not joined a cluster yet', { object: `node ${nodeName}`, remedy });
   }
   try {
@@ -97,7 +103,13 @@ async function readKept(file: string): Promise<Kept | undefined> {
     return JSON.parse(await readFile(file, 'utf8')) as Kept;
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
-    if (error instanceof SyntaxError) throw new LongshoreError('internal', `${file} is damaged: ${error.message}`, { object: file, remedy: 'Delete it and join again, with the line that "longshore token" prints on the server.', cause: error });
+    if (error instanceof SyntaxError) {
+      throw new LongshoreError('internal', `${file} is damaged: ${error.message}`, {
+        object: file,
+        remedy: 'Delete it and join again, with the line that "longshore token" prints on the server.',
+        cause: error,
+      });
+    }
     throw error;
   }
 }
@@ -115,8 +127,14 @@ async function askForCertificate(folder: string, nodeName: string, options: Join
   const transport = new HttpTransport({ config: { server: options.server, ca: Buffer.from(ca), token: options.token }, clock: systemClock });
   try {
     const made = await transport.create<CertificateSigningRequest>(certificateSigningRequests, undefined, {
-      apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { generateName: 'node-csr-' },
-      spec: { request: Buffer.from(request).toString('base64'), signerName: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['digital signature', 'client auth'] },
+      apiVersion: 'certificates.k8s.io/v1',
+      kind: 'CertificateSigningRequest',
+      metadata: { generateName: 'node-csr-' },
+      spec: {
+        request: Buffer.from(request).toString('base64'),
+        signerName: 'kubernetes.io/kube-apiserver-client-kubelet',
+        usages: ['digital signature', 'client auth'],
+      },
     });
     const certificate = await signed(transport, made.metadata?.name ?? '');
     const kept = { server: options.server, ca, certificate, key: keyPem(pair.privateKey) };
@@ -128,18 +146,29 @@ async function askForCertificate(folder: string, nodeName: string, options: Join
 }
 
 /**
- * Joins the cluster of a kubeconfig, whichever API server it has, in the place of what was joined before. The file's client certificate says which node this is.
+ * Joins the cluster of a kubeconfig, whichever API server it has, in the place of what was joined before. The file's
+ * client certificate says which node this is.
  * @returns the node's name
  * @throws LongshoreError `invalid` when the file is no node's, and what loadKubeconfig throws
  */
-export async function joinByKubeconfig(folder: string, path: string, more: { readonly clientCa?: string; readonly clusterCidr?: string; readonly serviceCidr?: string }): Promise<string> {
+export async function joinByKubeconfig(
+  folder: string,
+  path: string,
+  more: { readonly clientCa?: string; readonly clusterCidr?: string; readonly serviceCidr?: string },
+): Promise<string> {
   const { ca, certificate, key, server } = await loadKubeconfig(path);
   const object = `kubeconfig ${path}`;
   const remedy = 'Name one such as the kubelet has: with a client certificate of the user system:node:NAME, in the group system:nodes.';
   if (!ca) throw new LongshoreError('invalid', 'it names no certificate authority', { object, remedy });
   if (!certificate || !key) throw new LongshoreError('invalid', 'its user has no client certificate', { object, remedy });
   const name = nodeOf(certificate);
-  if (name === undefined) throw new LongshoreError('invalid', `its user is ${new X509Certificate(certificate).subject.replaceAll('\n', ', ')}, which is no node`, { object, remedy });
+  if (name === undefined) {
+    throw new LongshoreError(
+      'invalid',
+      `its user is ${new X509Certificate(certificate).subject.replaceAll('\n', ', ')}, which is no node`,
+      { object, remedy },
+    );
+  }
   const { clientCa, ...ranges } = more;
   const upstream = { clientCa: clientCa === undefined ? ca.toString() : await readFile(clientCa, 'utf8'), ...ranges };
   await keep(folder, { server, ca: ca.toString(), certificate: certificate.toString(), key: key.toString(), upstream });
@@ -173,9 +202,18 @@ async function signed(transport: Transport, name: string): Promise<string> {
     const { status } = await transport.get<CertificateSigningRequest>(certificateSigningRequests, undefined, name);
     if (status?.certificate) return Buffer.from(status.certificate, 'base64').toString();
     const denied = status?.conditions?.find(({ type }) => type === 'Denied' || type === 'Failed');
-    if (denied) throw new LongshoreError('forbidden', `the request for a certificate was ${denied.type?.toLowerCase()}: ${denied.message ?? denied.reason}`, { object: `certificatesigningrequest ${name}` });
+    if (denied) {
+      throw new LongshoreError(
+        'forbidden',
+        `the request for a certificate was ${denied.type?.toLowerCase()}: ${denied.message ?? denied.reason}`,
+        { object: `certificatesigningrequest ${name}` },
+      );
+    }
   }
-  throw new LongshoreError('timeout', `nobody signed the request for a certificate within ${CERTIFICATE_TIMEOUT_MS / 1000} s`, { object: `certificatesigningrequest ${name}`, remedy: `On the server: kubectl certificate approve ${name}` });
+  throw new LongshoreError('timeout', `nobody signed the request for a certificate within ${CERTIFICATE_TIMEOUT_MS / 1000} s`, {
+    object: `certificatesigningrequest ${name}`,
+    remedy: `On the server: kubectl certificate approve ${name}`,
+  });
 }
 
 /** The certificate of the authority behind the server, which must have the hash that the token came with. */
@@ -200,7 +238,10 @@ async function fetchAuthority({ server, caHash }: JoinOptions): Promise<string> 
   if (authority && leaf && (leaf === authority || leaf.verify(authority.publicKey))) return authority.toString();
   const announced = await announcedAuthority(server, caHash, leaf);
   if (announced) return announced;
-  throw new LongshoreError('forbidden', `${server} does not show a certificate authority with the hash ${caHash}`, { object: server, remedy: 'Take the line that "longshore token" prints on the server itself.' });
+  throw new LongshoreError('forbidden', `${server} does not show a certificate authority with the hash ${caHash}`, {
+    object: server,
+    remedy: 'Take the line that "longshore token" prints on the server itself.',
+  });
 }
 
 /** The authority that the server announces to anybody in `kube-public/cluster-info`, if it has the hash and made the server's certificate. */

@@ -15,10 +15,24 @@ const DAY_MS = 86_400_000;
 
 const VERBS: Readonly<Record<string, string>> = { POST: 'create', GET: 'get', HEAD: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
 /** Subresources of a node that paths of its API stand for, beside `proxy`, which stands for all. */
-const SUBRESOURCES: Readonly<Record<string, readonly string[]>> = { stats: ['stats'], metrics: ['metrics'], logs: ['log'], pods: ['pods', 'proxy'], healthz: ['healthz', 'proxy'] };
+const SUBRESOURCES: Readonly<Record<string, readonly string[]>> = {
+  stats: ['stats'],
+  metrics: ['metrics'],
+  logs: ['log'],
+  pods: ['pods', 'proxy'],
+  healthz: ['healthz', 'proxy'],
+};
 
 /** Asks the API server whether a client may make a request to the node's API, as the kubelet does (authorisation mode Webhook). */
-export function createNodeAuthorizer({ transport, nodeName, clock }: { readonly transport: Transport; readonly nodeName: string; readonly clock: Clock }): Authorize {
+export function createNodeAuthorizer({
+  transport,
+  nodeName,
+  clock,
+}: {
+  readonly transport: Transport;
+  readonly nodeName: string;
+  readonly clock: Clock;
+}): Authorize {
   const answers = new Map<string, { readonly allowed: boolean; readonly until: number }>();
   const ask = async (user: string, groups: readonly string[], verb: string, subresource: string): Promise<boolean> => {
     const key = JSON.stringify([user, groups, verb, subresource]);
@@ -50,7 +64,14 @@ export async function selfSigned(nodeName: string, address: string): Promise<{ r
   const pair = await newKey();
   const subject = { commonName: `${nodeName}@${Math.floor(systemClock.now() / 1000)}`, organizations: [] };
   const certificate = issueCertificate(
-    { subject, publicKey: pair.publicKey, use: 'server', alternativeNames: [nodeName, address], notBefore: systemClock.now() - 3_600_000, notAfter: systemClock.now() + 365 * DAY_MS },
+    {
+      subject,
+      publicKey: pair.publicKey,
+      use: 'server',
+      alternativeNames: [nodeName, address],
+      notBefore: systemClock.now() - 3_600_000,
+      notAfter: systemClock.now() + 365 * DAY_MS,
+    },
     { subject, key: pair.privateKey, publicKey: pair.publicKey },
     systemRandom,
   );

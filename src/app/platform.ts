@@ -20,7 +20,7 @@ import { lockInstance } from './instance-lock.ts';
 import { announceRegistry, innerRegistryName, openPlatformRegistry, type RegistryAccess } from './registry.ts';
 import { startNode, type RunningNode } from './node.ts';
 import { createPhaseTimer } from './phases.ts';
-import { createVolumeRemover, localPathRoot } from './remove-volume.ts';
+import { askNode, createVolumeRemover, localPathRoot } from './remove-volume.ts';
 import { VERSION } from './version.ts';
 import { nameHolder } from './taken-port.ts';
 import { startTicksOf } from './process-mark.ts';
@@ -104,7 +104,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         logger,
         phases,
         localPathRoot: localPathRoot(home),
-        removeLocalPath: createVolumeRemover(localPathRoot(home), config.nodeName),
+        removeLocalPath: (api) => createVolumeRemover(localPathRoot(home), config.nodeName, askNode(api)),
         ...(options.nodeMonitorGraceMs !== undefined && { nodeMonitorGraceMs: options.nodeMonitorGraceMs }),
         without: options.without ?? [],
         connectNode: (name) => (name === config.nodeName ? connectSocket(nodeSocket) : undefined),

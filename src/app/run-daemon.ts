@@ -24,7 +24,11 @@ export type OnPhase = (name: string, ms: number) => void;
 export async function runDaemon(home: Home, start: (useLogger: (made: Logger) => Logger, onPhase: OnPhase) => Promise<Served>): Promise<void> {
   const notify = await openNotify();
   let logger = createLogger((line) => void process.stderr.write(line), Date.now, 'info');
-  process.on('unhandledRejection', (error) => logger.error('a promise was rejected and nobody looked', { error: error instanceof Error ? error.stack ?? error.message : String(error) }));
+  process.on('unhandledRejection', (error) =>
+    logger.error('a promise was rejected and nobody looked', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    }),
+  );
   try {
     const served = await start((made) => (logger = made), (phase, ms) => void notify?.({ phase, ms }));
     let stopped = (_code: number): void => {};
@@ -57,8 +61,14 @@ export async function runDaemon(home: Home, start: (useLogger: (made: Logger) =>
   } catch (error) {
     await notify?.({ failed: failure(error) });
     // What the user can mend needs no place in the source.
-    if (error instanceof LongshoreError && error.code !== 'internal') logger.error('could not start', failure(error));
-    else logger.error('could not start', { error: error instanceof Error ? error.stack ?? error.message : String(error), ...(error instanceof LongshoreError && failure(error)) });
+    if (error instanceof LongshoreError && error.code !== 'internal') {
+      logger.error('could not start', failure(error));
+    } else {
+      logger.error('could not start', {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        ...(error instanceof LongshoreError && failure(error)),
+      });
+    }
     process.exit(1);
   }
 }

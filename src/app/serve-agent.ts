@@ -37,7 +37,15 @@ const LOOK_MS = 50;
 /** The daemon of a node that has joined a cluster: see {@link runDaemon}. Its pods go on when it ends by a signal. */
 export async function serveAgent(home: Home, options: ServeAgentOptions): Promise<void> {
   await runDaemon(home, (useLogger, onPhase) =>
-    startAgentNode(home, options, useLogger(createLogger((line) => void process.stderr.write(line), Date.now, (process.env.LONGSHORE_LOG as LogLevel | undefined) ?? 'info')), onPhase));
+    startAgentNode(
+      home,
+      options,
+      useLogger(
+        createLogger((line) => void process.stderr.write(line), Date.now, (process.env.LONGSHORE_LOG as LogLevel | undefined) ?? 'info'),
+      ),
+      onPhase,
+    ),
+  );
 }
 
 /**
@@ -47,7 +55,9 @@ export async function serveAgent(home: Home, options: ServeAgentOptions): Promis
 async function startAgentNode(home: Home, options: ServeAgentOptions, logger: Logger, onPhase: OnPhase): Promise<Served> {
   const startedAt = new Date(systemClock.now()).toISOString();
   const phases = createPhaseTimer(systemClock, onPhase);
-  if (options.address !== undefined && isIP(options.address) !== 4) throw new LongshoreError('invalid', `--address ${options.address} is no IPv4 address`);
+  if (options.address !== undefined && isIP(options.address) !== 4) {
+    throw new LongshoreError('invalid', `--address ${options.address} is no IPv4 address`);
+  }
   const undo = new UndoStack();
   const unlock = await lockInstance(home);
   undo.push(unlock);
@@ -56,24 +66,64 @@ async function startAgentNode(home: Home, options: ServeAgentOptions, logger: Lo
     const credentials = await nodeCredentials(home.pki, options.nodeName, undefined);
     const config = await openInstance(home, systemRandom, options.nodeName, () => usedAddresses(host.links), options.address);
     const address = config.listen ?? machineAddress();
-    if (address === undefined) throw new LongshoreError('invalid', 'this machine has no address but loopback', { remedy: 'Name one: longshore agent --address ADDRESS' });
+    if (address === undefined) {
+      throw new LongshoreError('invalid', 'this machine has no address but loopback', {
+        remedy: 'Name one: longshore agent --address ADDRESS',
+      });
+    }
     const transport = new HttpTransport({ config: credentials, clock: systemClock });
     undo.push(() => transport.close());
     const upstream = await joinedUpstream(home.pki);
-    const ranges = { ...(await phases.time('api server', () => clusterRanges(transport, credentials.server))), ...(upstream?.clusterCidr !== undefined && { clusterCidr: upstream.clusterCidr }), ...(upstream?.serviceCidr !== undefined && { serviceCidr: upstream.serviceCidr }) };
+    const ranges = {
+      ...(await phases.time('api server', () => clusterRanges(transport, credentials.server))),
+      ...(upstream?.clusterCidr !== undefined && { clusterCidr: upstream.clusterCidr }),
+      ...(upstream?.serviceCidr !== undefined && { serviceCidr: upstream.serviceCidr }),
+    };
     await mkdir(home.node, { recursive: true, mode: 0o711 });
-    const engine = await phases.time('engine', () => openNodeEngine({ folder: home.engine, nodeFolder: home.node, instance: config.id, host, clock: systemClock, random: systemRandom, logger, dockerSocket: home.dockerSocket }));
+    const engine = await phases.time('engine', () =>
+      openNodeEngine({
+        folder: home.engine,
+        nodeFolder: home.node,
+        instance: config.id,
+        host,
+        clock: systemClock,
+        random: systemRandom,
+        logger,
+        dockerSocket: home.dockerSocket,
+      }),
+    );
     undo.push(() => engine.close({ stopContainers: false }));
 
     const node = await startNode({
-      host, cri: engine.cri, folder: home.node, config: { ...config, nodeName: options.nodeName, nodeAddress: address, ...ranges }, transport, readTransport: transport, labels: {},
-      clock: systemClock, random: systemRandom, logger,
+      host,
+      cri: engine.cri,
+      folder: home.node,
+      config: { ...config, nodeName: options.nodeName, nodeAddress: address, ...ranges },
+      transport,
+      readTransport: transport,
+      labels: {},
+      clock: systemClock,
+      random: systemRandom,
+      logger,
     });
     undo.push(() => node.close({ remove: false }));
     // Of our cluster, the node shows the certificate that it joined with, and lets in nobody but the API server. Of another, it asks who may do what.
-    const server = upstream === undefined
-      ? nodeListener({ certificate: credentials.certificate ?? '', key: credentials.key ?? '', authority: credentials.ca ?? '', api: node.api, logger })
-      : nodeListener({ ...(await selfSigned(options.nodeName, address)), authority: upstream.clientCa, api: node.api, logger, authorize: createNodeAuthorizer({ transport, nodeName: options.nodeName, clock: systemClock }) });
+    const server =
+      upstream === undefined
+        ? nodeListener({
+            certificate: credentials.certificate ?? '',
+            key: credentials.key ?? '',
+            authority: credentials.ca ?? '',
+            api: node.api,
+            logger,
+          })
+        : nodeListener({
+            ...(await selfSigned(options.nodeName, address)),
+            authority: upstream.clientCa,
+            api: node.api,
+            logger,
+            authorize: createNodeAuthorizer({ transport, nodeName: options.nodeName, clock: systemClock }),
+          });
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.nodePort, address, resolve));
     const closeServer = (): void => {
       server.close();
@@ -84,8 +134,20 @@ async function startAgentNode(home: Home, options: ServeAgentOptions, logger: Lo
     await phases.time('ready', () => untilReady(transport, options.nodeName));
 
     const status: DaemonStatus = {
-      pid: process.pid, startTicks: (await startTicksOf(process.pid)) ?? '', version: VERSION, instance: config.id, home: home.root, docker: `unix://${home.dockerSocket}`, node: options.nodeName,
-      api: credentials.server, kubeconfig: undefined, registry: undefined, registryForPods: undefined, nodeAddress: address, startedAt, phases: phases.taken,
+      pid: process.pid,
+      startTicks: (await startTicksOf(process.pid)) ?? '',
+      version: VERSION,
+      instance: config.id,
+      home: home.root,
+      docker: `unix://${home.dockerSocket}`,
+      node: options.nodeName,
+      api: credentials.server,
+      kubeconfig: undefined,
+      registry: undefined,
+      registryForPods: undefined,
+      nodeAddress: address,
+      startedAt,
+      phases: phases.taken,
     };
     await writeStatus(home, status);
     logger.info('the node is up', { node: options.nodeName, address, api: credentials.server });
@@ -105,7 +167,12 @@ async function startAgentNode(home: Home, options: ServeAgentOptions, logger: Lo
         transport.close();
         await step('status', () => rm(home.statusFile, { force: true }));
         await unlock();
-        if (failures.length > 0) throw new LongshoreError('internal', `the node did not stop in good order: ${failures.join('; ')}`, { object: `home ${home.root}`, remedy: 'To take away what it left: longshore down' });
+        if (failures.length > 0) {
+          throw new LongshoreError('internal', `the node did not stop in good order: ${failures.join('; ')}`, {
+            object: `home ${home.root}`,
+            remedy: 'To take away what it left: longshore down',
+          });
+        }
       },
     };
   } catch (error) {
@@ -114,8 +181,14 @@ async function startAgentNode(home: Home, options: ServeAgentOptions, logger: Lo
   }
 }
 
-/** The cluster's ranges, as this version lays them out: the name server has the tenth address of the Services' range, and pods' addresses lie one range before. */
-async function clusterRanges(transport: HttpTransport, server: string): Promise<{ readonly dnsAddress: string; readonly clusterCidr: string; readonly serviceCidr: string }> {
+/**
+ * The cluster's ranges, as this version lays them out: the name server has the tenth address of the Services' range,
+ * and pods' addresses lie one range before.
+ */
+async function clusterRanges(
+  transport: HttpTransport,
+  server: string,
+): Promise<{ readonly dnsAddress: string; readonly clusterCidr: string; readonly serviceCidr: string }> {
   let kubernetes: Service;
   try {
     kubernetes = await transport.get<Service>(services, 'default', 'kubernetes');
@@ -140,5 +213,8 @@ async function untilReady(transport: Transport, name: string): Promise<void> {
       said = messageOf(error);
     }
   }
-  throw new LongshoreError('timeout', `the node was not Ready within ${READY_MS / 1000} s: ${said}`, { object: `node ${name}`, remedy: 'See the log (longshore logs), and on the server: kubectl describe node' });
+  throw new LongshoreError('timeout', `the node was not Ready within ${READY_MS / 1000} s: ${said}`, {
+    object: `node ${name}`,
+    remedy: 'See the log (longshore logs), and on the server: kubectl describe node',
+  });
 }

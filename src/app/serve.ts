@@ -12,7 +12,13 @@ export async function serve(home: Home, nodeName: string, environment: Readonly<
     const { listen, logLevel, nodeGraceSeconds, registry, dockerSocket, without } = await readSettings(home, environment);
     const logger = useLogger(createLogger((line) => void process.stderr.write(line), Date.now, logLevel));
     const joined = await joinedName(home.pki);
-    if (joined !== undefined) throw new LongshoreError('conflict', `${home.root} belongs to a node of another cluster, ${joined}`, { object: `home ${home.root}`, remedy: 'To run the node: longshore agent. For a platform of its own, set LONGSHORE_HOME to another folder, or leave the cluster: longshore uninstall --yes.' });
+    if (joined !== undefined) {
+      throw new LongshoreError('conflict', `${home.root} belongs to a node of another cluster, ${joined}`, {
+        object: `home ${home.root}`,
+        remedy:
+          'To run the node: longshore agent. For a platform of its own, set LONGSHORE_HOME to another folder, or leave the cluster: longshore uninstall --yes.',
+      });
+    }
     const platform = await startPlatform({
       home, nodeName, logger, registry, standardDockerSocket: dockerSocket, without, onPhase,
       ...(listen !== undefined && { apiAddress: listen }), ...(nodeGraceSeconds !== undefined && { nodeMonitorGraceMs: nodeGraceSeconds * 1000 }),

@@ -10,7 +10,14 @@ test('a flag goes before the environment, and that before the file', async (t) =
   t.after(() => rm(root, { recursive: true }));
   assert.deepEqual(await readSettings({ root }, {}), { logLevel: 'info', registry: 'read', dockerSocket: false, without: [] });
   await writeFile(settingsFile({ root }), 'listen: 10.1.2.3\nregistry: host # pods have none\nnodeGraceSeconds: 20\ndockerSocket: yes\n');
-  assert.deepEqual(await readSettings({ root }, {}), { listen: '10.1.2.3', nodeGraceSeconds: 20, logLevel: 'info', registry: 'host', dockerSocket: true, without: [] });
+  assert.deepEqual(await readSettings({ root }, {}), {
+    listen: '10.1.2.3',
+    nodeGraceSeconds: 20,
+    logLevel: 'info',
+    registry: 'host',
+    dockerSocket: true,
+    without: [],
+  });
   const environment = { LONGSHORE_LISTEN: '0.0.0.0', LONGSHORE_NODE_GRACE_SECONDS: '30' };
   assert.equal((await readSettings({ root }, environment)).listen, '0.0.0.0');
   const flags = settingsEnvironment({ listen: '127.0.0.9', registry: undefined, 'docker-socket': false });

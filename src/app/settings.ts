@@ -174,7 +174,11 @@ function truthOf({ text, from }: { readonly text: string; readonly from: string 
 function partsOf({ text, from }: { readonly text: string; readonly from: string }): ControlPlanePart[] {
   return text.split(',').map((word) => {
     const part = CONTROL_PLANE_PARTS.find((name) => name === word.trim());
-    if (part === undefined) throw new LongshoreError('invalid', `${from} names a part "${word.trim()}", which there is not`, { remedy: `There are: ${CONTROL_PLANE_PARTS.join(', ')}. Join several by commas.` });
+    if (part === undefined) {
+      throw new LongshoreError('invalid', `${from} names a part "${word.trim()}", which there is not`, {
+        remedy: `There are: ${CONTROL_PLANE_PARTS.join(', ')}. Join several by commas.`,
+      });
+    }
     return part;
   });
 }

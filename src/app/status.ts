@@ -41,7 +41,11 @@ export async function readStatus(home: Home): Promise<DaemonStatus | undefined> 
     text = await readFile(home.statusFile, 'utf8');
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
-    throw new LongshoreError('forbidden', `can't read ${home.statusFile}: ${messageOf(error)}`, { object: `home ${home.root}`, remedy: 'Run as root, or set LONGSHORE_HOME to a folder of your own.', cause: error });
+    throw new LongshoreError('forbidden', `can't read ${home.statusFile}: ${messageOf(error)}`, {
+      object: `home ${home.root}`,
+      remedy: 'Run as root, or set LONGSHORE_HOME to a folder of your own.',
+      cause: error,
+    });
   }
   try {
     const status = JSON.parse(text) as DaemonStatus;
@@ -49,6 +53,10 @@ export async function readStatus(home: Home): Promise<DaemonStatus | undefined> 
   } catch (error) {
     const holder = await lockHolder(home);
     if (holder === undefined) return undefined; // what a dead daemon left is of no use to anybody
-    throw new LongshoreError('internal', `${home.statusFile} is damaged, and the daemon (pid ${holder.pid}) runs: ${messageOf(error)}`, { object: `home ${home.root}`, remedy: `Stop it, and start it again: kill ${holder.pid}, then longshore up. Containers go on meanwhile.`, cause: error });
+    throw new LongshoreError('internal', `${home.statusFile} is damaged, and the daemon (pid ${holder.pid}) runs: ${messageOf(error)}`, {
+      object: `home ${home.root}`,
+      remedy: `Stop it, and start it again: kill ${holder.pid}, then longshore up. Containers go on meanwhile.`,
+      cause: error,
+    });
   }
 }

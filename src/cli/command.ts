@@ -65,11 +65,25 @@ const COMMON: Flags = {
 };
 
 export const FORMATS = ['json', 'yaml', 'name'] as const;
-export const OUTPUT = { type: 'string', short: 'o', value: 'FORMAT', choices: FORMATS, describe: 'print data as json, yaml, or names alone' } as const satisfies Flag;
-export const NAMESPACE = { type: 'string', short: 'n', value: 'NAMESPACE', describe: 'namespace of the objects (default: default)' } as const satisfies Flag;
+export const OUTPUT = {
+  type: 'string',
+  short: 'o',
+  value: 'FORMAT',
+  choices: FORMATS,
+  describe: 'print data as json, yaml, or names alone',
+} as const satisfies Flag;
+export const NAMESPACE = {
+  type: 'string',
+  short: 'n',
+  value: 'NAMESPACE',
+  describe: 'namespace of the objects (default: default)',
+} as const satisfies Flag;
 
 /** Makes a command of its description and its work. */
-export function command<const F extends Flags>(spec: Spec<F>, work: (context: InstanceContext, values: Values<F>, words: readonly string[]) => Promise<number>): CommandModule {
+export function command<const F extends Flags>(
+  spec: Spec<F>,
+  work: (context: InstanceContext, values: Values<F>, words: readonly string[]) => Promise<number>,
+): CommandModule {
   return {
     spec,
     run(args, context) {
@@ -81,7 +95,9 @@ export function command<const F extends Flags>(spec: Spec<F>, work: (context: In
 
 function parse(spec: Spec, args: readonly string[]): { readonly values: Readonly<Record<string, string | boolean>>; readonly words: readonly string[] } {
   const flags: Flags = { ...spec.flags, ...COMMON };
-  const options: ParseArgsOptionsConfig = Object.fromEntries(Object.entries(flags).map(([name, { type, short }]) => [name, { type, ...(short !== undefined && { short }) }]));
+  const options: ParseArgsOptionsConfig = Object.fromEntries(
+    Object.entries(flags).map(([name, { type, short }]) => [name, { type, ...(short !== undefined && { short }) }]),
+  );
   const { tokens } = parseArgs({ args: [...args], options, allowPositionals: true, strict: false, tokens: true });
   const values: Record<string, string | boolean> = {};
   const words: string[] = [];
@@ -91,12 +107,21 @@ function parse(spec: Spec, args: readonly string[]): { readonly values: Readonly
     const flag = flags[token.name];
     if (flag === undefined) throw new UsageError(`there is no flag ${token.rawName}`, didYouMean(token.name, Object.keys(flags)));
     if (flag.type === 'boolean' && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
-    if (flag.type === 'string' && (token.value === undefined || (!token.inlineValue && /^--?[a-z]/i.test(token.value)))) throw new UsageError(`${token.rawName} wants a value: ${token.rawName} ${flag.value ?? 'VALUE'}`);
-    if (flag.choices && !flag.choices.includes(token.value!)) throw new UsageError(`${token.rawName} ${token.value} is none of ${flag.choices.join(', ')}`, didYouMean(token.value!, flag.choices, ''));
+    if (flag.type === 'string' && (token.value === undefined || (!token.inlineValue && /^--?[a-z]/i.test(token.value)))) {
+      throw new UsageError(`${token.rawName} wants a value: ${token.rawName} ${flag.value ?? 'VALUE'}`);
+    }
+    if (flag.choices && !flag.choices.includes(token.value!)) {
+      throw new UsageError(
+        `${token.rawName} ${token.value} is none of ${flag.choices.join(', ')}`,
+        didYouMean(token.value!, flag.choices, ''),
+      );
+    }
     values[token.name] = token.value ?? true;
   }
-  const most = spec.words === undefined ? 0 : spec.mostWords ?? Number.POSITIVE_INFINITY;
-  if (words.length > most) throw new UsageError(most === 0 ? `"${words[0]}" is too much: this command takes flags alone` : `"${words[most]}" is too much`);
+  const most = spec.words === undefined ? 0 : (spec.mostWords ?? Number.POSITIVE_INFINITY);
+  if (words.length > most) {
+    throw new UsageError(most === 0 ? `"${words[0]}" is too much: this command takes flags alone` : `"${words[most]}" is too much`);
+  }
   return { values, words };
 }
 
@@ -107,7 +132,10 @@ function didYouMean(typed: string, words: readonly string[], dashes = '--'): str
 
 /** What `longshore NAME --help` prints. */
 export function helpOf(name: string, { about, flags, words }: Spec): string {
-  const rows = Object.entries({ ...flags, ...COMMON }).map(([flag, { short, type, value, describe }]) => [`${short === undefined ? '    ' : `-${short}, `}--${flag}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}`, describe] as const);
+  const rows = Object.entries({ ...flags, ...COMMON }).map(
+    ([flag, { short, type, value, describe }]) =>
+      [`${short === undefined ? '    ' : `-${short}, `}--${flag}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}`, describe] as const,
+  );
   const width = Math.max(...rows.map(([left]) => left.length));
   const codes = Object.values(EXIT_CODES).map(([code, meaning]) => `  ${code}  ${meaning}`);
   return `${about}\n\nUsage: longshore ${name} [FLAGS]${words === undefined ? '' : ` ${words}`}\n\nFlags:\n${rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n')}\n\nExit codes:\n${codes.join('\n')}\n`;

@@ -6,11 +6,18 @@ import { command } from './command.ts';
 import { requireRoot } from './instance.ts';
 import type { Talk } from './output.ts';
 
-export const cli = command({ about: 'Stops the platform and all it runs, and takes away what a crashed one left on the host. Images, volumes and state stay in its folder.', flags: {} }, async ({ home, talk }) => {
-  requireRoot('this ends containers and takes networks and mounts away', 'longshore down');
-  await down(home, talk);
-  return 0;
-});
+export const cli = command(
+  {
+    about:
+      'Stops the platform and all it runs, and takes away what a crashed one left on the host. Images, volumes and state stay in its folder.',
+    flags: {},
+  },
+  async ({ home, talk }) => {
+    requireRoot('this ends containers and takes networks and mounts away', 'longshore down');
+    await down(home, talk);
+    return 0;
+  },
+);
 
 /** Stops an instance and leaves nothing of it on the host. */
 export async function down(home: Home, talk: Talk): Promise<void> {

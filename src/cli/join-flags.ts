@@ -13,7 +13,14 @@ export const JOIN_FLAGS = {
 export function joinOptionsOf(values: { readonly server?: string; readonly token?: string; readonly 'ca-hash'?: string }): JoinOptions | undefined {
   const { server, token, 'ca-hash': caHash } = values;
   if (server === undefined && token === undefined && caHash === undefined) return undefined;
-  if (server === undefined || token === undefined || caHash === undefined) throw new UsageError('joining needs --server, --token and --ca-hash together', 'Copy the line that "longshore token" prints on the server.');
-  if (!URL.canParse(server) || !server.startsWith('https://')) throw new UsageError(`--server ${server} is no address such as https://10.0.0.1:6443`);
+  if (server === undefined || token === undefined || caHash === undefined) {
+    throw new UsageError(
+      'joining needs --server, --token and --ca-hash together',
+      'Copy the line that "longshore token" prints on the server.',
+    );
+  }
+  if (!URL.canParse(server) || !server.startsWith('https://')) {
+    throw new UsageError(`--server ${server} is no address such as https://10.0.0.1:6443`);
+  }
   return { server, token, caHash };
 }

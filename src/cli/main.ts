@@ -70,7 +70,9 @@ function wantsHelp(args: readonly string[]): boolean {
 
 function describe(error: unknown): string {
   if (!(error instanceof LongshoreError)) return messageOf(error);
-  return [error.object && !error.message.includes(error.object) ? `${error.object}: ${error.message}` : error.message, error.remedy].filter(Boolean).join('\n  → ');
+  return [error.object && !error.message.includes(error.object) ? `${error.object}: ${error.message}` : error.message, error.remedy]
+    .filter(Boolean)
+    .join('\n  → ');
 }
 
 function usage(): string {

@@ -25,9 +25,24 @@ export interface Machine {
 const PATH = 'ENV PATH /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const RECIPES: readonly Recipe[] = [
-  { matches: (name) => name === 'busybox' || name === 'alpine', source: 'the package busybox-static', changes: [PATH, 'CMD ["sh"]'], make: busyboxRoot },
-  { matches: (name, tag) => name === 'node' && /^(latest|lts|current|2[4-9])/.test(tag), source: "npm's Node, the machine's C library and busybox-static", changes: [PATH, 'CMD ["node"]'], make: nodeRoot },
-  { matches: (name) => name === 'debian' || name === 'ubuntu', source: 'debootstrap (Debian packages)', changes: [PATH, 'CMD ["bash"]'], make: debianRoot },
+  {
+    matches: (name) => name === 'busybox' || name === 'alpine',
+    source: 'the package busybox-static',
+    changes: [PATH, 'CMD ["sh"]'],
+    make: busyboxRoot,
+  },
+  {
+    matches: (name, tag) => name === 'node' && /^(latest|lts|current|2[4-9])/.test(tag),
+    source: "npm's Node, the machine's C library and busybox-static",
+    changes: [PATH, 'CMD ["node"]'],
+    make: nodeRoot,
+  },
+  {
+    matches: (name) => name === 'debian' || name === 'ubuntu',
+    source: 'debootstrap (Debian packages)',
+    changes: [PATH, 'CMD ["bash"]'],
+    make: debianRoot,
+  },
 ];
 
 /** How long a registry may take to say anything, in milliseconds. */
@@ -46,7 +61,13 @@ export async function ensureBase(docker: Docker, machine: Machine, reference: st
   } catch (error) {
     const { name, tag } = parseName(reference);
     const recipe = RECIPES.find(({ matches }) => matches(name, tag));
-    if (!recipe) throw new LongshoreError('unavailable', `the base image ${reference} can't be pulled: ${messageOf(error)}`, { object: `image ${reference}`, remedy: 'Give it to the engine by docker load, or use busybox, node or debian, which can be made here.', cause: error });
+    if (!recipe) {
+      throw new LongshoreError('unavailable', `the base image ${reference} can't be pulled: ${messageOf(error)}`, {
+        object: `image ${reference}`,
+        remedy: 'Give it to the engine by docker load, or use busybox, node or debian, which can be made here.',
+        cause: error,
+      });
+    }
     note(`no registry answers; making it of ${recipe.source}`);
     await docker.importImage(Readable.from(packTar(recipe.make(machine)), { objectMode: false }), reference, recipe.changes);
     return `no registry could be reached, so ${reference} was made of ${recipe.source}`;
@@ -60,7 +81,12 @@ export async function ensureBase(docker: Docker, machine: Machine, reference: st
 export async function makeBase(docker: Docker, machine: Machine, reference: string): Promise<void> {
   const { name, tag } = parseName(reference);
   const recipe = RECIPES.find(({ matches }) => matches(name, tag));
-  if (!recipe) throw new LongshoreError('invalid', `${reference} can't be made of this machine's packages`, { object: `image ${reference}`, remedy: 'busybox, node and debian can.' });
+  if (!recipe) {
+    throw new LongshoreError('invalid', `${reference} can't be made of this machine's packages`, {
+      object: `image ${reference}`,
+      remedy: 'busybox, node and debian can.',
+    });
+  }
   await docker.importImage(Readable.from(packTar(recipe.make(machine)), { objectMode: false }), reference, recipe.changes);
 }
 
@@ -84,9 +110,16 @@ function parseName(reference: string): { readonly name: string; readonly tag: st
   return { name: path, tag };
 }
 
-const folder = (name: string, mode = 0o755): PackEntry => ({ header: { name, type: 'directory', mode, uid: 0, gid: 0, size: 0, mtime: 0 } });
-const text = (name: string, content: string, mode = 0o644): PackEntry => ({ header: { name, type: 'file', mode, uid: 0, gid: 0, size: Buffer.byteLength(content), mtime: 0 }, body: Buffer.from(content) });
-const link = (name: string, linkname: string): PackEntry => ({ header: { name, type: 'symlink', mode: 0o777, uid: 0, gid: 0, size: 0, mtime: 0, linkname } });
+const folder = (name: string, mode = 0o755): PackEntry => ({
+  header: { name, type: 'directory', mode, uid: 0, gid: 0, size: 0, mtime: 0 },
+});
+const text = (name: string, content: string, mode = 0o644): PackEntry => ({
+  header: { name, type: 'file', mode, uid: 0, gid: 0, size: Buffer.byteLength(content), mtime: 0 },
+  body: Buffer.from(content),
+});
+const link = (name: string, linkname: string): PackEntry => ({
+  header: { name, type: 'symlink', mode: 0o777, uid: 0, gid: 0, size: 0, mtime: 0, linkname },
+});
 
 async function file(source: string, name: string, mode: number): Promise<PackEntry> {
   const { size } = await stat(source);
@@ -95,14 +128,39 @@ async function file(source: string, name: string, mode: number): Promise<PackEnt
 
 async function* busyboxRoot({ spawn }: Machine): AsyncGenerator<PackEntry> {
   const busybox = await findProgram('busybox', 'busybox-static');
-  for (const name of ['bin', 'dev', 'etc', 'home', 'lib', 'proc', 'root', 'run', 'sys', 'usr', 'usr/bin', 'usr/local', 'usr/local/bin', 'usr/sbin', 'sbin', 'var', 'var/log']) yield folder(name);
+  for (const name of [
+    'bin',
+    'dev',
+    'etc',
+    'home',
+    'lib',
+    'proc',
+    'root',
+    'run',
+    'sys',
+    'usr',
+    'usr/bin',
+    'usr/local',
+    'usr/local/bin',
+    'usr/sbin',
+    'sbin',
+    'var',
+    'var/log',
+  ]) {
+    yield folder(name);
+  }
   yield folder('tmp', 0o1777);
   yield text('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n');
   yield text('etc/group', 'root:x:0:\nnogroup:x:65534:\n');
   yield text('etc/nsswitch.conf', 'hosts: files dns\n');
   yield await file(busybox, 'bin/busybox', 0o755);
   const { stdout } = await spawn.run(busybox, ['--list']);
-  for (const applet of stdout.toString().split('\n').filter((name) => name !== '' && name !== 'busybox')) yield link(`bin/${applet}`, 'busybox');
+  for (const applet of stdout
+    .toString()
+    .split('\n')
+    .filter((name) => name !== '' && name !== 'busybox')) {
+    yield link(`bin/${applet}`, 'busybox');
+  }
 }
 
 async function* nodeRoot(machine: Machine): AsyncGenerator<PackEntry> {
@@ -142,7 +200,11 @@ async function* debianRoot({ spawn }: Machine): AsyncGenerator<PackEntry> {
   const target = await mkdtemp(join(tmpdir(), 'longshore-debian-'));
   try {
     const { code, stderr, stdout } = await spawn.run('debootstrap', ['--variant=minbase', release, target], { timeoutMs: 600_000 });
-    if (code !== 0) throw new LongshoreError('unavailable', `debootstrap failed: ${(stderr || stdout.toString()).trim().split('\n').at(-1)}`, { remedy: 'Check that a Debian mirror can be reached.' });
+    if (code !== 0) {
+      throw new LongshoreError('unavailable', `debootstrap failed: ${(stderr || stdout.toString()).trim().split('\n').at(-1)}`, {
+        remedy: 'Check that a Debian mirror can be reached.',
+      });
+    }
     yield* tree(target, '');
   } finally {
     await rm(target, { recursive: true, force: true });
@@ -159,8 +221,11 @@ async function* tree(root: string, path: string): AsyncGenerator<PackEntry> {
       yield { header: { ...base, type: 'directory', size: 0 } };
       // Downloaded packages and devices have no place in an image.
       if (relative !== 'var/cache/apt/archives' && relative !== 'dev') yield* tree(root, relative);
-    } else if (found.isSymbolicLink()) yield { header: { ...base, type: 'symlink', size: 0, linkname: await readlink(full) } };
-    else if (found.isFile()) yield { header: { ...base, type: 'file', size: found.size }, ...(found.size > 0 && { body: createReadStream(full) }) };
+    } else if (found.isSymbolicLink()) {
+      yield { header: { ...base, type: 'symlink', size: 0, linkname: await readlink(full) } };
+    } else if (found.isFile()) {
+      yield { header: { ...base, type: 'file', size: found.size }, ...(found.size > 0 && { body: createReadStream(full) }) };
+    }
   }
 }
 

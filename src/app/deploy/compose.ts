@@ -50,20 +50,38 @@ const OTHER_ENGINE = ['DOCKER_CONTEXT', 'DOCKER_TLS', 'DOCKER_TLS_VERIFY', 'DOCK
  */
 export async function deployCompose(options: ComposeOptions): Promise<readonly { readonly name: string; readonly url: string }[]> {
   const { clock, docker, dockerSocket, file, folder, machine, phase, say, signal, timeoutMs } = options;
-  const environment = Object.fromEntries(Object.entries({ ...options.environment, DOCKER_HOST: `unix://${dockerSocket}`, COMPOSE_PROGRESS: 'plain' }).filter((entry): entry is [string, string] => entry[1] !== undefined && !OTHER_ENGINE.includes(entry[0])));
-  const run = (command: readonly [string, ...string[]], note?: (detail: string) => void): Promise<string> => runProgram(machine.spawn, command, environment, folder, signal, note);
+  const environment = Object.fromEntries(
+    Object.entries({ ...options.environment, DOCKER_HOST: `unix://${dockerSocket}`, COMPOSE_PROGRESS: 'plain' }).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && !OTHER_ENGINE.includes(entry[0]),
+    ),
+  );
+  const run = (command: readonly [string, ...string[]], note?: (detail: string) => void): Promise<string> =>
+    runProgram(machine.spawn, command, environment, folder, signal, note);
   const program = await findCompose(run);
-  if (!program) throw new LongshoreError('unavailable', `${file} is deployed by Docker Compose, which is not on this machine`, { object: file, remedy: 'Install the compose plugin of docker, or docker-compose; or write manifests.' });
+  if (!program) {
+    throw new LongshoreError('unavailable', `${file} is deployed by Docker Compose, which is not on this machine`, {
+      object: file,
+      remedy: 'Install the compose plugin of docker, or docker-compose; or write manifests.',
+    });
+  }
   // It is named a folder, not the file, so that it reads an override file beside it as it always does.
-  const compose = (args: readonly string[], note?: (detail: string) => void): Promise<string> => run([...program, '--project-directory', folder, ...args], note);
+  const compose = (args: readonly string[], note?: (detail: string) => void): Promise<string> =>
+    run([...program, '--project-directory', folder, ...args], note);
   const config = JSON.parse(await compose(['config', '--format', 'json'])) as ComposeConfig;
   const services = Object.entries(config.services ?? {});
 
   // Where no registry can be reached, base images can be made here; Compose does not know that.
   const wanted = new Set<string>();
   for (const [, { build, image }] of services) {
-    if (build) for (const base of build.dockerfile_inline === undefined ? await basesIn(resolve(build.context, build.dockerfile ?? 'Dockerfile')) : basesOf(build.dockerfile_inline)) wanted.add(base);
-    else if (image !== undefined) wanted.add(image);
+    if (build) {
+      for (const base of build.dockerfile_inline === undefined
+        ? await basesIn(resolve(build.context, build.dockerfile ?? 'Dockerfile'))
+        : basesOf(build.dockerfile_inline)) {
+        wanted.add(base);
+      }
+    } else if (image !== undefined) {
+      wanted.add(image);
+    }
   }
   for (const base of wanted) {
     if (await docker.hasImage(base)) continue;
@@ -97,18 +115,40 @@ async function findCompose(run: (command: readonly [string, ...string[]]) => Pro
 const POLL_MS = 100;
 
 /** Until each container of the project runs, is healthy where it can say so, or has done its work. */
-async function waitForContainers(docker: Docker, project: string, clock: Clock, timeoutMs: number, signal: AbortSignal, note: (detail: string) => void): Promise<readonly Container[]> {
-  const filters = encodeURIComponent(JSON.stringify({ label: [`com.docker.compose.project=${project}`, 'com.docker.compose.oneoff=False'] }));
+async function waitForContainers(
+  docker: Docker,
+  project: string,
+  clock: Clock,
+  timeoutMs: number,
+  signal: AbortSignal,
+  note: (detail: string) => void,
+): Promise<readonly Container[]> {
+  const filters = encodeURIComponent(
+    JSON.stringify({ label: [`com.docker.compose.project=${project}`, 'com.docker.compose.oneoff=False'] }),
+  );
   for (const deadline = clock.monotonic() + timeoutMs; ; await clock.sleep(POLL_MS, signal)) {
     const all = (await docker.json('GET', `/containers/json?all=1&filters=${filters}`)) as readonly Container[];
     const name = ({ Names }: Container): string => (Names[0] ?? '').replace(/^\//, '');
     const failed = all.find(({ State, Status }) => State === 'dead' || (State === 'exited' && !Status.startsWith('Exited (0)')));
-    if (failed) throw new LongshoreError('invalid', `the container ${name(failed)} ended: ${failed.Status}`, { object: `container ${name(failed)}`, remedy: `See why: eval "$(longshore env)" && docker logs ${name(failed)}` });
+    if (failed) {
+      throw new LongshoreError('invalid', `the container ${name(failed)} ended: ${failed.Status}`, {
+        object: `container ${name(failed)}`,
+        remedy: `See why: eval "$(longshore env)" && docker logs ${name(failed)}`,
+      });
+    }
     // Who can't start ends within its first second, mostly.
-    const waiting = all.find(({ State, Status }) => (State !== 'running' && State !== 'exited') || /\((health: starting|unhealthy)\)|^Up Less than a second$/.test(Status));
+    const waiting = all.find(
+      ({ State, Status }) =>
+        (State !== 'running' && State !== 'exited') || /\((health: starting|unhealthy)\)|^Up Less than a second$/.test(Status),
+    );
     if (!waiting) return all;
     note(`${name(waiting)}: ${waiting.Status}`);
-    if (clock.monotonic() > deadline) throw new LongshoreError('timeout', `the container ${name(waiting)} was not ready within ${timeoutMs / 1000} s: ${waiting.Status}`, { object: `container ${name(waiting)}`, remedy: `See why: eval "$(longshore env)" && docker inspect ${name(waiting)}` });
+    if (clock.monotonic() > deadline) {
+      throw new LongshoreError('timeout', `the container ${name(waiting)} was not ready within ${timeoutMs / 1000} s: ${waiting.Status}`, {
+        object: `container ${name(waiting)}`,
+        remedy: `See why: eval "$(longshore env)" && docker inspect ${name(waiting)}`,
+      });
+    }
   }
 }
 
@@ -116,7 +156,14 @@ async function waitForContainers(docker: Docker, project: string, clock: Clock, 
 const KEPT_CHARACTERS = 4096;
 
 /** Runs a program to its end. @returns its standard output @throws LongshoreError `invalid` with its last words, `not-found` without it */
-async function runProgram(spawn: Spawner, [file, ...args]: readonly [string, ...string[]], env: Readonly<Record<string, string>>, cwd: string, signal: AbortSignal, note: (detail: string) => void = () => {}): Promise<string> {
+async function runProgram(
+  spawn: Spawner,
+  [file, ...args]: readonly [string, ...string[]],
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+  signal: AbortSignal,
+  note: (detail: string) => void = () => {},
+): Promise<string> {
   let said = '';
   const decoder = new TextDecoder();
   const { code, stdout } = await spawn.run(file, args, {
@@ -128,5 +175,9 @@ async function runProgram(spawn: Spawner, [file, ...args]: readonly [string, ...
     },
   });
   if (code === 0) return stdout.toString();
-  throw new LongshoreError('invalid', `${file}${args[0] === 'compose' ? ' compose' : ''} ended with exit code ${code}:\n${said.trimEnd()}`, { remedy: 'Correct what it names, and run longshore up again.' });
+  throw new LongshoreError(
+    'invalid',
+    `${file}${args[0] === 'compose' ? ' compose' : ''} ended with exit code ${code}:\n${said.trimEnd()}`,
+    { remedy: 'Correct what it names, and run longshore up again.' },
+  );
 }

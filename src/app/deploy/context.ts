@@ -23,9 +23,16 @@ async function* walk(root: string, path: string, excluded: (path: string, isFold
     if (found.isDirectory()) {
       if (!skip) yield { header: { ...base, type: 'directory', size: 0 } };
       yield* walk(root, relative, excluded);
-    } else if (skip) continue;
-    else if (found.isSymbolicLink()) yield { header: { ...base, type: 'symlink', size: 0, linkname: await readlink(full) } };
-    else if (found.isFile()) yield { header: { ...base, type: 'file', size: found.size }, ...(found.size > 0 && { body: createReadStream(full, { end: found.size - 1 }) }) };
+    } else if (skip) {
+      continue;
+    } else if (found.isSymbolicLink()) {
+      yield { header: { ...base, type: 'symlink', size: 0, linkname: await readlink(full) } };
+    } else if (found.isFile()) {
+      yield {
+        header: { ...base, type: 'file', size: found.size },
+        ...(found.size > 0 && { body: createReadStream(full, { end: found.size - 1 }) }),
+      };
+    }
   }
 }
 

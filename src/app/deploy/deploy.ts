@@ -31,7 +31,19 @@ export async function deploy(project: Project, options: DeployOptions): Promise<
   const { docker, dockerSocket, transport, machine, namespace, timeoutMs, phase, say, signal, environment } = options;
   if (project.compose !== undefined) {
     const { deployCompose } = await import('./compose.ts');
-    return deployCompose({ file: project.compose, folder: project.folder, docker, dockerSocket, machine, clock: systemClock, timeoutMs, phase, say, signal, environment });
+    return deployCompose({
+      file: project.compose,
+      folder: project.folder,
+      docker,
+      dockerSocket,
+      machine,
+      clock: systemClock,
+      timeoutMs,
+      phase,
+      say,
+      signal,
+      environment,
+    });
   }
   const own = new Set(project.builds.map(({ tag }) => tag));
   const tags = imageTags(project, own);
@@ -47,7 +59,11 @@ export async function deploy(project: Project, options: DeployOptions): Promise<
         await docker.build(tarOf(context, await ignoredBy(context)), { tag: name, dockerfile }, note);
       } catch (error) {
         const file = join(context, dockerfile);
-        throw new LongshoreError(errorCode(error), `${file} could not be built: ${messageOf(error)}`, { object: file, remedy: 'Correct it there, and run longshore up again.', cause: error });
+        throw new LongshoreError(errorCode(error), `${file} could not be built: ${messageOf(error)}`, {
+          object: file,
+          remedy: 'Correct it there, and run longshore up again.',
+          cause: error,
+        });
       }
     });
   }
@@ -63,7 +79,10 @@ export async function deploy(project: Project, options: DeployOptions): Promise<
 }
 
 async function builtImage(docker: Docker, name: string): Promise<BuiltImage> {
-  const { Config, Id } = (await docker.json('GET', `/images/${name}/json`)) as { readonly Id: string; readonly Config?: { readonly ExposedPorts?: Readonly<Record<string, unknown>> | null } };
+  const { Config, Id } = (await docker.json('GET', `/images/${name}/json`)) as {
+    readonly Id: string;
+    readonly Config?: { readonly ExposedPorts?: Readonly<Record<string, unknown>> | null };
+  };
   return { name, id: Id, ports: Object.keys(Config?.ExposedPorts ?? {}) };
 }
 

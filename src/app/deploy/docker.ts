@@ -17,14 +17,26 @@ export interface Docker {
 }
 
 export function dockerAt(socketPath: string): Docker {
-  const call = (method: string, path: string, body?: Readable): Promise<IncomingMessage> => new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, method, path, headers: body ? { 'content-type': 'application/x-tar' } : {} }, resolve);
-    outgoing.on('error', (error) => reject(isErrno(error, 'EACCES')
-      ? new LongshoreError('forbidden', `you may not use ${socketPath}`, { object: socketPath, remedy: 'Run it as root, or become a member of the group docker where there is one (then start the platform again).', cause: error })
-      : new LongshoreError('unavailable', `the engine at ${socketPath} does not answer: ${error.message}`, { remedy: 'See the log: longshore logs', cause: error })));
-    if (body) body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
-    else outgoing.end();
-  });
+  const call = (method: string, path: string, body?: Readable): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const outgoing = request({ socketPath, method, path, headers: body ? { 'content-type': 'application/x-tar' } : {} }, resolve);
+      outgoing.on('error', (error) =>
+        reject(
+          isErrno(error, 'EACCES')
+            ? new LongshoreError('forbidden', `you may not use ${socketPath}`, {
+                object: socketPath,
+                remedy: 'Run it as root, or become a member of the group docker where there is one (then start the platform again).',
+                cause: error,
+              })
+            : new LongshoreError('unavailable', `the engine at ${socketPath} does not answer: ${error.message}`, {
+                remedy: 'See the log: longshore logs',
+                cause: error,
+              }),
+        ),
+      );
+      if (body) body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
+      else outgoing.end();
+    });
   return {
     async hasImage(reference) {
       const response = await call('GET', `/images/${encodeURIComponent(reference).replaceAll('%2F', '/')}/json`);
@@ -37,13 +49,25 @@ export function dockerAt(socketPath: string): Docker {
     },
     async importImage(tar, reference, changes) {
       const [name, tag] = splitTag(reference);
-      await stream(await call('POST', `/images/create?fromSrc=-&repo=${encodeURIComponent(name)}&tag=${encodeURIComponent(tag)}${changes.map((change) => `&changes=${encodeURIComponent(change)}`).join('')}`, tar), () => {});
+      await stream(
+        await call(
+          'POST',
+          `/images/create?fromSrc=-&repo=${encodeURIComponent(name)}&tag=${encodeURIComponent(tag)}${changes.map((change) => `&changes=${encodeURIComponent(change)}`).join('')}`,
+          tar,
+        ),
+        () => {},
+      );
     },
     async json(method, path) {
       const response = await call(method, path);
       const text = await readText(response);
       const answer: unknown = text === '' ? undefined : JSON.parse(text);
-      if ((response.statusCode ?? 500) >= 400) throw new LongshoreError(response.statusCode === 404 ? 'not-found' : 'invalid', (answer as { readonly message?: string } | undefined)?.message ?? `the engine answered ${response.statusCode}`);
+      if ((response.statusCode ?? 500) >= 400) {
+        throw new LongshoreError(
+          response.statusCode === 404 ? 'not-found' : 'invalid',
+          (answer as { readonly message?: string } | undefined)?.message ?? `the engine answered ${response.statusCode}`,
+        );
+      }
       return answer;
     },
     async build(context, { tag, dockerfile }, note) {
@@ -71,8 +95,12 @@ async function stream(response: IncomingMessage, note: (detail: string) => void)
   function take(line: string): void {
     if (line.trim() === '') return;
     const entry = JSON.parse(line) as { stream?: string; status?: string; id?: string; error?: string; message?: string };
-    if (entry.error !== undefined) throw new LongshoreError('invalid', [entry.error, ...said.slice(-10).map((text) => `  ${text}`)].join('\n'));
-    if ((response.statusCode ?? 0) >= 400) throw new LongshoreError(response.statusCode === 404 ? 'not-found' : 'invalid', entry.message ?? line);
+    if (entry.error !== undefined) {
+      throw new LongshoreError('invalid', [entry.error, ...said.slice(-10).map((text) => `  ${text}`)].join('\n'));
+    }
+    if ((response.statusCode ?? 0) >= 400) {
+      throw new LongshoreError(response.statusCode === 404 ? 'not-found' : 'invalid', entry.message ?? line);
+    }
     const text = (entry.stream ?? (entry.status === undefined ? '' : `${entry.id ? `${entry.id}: ` : ''}${entry.status}`)).trim();
     if (text === '') return;
     said.push(text);

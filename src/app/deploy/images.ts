@@ -16,7 +16,10 @@ const BUILT = 'longshore.dev/built';
 /** What replaces its pods when its template changes. */
 const ROLLED = ['Deployment', 'StatefulSet', 'DaemonSet'];
 
-/** The objects, with the ids of built images noted in the templates that use them: the same name with another image inside rolls out, and the same image does not. */
+/**
+ * The objects, with the ids of built images noted in the templates that use them: the same name with another image
+ * inside rolls out, and the same image does not.
+ */
 export function noteImages(objects: readonly KubeObject[], images: readonly BuiltImage[]): KubeObject[] {
   return objects.map((object) => {
     const { spec } = object as Deployment;
@@ -27,7 +30,13 @@ export function noteImages(objects: readonly KubeObject[], images: readonly Buil
     if (used.length === 0) return object;
     const note = used.map(({ name, id }) => `${name}@${id.slice(0, 19)}`).sort().join(' ');
     const { metadata } = spec.template;
-    return { ...object, spec: { ...spec, template: { ...spec.template, metadata: { ...metadata, annotations: { ...metadata?.annotations, [BUILT]: note } } } } } as KubeObject;
+    return {
+      ...object,
+      spec: {
+        ...spec,
+        template: { ...spec.template, metadata: { ...metadata, annotations: { ...metadata?.annotations, [BUILT]: note } } },
+      },
+    } as KubeObject;
   });
 }
 
@@ -43,19 +52,39 @@ function imagesOf({ containers, initContainers = [] }: PodSpec): ReadonlySet<str
 export function objectsFor({ name: image, ports }: BuiltImage): KubeObject[] {
   const name = image.replace(/^.*\//, '').replace(/:.*$/, '').replaceAll(/[^a-z0-9-]+/g, '-').replaceAll(/^[-0-9]+|-+$/g, '').slice(0, 63) || 'app';
   const labels = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/managed-by': 'longshore' };
-  const exposed = ports.map((port) => port.split('/') as [string, string?]).map(([port, protocol = 'tcp']) => ({ port: Number(port), protocol: protocol.toUpperCase(), name: `${protocol}-${port}` })).sort((a, b) => a.port - b.port);
+  const exposed = ports
+    .map((port) => port.split('/') as [string, string?])
+    .map(([port, protocol = 'tcp']) => ({ port: Number(port), protocol: protocol.toUpperCase(), name: `${protocol}-${port}` }))
+    .sort((a, b) => a.port - b.port);
   const deployment: Deployment = {
     apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, labels },
     spec: {
       replicas: 1,
       selector: { matchLabels: { 'app.kubernetes.io/name': name } },
-      template: { metadata: { labels }, spec: { containers: [{ name: 'app', image, ports: exposed.map(({ name: portName, port, protocol }) => ({ name: portName, containerPort: port, protocol })) }] } },
+      template: {
+        metadata: { labels },
+        spec: {
+          containers: [
+            {
+              name: 'app',
+              image,
+              ports: exposed.map(({ name: portName, port, protocol }) => ({ name: portName, containerPort: port, protocol })),
+            },
+          ],
+        },
+      },
     },
   };
   if (exposed.length === 0) return [deployment];
   const service: Service = {
-    apiVersion: 'v1', kind: 'Service', metadata: { name, labels },
-    spec: { type: 'NodePort', selector: { 'app.kubernetes.io/name': name }, ports: exposed.map(({ name: portName, port, protocol }) => ({ name: portName, port, protocol, targetPort: portName })) },
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, labels },
+    spec: {
+      type: 'NodePort',
+      selector: { 'app.kubernetes.io/name': name },
+      ports: exposed.map(({ name: portName, port, protocol }) => ({ name: portName, port, protocol, targetPort: portName })),
+    },
   };
   return [service, deployment];
 }

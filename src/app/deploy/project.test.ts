@@ -18,14 +18,23 @@ async function folderWith(t: TestContext, files: Record<string, string>): Promis
 }
 
 test('the bases of a Dockerfile are what FROM and COPY --from name, but for stages', () => {
-  assert.deepEqual(basesOf('ARG TAG=24\nFROM --platform=linux/amd64 node:${TAG} AS build\nRUN x\nFROM scratch\nCOPY --from=build /a /a\nCOPY --from=busybox:1 /b /b\nCOPY --from=0 /c /c\n'), ['node:24', 'busybox:1']);
+  assert.deepEqual(
+    basesOf(
+      'ARG TAG=24\nFROM --platform=linux/amd64 node:${TAG} AS build\nRUN x\nFROM scratch\nCOPY --from=build /a /a\nCOPY --from=busybox:1 /b /b\nCOPY --from=0 /c /c\n',
+    ),
+    ['node:24', 'busybox:1'],
+  );
   assert.deepEqual(basesOf('FROM a as One\nFROM one\nFROM \\\n  b\n'), ['a', 'b']);
 });
 
 test('a project is its Dockerfiles and manifests', async (t) => {
   const folder = await folderWith(t, {
-    'web/Dockerfile': 'FROM node:24\n', 'api/Dockerfile': 'FROM busybox\n', 'web/notes.yaml': 'a: b\n', 'settings.yaml': 'just: settings\n',
-    'manifests/all.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: b}}\n',
+    'web/Dockerfile': 'FROM node:24\n',
+    'api/Dockerfile': 'FROM busybox\n',
+    'web/notes.yaml': 'a: b\n',
+    'settings.yaml': 'just: settings\n',
+    'manifests/all.yaml':
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: b}}\n',
   });
   const project = await readProject(folder);
   assert.deepEqual(project.builds.map(({ tag, bases }) => [tag, ...bases]), [['api', 'busybox'], ['web', 'node:24']]);
@@ -41,7 +50,9 @@ test('an image gets the name that the manifests use for it', () => {
 test('a compose file counts where there are no manifests', async (t) => {
   const compose = await readProject(await folderWith(t, { 'compose.yaml': 'services: {}\n', 'docker-compose.yml': '', Dockerfile: 'FROM busybox\n' }));
   assert.deepEqual([compose.compose, compose.builds], [join(compose.folder, 'compose.yaml'), []]);
-  const manifests = await readProject(await folderWith(t, { 'compose.yaml': 'services: {}\n', 'k8s/a.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n' }));
+  const manifests = await readProject(
+    await folderWith(t, { 'compose.yaml': 'services: {}\n', 'k8s/a.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n' }),
+  );
   assert.deepEqual([manifests.compose, manifests.objects.length], [undefined, 1]);
 });
 

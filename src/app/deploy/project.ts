@@ -39,7 +39,9 @@ const MOST_MANIFEST_BYTES = 3 * 2 ** 20;
 export async function readProject(path: string): Promise<Project> {
   const folder = resolve(path);
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) throw new LongshoreError('not-found', `there is no folder ${folder}`, { remedy: 'Name a folder with a Dockerfile or manifests.' });
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) {
+      throw new LongshoreError('not-found', `there is no folder ${folder}`, { remedy: 'Name a folder with a Dockerfile or manifests.' });
+    }
     throw error;
   });
   const builds: Build[] = [];
@@ -58,8 +60,14 @@ export async function readProject(path: string): Promise<Project> {
     }
   }
   const compose = COMPOSE_FILES.find((name) => entries.some((entry) => entry.name === name));
-  if (compose !== undefined && objects.length === 0) return { folder, name: basename(folder), builds: [], objects, compose: join(folder, compose) };
-  if (builds.length === 0 && objects.length === 0) throw new LongshoreError('not-found', `${folder} has neither a Dockerfile nor manifests nor a compose file`, { remedy: 'Add a Dockerfile, a compose.yaml, or YAML files in it or in its folder manifests/.' });
+  if (compose !== undefined && objects.length === 0) {
+    return { folder, name: basename(folder), builds: [], objects, compose: join(folder, compose) };
+  }
+  if (builds.length === 0 && objects.length === 0) {
+    throw new LongshoreError('not-found', `${folder} has neither a Dockerfile nor manifests nor a compose file`, {
+      remedy: 'Add a Dockerfile, a compose.yaml, or YAML files in it or in its folder manifests/.',
+    });
+  }
   return { folder, name: basename(folder), builds, objects, sources };
 }
 
@@ -90,7 +98,8 @@ export function basesOf(dockerfile: string): string[] {
   const args = new Map<string, string>();
   const stages = new Set<string>(['scratch']);
   const bases = new Set<string>();
-  const fill = (word: string): string => word.replaceAll(/\$\{?(\w+)(?::-([^}]*))?\}?/g, (_, name: string, fallback?: string) => args.get(name) ?? fallback ?? '');
+  const fill = (word: string): string =>
+    word.replaceAll(/\$\{?(\w+)(?::-([^}]*))?\}?/g, (_, name: string, fallback?: string) => args.get(name) ?? fallback ?? '');
   let seenFrom = false;
   for (const line of dockerfile.replaceAll(/\\\r?\n/g, ' ').split('\n')) {
     const arg = /^\s*ARG\s+(\w+)=["']?([^"'\s]*)/i.exec(line);
@@ -120,16 +129,28 @@ async function manifestFiles(folder: string): Promise<string[]> {
 }
 
 async function readManifest(file: string, folder: string): Promise<KubeObject[]> {
-  if ((await stat(file)).size > MOST_MANIFEST_BYTES) throw new LongshoreError('too-large', `${file} is larger than ${MOST_MANIFEST_BYTES} bytes`);
+  if ((await stat(file)).size > MOST_MANIFEST_BYTES) {
+    throw new LongshoreError('too-large', `${file} is larger than ${MOST_MANIFEST_BYTES} bytes`);
+  }
   const found: KubeObject[] = [];
   for (const document of parseAllDocuments(await readFile(file, 'utf8'), { maxAliasCount: 100 } as object)) {
     const [problem] = document.errors;
-    if (problem) throw new LongshoreError('invalid', `${file} is no YAML: ${problem.message.trim()}`, { object: file, remedy: 'Correct it there, and run longshore up again.' });
+    if (problem) {
+      throw new LongshoreError('invalid', `${file} is no YAML: ${problem.message.trim()}`, {
+        object: file,
+        remedy: 'Correct it there, and run longshore up again.',
+      });
+    }
     const object = document.toJS({ maxAliasCount: 100 }) as (KubeObject & { readonly items?: readonly KubeObject[] }) | null;
     if (object === null) continue;
     if (typeof object.apiVersion !== 'string' || typeof object.kind !== 'string') {
       // Other YAML may lie in the folder itself; in a folder for manifests it is a mistake.
-      if (relative(folder, file).includes('/')) throw new LongshoreError('invalid', `${relative(folder, file)} holds something without apiVersion and kind`, { object: file, remedy: 'Add them, or move the file out of the folder for manifests.' });
+      if (relative(folder, file).includes('/')) {
+        throw new LongshoreError('invalid', `${relative(folder, file)} holds something without apiVersion and kind`, {
+          object: file,
+          remedy: 'Add them, or move the file out of the folder for manifests.',
+        });
+      }
       continue;
     }
     found.push(...(object.kind === 'List' ? object.items ?? [] : [object]));

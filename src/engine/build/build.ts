@@ -43,7 +43,19 @@ export async function openBuilder(options: OpenBuilderOptions): Promise<Builder>
   for (const name of ['mnt', 'contexts', 'downloads']) await emptyFolder(join(folder, name));
   await rm(options.volatileFolder, { recursive: true, force: true });
   const cache = await BuildCache.open(join(folder, 'cache.log'), images, clock);
-  const parts: BuildParts = { images, containers, cache, cacheMounts: new CacheMounts(join(folder, 'cache-mounts')), folder, volatileFolder: options.volatileFolder, network, platform: options.platform ?? hostPlatform(), clock, random, logger };
+  const parts: BuildParts = {
+    images,
+    containers,
+    cache,
+    cacheMounts: new CacheMounts(join(folder, 'cache-mounts')),
+    folder,
+    volatileFolder: options.volatileFolder,
+    network,
+    platform: options.platform ?? hostPlatform(),
+    clock,
+    random,
+    logger,
+  };
   return new EngineBuilder(parts, version);
 }
 
@@ -96,9 +108,16 @@ class EngineBuilder implements Builder {
   }
 
   async prune(options: BuildPruneOptions): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
-    const filters = Object.entries(options.filters).filter(([key]) => key !== 'until' && key !== 'unused-for').flatMap(([key, values]) => (values.length === 0 ? [key] : values.map((value) => `${key}${key === 'id' ? '~=' : '=='}${value}`)));
+    const filters = Object.entries(options.filters)
+      .filter(([key]) => key !== 'until' && key !== 'unused-for')
+      .flatMap(([key, values]) => (values.length === 0 ? [key] : values.map((value) => `${key}${key === 'id' ? '~=' : '=='}${value}`)));
     const until = options.filters['until']?.[0] ?? options.filters['unused-for']?.[0];
-    const pruned = await this.#parts.cache.prune({ all: options.all, ...(options.keepBytes === undefined ? {} : { keepBytes: options.keepBytes }), match: recordFilter(filters.length === 0 ? [] : [filters.join(',')]), ...(until === undefined ? {} : { untilMs: this.#parts.clock.now() - durationMs(until) }) });
+    const pruned = await this.#parts.cache.prune({
+      all: options.all,
+      ...(options.keepBytes === undefined ? {} : { keepBytes: options.keepBytes }),
+      match: recordFilter(filters.length === 0 ? [] : [filters.join(',')]),
+      ...(until === undefined ? {} : { untilMs: this.#parts.clock.now() - durationMs(until) }),
+    });
     if (options.all && filters.length === 0) await this.#parts.cacheMounts.clear();
     return pruned;
   }
@@ -108,7 +127,9 @@ class EngineBuilder implements Builder {
   }
 
   async close(): Promise<void> {
-    const reason = new LongshoreError('canceled', 'the engine is stopping, so this build was ended', { remedy: 'Start the engine and build again: the steps that were done are in the cache.' });
+    const reason = new LongshoreError('canceled', 'the engine is stopping, so this build was ended', {
+      remedy: 'Start the engine and build again: the steps that were done are in the cache.',
+    });
     this.#closing = reason;
     for (const { controller } of this.#running.values()) controller.abort(reason);
     await Promise.all([
@@ -123,6 +144,8 @@ class EngineBuilder implements Builder {
 export function durationMs(text: string): number {
   if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) throw new LongshoreError('invalid', `invalid duration ${JSON.stringify(text)}`);
   let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) total += Number(amount) * ({ ms: 1, s: 1000, m: 60_000 }[unit!] ?? 3_600_000);
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+    total += Number(amount) * ({ ms: 1, s: 1000, m: 60_000 }[unit!] ?? 3_600_000);
+  }
   return total;
 }

@@ -24,19 +24,39 @@ const DOCKERFILE_BYTES = 2 << 20;
  * `POST /build`: a context as a tar, the classic builder's lines out.
  * A command's failure is told in the stream. @throws what else ends the build
  */
-export async function buildClassic(parts: BuildParts, context: Readable, options: ClassicBuildOptions, emit: (line: unknown) => Promise<void> | undefined, signal: AbortSignal): Promise<void> {
-  if (options.remote !== '') throw new LongshoreError('not-implemented', `building from ${options.remote} is not supported by the classic builder`, { object: options.remote, remedy: 'Fetch it first, and build from the folder.' });
+export async function buildClassic(
+  parts: BuildParts,
+  context: Readable,
+  options: ClassicBuildOptions,
+  emit: (line: unknown) => Promise<void> | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (options.remote !== '') {
+    throw new LongshoreError('not-implemented', `building from ${options.remote} is not supported by the classic builder`, {
+      object: options.remote,
+      remedy: 'Fetch it first, and build from the folder.',
+    });
+  }
   const tags = options.tags.map((tag) => fullName(parseTagged(tag)));
   const id = hexId(parts.random, 8);
   const folder = join(parts.folder, 'contexts', `classic-${id}`);
   try {
     const root = await receive(parts, context, folder, signal);
     const source = await parts.images.trees.read(root, options.dockerfile, DOCKERFILE_BYTES);
-    if (source === undefined) throw new LongshoreError('not-found', `Cannot locate specified Dockerfile: ${options.dockerfile}`, { object: options.dockerfile, remedy: 'Name it with -f, relative to the context, and check .dockerignore.' });
+    if (source === undefined) {
+      throw new LongshoreError('not-found', `Cannot locate specified Dockerfile: ${options.dockerfile}`, {
+        object: options.dockerfile,
+        remedy: 'Name it with -f, relative to the context, and check .dockerignore.',
+      });
+    }
     const dockerfile = parseDockerfile(source);
     // The client sends these two whatever .dockerignore says: the builder needs them, the image does not get them.
     const ignored = dockerIgnore((await parts.images.trees.read(root, '.dockerignore', DOCKERFILE_BYTES)) ?? '');
-    for (const name of [options.dockerfile, '.dockerignore']) if (ignored(cleanParts(name).join('/'))) await rm(join(root, ...cleanParts(name)), { force: true });
+    for (const name of [options.dockerfile, '.dockerignore']) {
+      if (ignored(cleanParts(name).join('/'))) {
+        await rm(join(root, ...cleanParts(name)), { force: true });
+      }
+    }
     const lines = new ClassicLines(options.quiet ? () => undefined : emit);
     const buildArgs = Object.fromEntries(Object.entries(options.buildArgs).filter((entry): entry is [string, string] => entry[1] !== null));
     const mode = options.networkMode === 'none' || options.networkMode === 'host' ? options.networkMode : 'default';
@@ -88,11 +108,21 @@ async function receive(parts: BuildParts, context: Readable, folder: string, sig
   return root;
 }
 
-function credentialsFor(options: ClassicBuildOptions, domain: string): { username?: string; password?: string; identityToken?: string } | undefined {
-  const keys = domain === 'docker.io' ? ['https://index.docker.io/v1/', 'docker.io', 'index.docker.io'] : [domain, `https://${domain}`, `https://${domain}/v1/`];
+function credentialsFor(
+  options: ClassicBuildOptions,
+  domain: string,
+): { username?: string; password?: string; identityToken?: string } | undefined {
+  const keys =
+    domain === 'docker.io'
+      ? ['https://index.docker.io/v1/', 'docker.io', 'index.docker.io']
+      : [domain, `https://${domain}`, `https://${domain}/v1/`];
   const found = keys.map((key) => options.registries[key]).find((entry) => entry !== undefined);
   if (!found) return undefined;
-  return { ...(found.username === undefined ? {} : { username: found.username }), ...(found.password === undefined ? {} : { password: found.password }), ...(found.identitytoken ? { identityToken: found.identitytoken } : {}) };
+  return {
+    ...(found.username === undefined ? {} : { username: found.username }),
+    ...(found.password === undefined ? {} : { password: found.password }),
+    ...(found.identitytoken ? { identityToken: found.identitytoken } : {}),
+  };
 }
 
 /** A build's events as the classic builder's text. */
@@ -110,12 +140,20 @@ class ClassicLines {
       case 'instruction':
         return this.#emit({ stream: `Step ${++this.#number}/${Math.max(this.total, this.#number)} : ${event.text}\n` });
       case 'vertex':
-        if (event.vertex.completedMs === undefined || event.vertex.error !== undefined || event.vertex.name.startsWith('[internal]')) return undefined;
-        return this.#emit({ stream: `${event.vertex.cached && !/^\[[^\]]*\] FROM/.test(event.vertex.name) ? ' ---> Using cache\n' : ''} ---> ${shortId(event.vertex.id)}\n` });
+        if (event.vertex.completedMs === undefined || event.vertex.error !== undefined || event.vertex.name.startsWith('[internal]')) {
+          return undefined;
+        }
+        return this.#emit({
+          stream: `${event.vertex.cached && !/^\[[^\]]*\] FROM/.test(event.vertex.name) ? ' ---> Using cache\n' : ''} ---> ${shortId(event.vertex.id)}\n`,
+        });
       case 'log':
         return this.#emit({ stream: event.data.toString('utf8') });
       case 'status':
-        return this.#emit({ status: event.completedMs === undefined ? 'Working' : 'Done', id: event.id, progressDetail: event.total > 0 ? { current: event.current, total: event.total } : {} });
+        return this.#emit({
+          status: event.completedMs === undefined ? 'Working' : 'Done',
+          id: event.id,
+          progressDetail: event.total > 0 ? { current: event.current, total: event.total } : {},
+        });
       case 'warning':
         return this.#emit({ stream: `[Warning] ${event.text}\n` });
     }

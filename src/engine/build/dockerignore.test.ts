@@ -5,7 +5,11 @@ import { dockerIgnore } from './dockerignore.ts';
 const excluded = (patterns: string, ...paths: string[]): string[] => paths.filter(dockerIgnore(patterns));
 
 test('patterns match at the root, and cover what lies in a folder', () => {
-  assert.deepEqual(excluded('node_modules\n*.log', 'node_modules', 'node_modules/a/b', 'x/node_modules', 'a.log', 'x/a.log'), ['node_modules', 'node_modules/a/b', 'a.log']);
+  assert.deepEqual(excluded('node_modules\n*.log', 'node_modules', 'node_modules/a/b', 'x/node_modules', 'a.log', 'x/a.log'), [
+    'node_modules',
+    'node_modules/a/b',
+    'a.log',
+  ]);
   assert.deepEqual(excluded('/dist/', 'dist', 'dist/a', 'src/dist'), ['dist', 'dist/a']);
 });
 

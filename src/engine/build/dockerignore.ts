@@ -4,7 +4,9 @@
  * @returns whether a path (relative, forward slashes) stays out of the context
  */
 export function dockerIgnore(text: string): (path: string) => boolean {
-  const rules = ignorePatterns(text).map((pattern) => (pattern.startsWith('!') ? { negated: true, test: compile(pattern.slice(1)) } : { negated: false, test: compile(pattern) }));
+  const rules = ignorePatterns(text).map((pattern) =>
+    pattern.startsWith('!') ? { negated: true, test: compile(pattern.slice(1)) } : { negated: false, test: compile(pattern) },
+  );
   return (path) => {
     let excluded = false;
     for (const { negated, test } of rules) if (excluded === negated && test(path)) excluded = !negated;

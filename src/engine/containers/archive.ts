@@ -16,7 +16,12 @@ import { realPath, withView } from './view.ts';
 import type { View } from './view.ts';
 
 /** A tree out of the container as a tar, with names that begin with the path's last one. @throws `not-found`, `invalid` */
-export async function archiveOf(context: Context, entry: Entry, path: string, called: string): Promise<{ readonly stat: PathStat; readonly tar: () => NodeJS.ReadableStream }> {
+export async function archiveOf(
+  context: Context,
+  entry: Entry,
+  path: string,
+  called: string,
+): Promise<{ readonly stat: PathStat; readonly tar: () => NodeJS.ReadableStream }> {
   const stat = await statIn(context, entry, path, called);
   // A trailing `/.` means the folder's content, without its own name.
   const base = /(^|\/)\.$/.test(path) ? '.' : posix.basename(path) || '/';
@@ -100,7 +105,10 @@ function goFileMode(info: Stats): number {
   return mode;
 }
 
-/** All entries of a tree, depth first, each folder before what is in it; every step by descriptor, so that nothing outside is read when links are swapped meanwhile. */
+/**
+ * All entries of a tree, depth first, each folder before what is in it; every step by descriptor, so that nothing
+ * outside is read when links are swapped meanwhile.
+ */
 async function* walk(root: string, path: string, base: string): AsyncGenerator<PackEntry, void, void> {
   const seen = new Map<string, string>();
   const trimmed = path.replace(/\/+$/, '') || '/';
@@ -146,7 +154,13 @@ async function* one(parent: number, name: string, as: string, seen: Map<string, 
     return;
   }
   if (type === 'character-device' || type === 'block-device') {
-    yield { header: { ...headerOf(info, as, type), devMajor: Math.floor(info.rdev / 256) & 0xfff, devMinor: (info.rdev & 0xff) | (Math.floor(info.rdev / 4096) & 0xfff00) } };
+    yield {
+      header: {
+        ...headerOf(info, as, type),
+        devMajor: Math.floor(info.rdev / 256) & 0xfff,
+        devMinor: (info.rdev & 0xff) | (Math.floor(info.rdev / 4096) & 0xfff00),
+      },
+    };
     return;
   }
   if (type === 'file' && info.nlink > 1) {

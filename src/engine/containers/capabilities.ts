@@ -17,7 +17,10 @@ const DEFAULT: readonly string[] = (
  * @param available those that we have ourselves, and can hand on
  * @throws `invalid` for a capability that does not exist
  */
-export function capabilities(options: { readonly privileged: boolean; readonly capAdd: readonly string[]; readonly capDrop: readonly string[] }, available: readonly string[]): string[] {
+export function capabilities(
+  options: { readonly privileged: boolean; readonly capAdd: readonly string[]; readonly capDrop: readonly string[] },
+  available: readonly string[],
+): string[] {
   const within = (names: readonly string[]): string[] => names.filter((name) => available.includes(name));
   if (options.privileged) return within(ALL_CAPABILITIES);
   const add = options.capAdd.map(normalise);
@@ -34,7 +37,9 @@ function normalise(name: string): string {
   const upper = name.toUpperCase();
   if (upper === 'ALL') return upper;
   const full = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
-  if (!ALL_CAPABILITIES.includes(full)) throw new LongshoreError('invalid', `invalid capability: unknown capability: "${full}"`, { object: full });
+  if (!ALL_CAPABILITIES.includes(full)) {
+    throw new LongshoreError('invalid', `invalid capability: unknown capability: "${full}"`, { object: full });
+  }
   return full;
 }
 

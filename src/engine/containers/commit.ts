@@ -30,7 +30,15 @@ export async function commitContainer(deps: { readonly images: Images }, contain
         ...(base.document.variant === undefined ? {} : { variant: base.document.variant }),
         config: applyChanges(options.config, options.changes),
         rootfs: { type: 'layers', diff_ids: [...base.document.rootfs.diff_ids, diffId] },
-        history: [...(base.document.history ?? []), { created, created_by: container.spec.process.args.join(' '), ...author, ...(options.comment === '' ? {} : { comment: options.comment }) }],
+        history: [
+          ...(base.document.history ?? []),
+          {
+            created,
+            created_by: container.spec.process.args.join(' '),
+            ...author,
+            ...(options.comment === '' ? {} : { comment: options.comment }),
+          },
+        ],
       },
       [...base.layers, descriptor],
       options.references,
@@ -43,18 +51,24 @@ export async function commitContainer(deps: { readonly images: Images }, contain
 /** Instructions in which variables count, as in a Dockerfile. */
 const EXPANDED = new Set(['ENV', 'EXPOSE', 'LABEL', 'STOPSIGNAL', 'USER', 'VOLUME', 'WORKDIR']);
 
-/** `$NAME`, `${NAME}`, `${NAME:-otherwise}`, `${NAME:+instead}` by what the image has in its environment; a backslash keeps a dollar, and so do single quotes. */
+/**
+ * `$NAME`, `${NAME}`, `${NAME:-otherwise}`, `${NAME:+instead}` by what the image has in its environment; a backslash
+ * keeps a dollar, and so do single quotes.
+ */
 function expand(text: string, env: readonly string[]): string {
   const values = new Map(env.map((entry) => [entry.split('=', 1)[0]!, entry.slice(entry.indexOf('=') + 1)]));
-  return text.replace(/'[^']*'|\\\$|\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})/g, (whole: string, plain: string | undefined, braced: string | undefined, how: string | undefined, word: string | undefined) => {
-    if (whole === '\\$') return '$';
-    const name = plain ?? braced;
-    if (name === undefined) return whole;
-    const value = values.get(name) ?? '';
-    if (how === '-') return value === '' ? word! : value;
-    if (how === '+') return value === '' ? '' : word!;
-    return value;
-  });
+  return text.replace(
+    /'[^']*'|\\\$|\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})/g,
+    (whole: string, plain: string | undefined, braced: string | undefined, how: string | undefined, word: string | undefined) => {
+      if (whole === '\\$') return '$';
+      const name = plain ?? braced;
+      if (name === undefined) return whole;
+      const value = values.get(name) ?? '';
+      if (how === '-') return value === '' ? word! : value;
+      if (how === '+') return value === '' ? '' : word!;
+      return value;
+    },
+  );
 }
 
 /** Applies `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`, `ONBUILD`, `USER`, `VOLUME`, `WORKDIR`, `STOPSIGNAL`, `HEALTHCHECK`. @throws `invalid` for others */
@@ -74,14 +88,22 @@ function change(config: ImageConfig, word: string, rest: string, line: string): 
     return exec(rest, line);
   };
   const list = (): string[] => (rest.startsWith('[') ? words() : rest.split(/\s+/));
-  const pairs = (): Record<string, string> => Object.fromEntries([...rest.matchAll(/([^\s=]+)=(?:"([^"]*)"|'([^']*)'|(\S*))/g)].map((found) => [found[1]!, found[2] ?? found[3] ?? found[4] ?? '']));
+  const pairs = (): Record<string, string> =>
+    Object.fromEntries(
+      [...rest.matchAll(/([^\s=]+)=(?:"([^"]*)"|'([^']*)'|(\S*))/g)].map((found) => [found[1]!, found[2] ?? found[3] ?? found[4] ?? '']),
+    );
   const flags = (names: readonly string[]): Record<string, Record<string, never>> => Object.fromEntries(names.map((name) => [name, {}]));
   switch (word) {
     case 'CMD': return { Cmd: words() };
     case 'ENTRYPOINT': return { Entrypoint: words() };
     case 'ENV': {
       const set = rest.includes('=') ? pairs() : { [rest.split(/\s+/, 1)[0]!]: rest.replace(/^\S+\s*/, '') };
-      return { Env: [...(config.Env ?? []).filter((entry) => !Object.hasOwn(set, entry.split('=', 1)[0]!)), ...Object.entries(set).map(([name, value]) => `${name}=${value}`)] };
+      return {
+        Env: [
+          ...(config.Env ?? []).filter((entry) => !Object.hasOwn(set, entry.split('=', 1)[0]!)),
+          ...Object.entries(set).map(([name, value]) => `${name}=${value}`),
+        ],
+      };
     }
     case 'LABEL': return { Labels: { ...config.Labels, ...pairs() } };
     case 'EXPOSE': return { ExposedPorts: { ...config.ExposedPorts, ...flags(list().map((port) => (port.includes('/') ? port : `${port}/tcp`))) } };
@@ -97,19 +119,34 @@ function change(config: ImageConfig, word: string, rest: string, line: string): 
 
 
 const NANOSECONDS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
-const FLAGS: Readonly<Record<string, 'Interval' | 'Timeout' | 'StartPeriod' | 'StartInterval'>> = { interval: 'Interval', timeout: 'Timeout', 'start-period': 'StartPeriod', 'start-interval': 'StartInterval' };
+const FLAGS: Readonly<Record<string, 'Interval' | 'Timeout' | 'StartPeriod' | 'StartInterval'>> = {
+  interval: 'Interval',
+  timeout: 'Timeout',
+  'start-period': 'StartPeriod',
+  'start-interval': 'StartInterval',
+};
 
 /** `NONE`, or `[--interval=30s …] CMD …`. @throws `invalid` */
 function healthcheck(rest: string, line: string): NonNullable<ImageConfig['Healthcheck']> {
   const [, flags = '', kind = '', command = ''] = /^((?:--\S+\s+)*)(CMD|NONE)\s*(.*)$/i.exec(rest) ?? [];
   if (kind.toUpperCase() === 'NONE') return { Test: ['NONE'] };
-  const wrong = (): LongshoreError => new LongshoreError('invalid', `invalid change: ${line}`, { remedy: 'Write HEALTHCHECK [--interval=30s …] CMD COMMAND, or HEALTHCHECK NONE.' });
+  const wrong = (): LongshoreError =>
+    new LongshoreError('invalid', `invalid change: ${line}`, {
+      remedy: 'Write HEALTHCHECK [--interval=30s …] CMD COMMAND, or HEALTHCHECK NONE.',
+    });
   if (command === '') throw wrong();
   const check: Record<string, number> = {};
   for (const [, name = '', value = ''] of flags.matchAll(/--([a-z-]+)=(\S+)/g)) {
-    if (name === 'retries' && /^\d+$/.test(value)) check['Retries'] = Number(value);
-    else if (FLAGS[name] !== undefined && /^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(value)) check[FLAGS[name]] = [...value.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)].reduce((sum, [, amount, unit]) => sum + Number(amount) * NANOSECONDS[unit!]!, 0);
-    else throw wrong();
+    if (name === 'retries' && /^\d+$/.test(value)) {
+      check['Retries'] = Number(value);
+    } else if (FLAGS[name] !== undefined && /^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(value)) {
+      check[FLAGS[name]] = [...value.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)].reduce(
+        (sum, [, amount, unit]) => sum + Number(amount) * NANOSECONDS[unit!]!,
+        0,
+      );
+    } else {
+      throw wrong();
+    }
   }
   return { Test: command.startsWith('[') ? ['CMD', ...exec(command, line)] : ['CMD-SHELL', command], ...check };
 }

@@ -15,16 +15,27 @@ const ELF_CLASS_32 = 1;
 const ELF_MAGIC = 0x464c457f;
 
 /**
- * True when a container can run 32-bit programs: its image is for such a machine, it has a loader for them, or its program is one (a static one needs no loader).
+ * True when a container can run 32-bit programs: its image is for such a machine, it has a loader for them, or its
+ * program is one (a static one needs no loader).
  * The filter of system calls is made for both architectures then, which costs some milliseconds at every start and exec.
  */
-export async function runs32Bit(rootfs: string, options: { readonly program: string; readonly path: string; readonly architecture: string | undefined }, machine: string = process.arch): Promise<boolean> {
+export async function runs32Bit(
+  rootfs: string,
+  options: { readonly program: string; readonly path: string; readonly architecture: string | undefined },
+  machine: string = process.arch,
+): Promise<boolean> {
   if (options.architecture === '386' || options.architecture === 'arm') return true;
   const loaders = NARROW_LOADERS[machine] ?? [];
   const programs = options.program.includes('/') ? [options.program] : options.path.split(':').map((folder) => `${folder}/${options.program}`);
   const [found, narrow] = await Promise.all([
     Promise.all(loaders.map((loader) => headOf(rootfs, loader))).then((heads) => heads.some((head) => head !== undefined)),
-    firstOf(rootfs, programs).then((head) => head !== undefined && head.length > ELF_CLASS_OFFSET && head.readUInt32LE(0) === ELF_MAGIC && head[ELF_CLASS_OFFSET] === ELF_CLASS_32),
+    firstOf(rootfs, programs).then(
+      (head) =>
+        head !== undefined &&
+        head.length > ELF_CLASS_OFFSET &&
+        head.readUInt32LE(0) === ELF_MAGIC &&
+        head[ELF_CLASS_OFFSET] === ELF_CLASS_32,
+    ),
   ]);
   return found || narrow;
 }
@@ -51,7 +62,9 @@ async function headOf(rootfs: string, path: string): Promise<Buffer | undefined>
   try {
     const head = Buffer.alloc(8);
     const { bytesRead } = await readDescriptor(fd, head, 0, head.length, 0).catch((error: unknown) => {
-      if (isErrno(error, 'EISDIR') || isErrno(error, 'EAGAIN') || isErrno(error, 'ESPIPE') || isErrno(error, 'EINVAL')) return { bytesRead: 0 }; // no plain file: nothing to run
+      if (isErrno(error, 'EISDIR') || isErrno(error, 'EAGAIN') || isErrno(error, 'ESPIPE') || isErrno(error, 'EINVAL')) {
+        return { bytesRead: 0 };
+      } // no plain file: nothing to run
       throw error;
     });
     return head.subarray(0, bytesRead);

@@ -48,7 +48,12 @@ export interface Containers {
   processes(id: string, psArgs?: string): Promise<{ readonly titles: readonly string[]; readonly rows: readonly (readonly string[])[] }>;
   /** Copies a tree out of, or into, the container, running or not; paths are resolved beneath its root by descriptor, never by a program of its own. */
   archive(id: string, path: string): Promise<{ readonly stat: PathStat; readonly tar: () => NodeJS.ReadableStream }>;
-  extract(id: string, path: string, tar: NodeJS.ReadableStream, options?: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean }): Promise<void>;
+  extract(
+    id: string,
+    path: string,
+    tar: NodeJS.ReadableStream,
+    options?: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean },
+  ): Promise<void>;
   statPath(id: string, path: string): Promise<PathStat>;
   changes(id: string): Promise<readonly { readonly path: string; readonly kind: 0 | 1 | 2 }[]>;
   onEvent(listener: (event: ContainerEvent) => void): Undo;
@@ -92,7 +97,12 @@ export interface ContainerSpec {
    * Namespaces to join, by path or as `container:NAME`; left out: a new one. `host`: the host's. Of `ipc` also `shareable` (others may join it, and its
    * shared memory) and `none` (no /dev/shm). `cgroup` left out: a private one where cgroups are of version 2 and the container is not privileged.
    */
-  readonly namespaces?: { readonly ipc?: 'host' | 'private' | string; readonly pid?: 'host' | string; readonly uts?: 'host' | string; readonly cgroup?: 'host' | 'private' };
+  readonly namespaces?: {
+    readonly ipc?: 'host' | 'private' | string;
+    readonly pid?: 'host' | string;
+    readonly uts?: 'host' | string;
+    readonly cgroup?: 'host' | 'private';
+  };
   readonly limits: CgroupLimits;
   /** Limits of block devices, by their paths; the start looks which these are by then. */
   readonly deviceLimits?: readonly DeviceLimit[];
@@ -142,14 +152,38 @@ export interface ProcessSpec {
 }
 
 export type MountSpec =
-  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly propagation?: string; readonly recursion?: BindRecursion }
-  | { readonly type: 'volume'; readonly volume: string; readonly target: string; readonly readOnly: boolean; readonly noCopy?: boolean; /** A folder or file in the volume, by its path there. */ readonly subpath?: string }
+  | {
+      readonly type: 'bind';
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      readonly propagation?: string;
+      readonly recursion?: BindRecursion;
+    }
+  | {
+      readonly type: 'volume';
+      readonly volume: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      readonly noCopy?: boolean;
+      /** A folder or file in the volume, by its path there. */ readonly subpath?: string;
+    }
   /** The files of an image, which nobody can write. `image`: its id; `name`: as the user wrote it. */
   | { readonly type: 'image'; readonly image: string; readonly name: string; readonly target: string; readonly readOnly: boolean; readonly subpath?: string }
   /** `options`: further mount options, which replace what they contradict of nosuid, nodev, noexec. */
-  | { readonly type: 'tmpfs'; readonly target: string; readonly readOnly?: boolean; readonly sizeBytes?: number; readonly mode?: number; readonly options?: readonly string[] };
+  | {
+      readonly type: 'tmpfs';
+      readonly target: string;
+      readonly readOnly?: boolean;
+      readonly sizeBytes?: number;
+      readonly mode?: number;
+      readonly options?: readonly string[];
+    };
 
-/** What of a bind mount happens to the mounts beneath its source: they come along (and are read-only with it, where the kernel can); `none`: they don't; `writable`: they stay as they are; `readonly`: read-only, or the start fails. */
+/**
+ * What of a bind mount happens to the mounts beneath its source: they come along (and are read-only with it, where the
+ * kernel can); `none`: they don't; `writable`: they stay as they are; `readonly`: read-only, or the start fails.
+ */
 export type BindRecursion = 'none' | 'writable' | 'readonly';
 
 export type NetworkSpec =
@@ -222,7 +256,13 @@ export interface Container {
   readonly restartCount: number;
   /** Why the last start failed. */
   readonly error: string | undefined;
-  readonly health: { readonly status: 'starting' | 'healthy' | 'unhealthy'; readonly failingStreak: number; readonly log: readonly { readonly startMs: number; readonly endMs: number; readonly exitCode: number; readonly output: string }[] } | undefined;
+  readonly health:
+    | {
+        readonly status: 'starting' | 'healthy' | 'unhealthy';
+        readonly failingStreak: number;
+        readonly log: readonly { readonly startMs: number; readonly endMs: number; readonly exitCode: number; readonly output: string }[];
+      }
+    | undefined;
   readonly endpoints: readonly Endpoint[];
   readonly logPath: string | undefined;
   /** Where its root is mounted while it runs. */

@@ -47,5 +47,8 @@ export function cgroupOf(context: Pick<ContainersOptions, 'cgroupParent'>, entry
 }
 
 export function notRunning(entry: Entry): LongshoreError {
-  return new LongshoreError('conflict', `container ${entry.id} is not running`, { object: `container ${entry.name}`, remedy: `Start it: docker start ${entry.name}` });
+  return new LongshoreError('conflict', `container ${entry.id} is not running`, {
+    object: `container ${entry.name}`,
+    remedy: `Start it: docker start ${entry.name}`,
+  });
 }

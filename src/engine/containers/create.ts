@@ -8,7 +8,12 @@ import { NAME, randomName } from './names.ts';
 
 /** Makes a container: its name, its writable layer over the image, and its description on disk. @throws `conflict` (name), `invalid`, `not-found` (image) */
 export async function createEntry(context: Context, spec: ContainerSpec): Promise<Entry> {
-  if (spec.process.args.length === 0) throw new LongshoreError('invalid', 'no command specified', { object: `image ${spec.image.name}`, remedy: 'Give a command, or use an image with an entry point.' });
+  if (spec.process.args.length === 0) {
+    throw new LongshoreError('invalid', 'no command specified', {
+      object: `image ${spec.image.name}`,
+      remedy: 'Give a command, or use an image with an entry point.',
+    });
+  }
   const id = hexId(context.random);
   const name = takeName(context, spec.name, id);
   const entry = new Entry(`${context.folder}/${id}`, { version: 1, id, name, spec, createdMs: context.clock.now() });
@@ -36,7 +41,11 @@ export async function createEntry(context: Context, spec: ContainerSpec): Promis
 function takeName(context: Context, wanted: string | undefined, id: string): string {
   const name = wanted?.replace(/^\//, '');
   if (name !== undefined && name !== '') {
-    if (!NAME.test(name)) throw new LongshoreError('invalid', `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`, { object: `container ${name}` });
+    if (!NAME.test(name)) {
+      throw new LongshoreError('invalid', `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`, {
+        object: `container ${name}`,
+      });
+    }
     const owner = context.names.get(name);
     if (owner !== undefined) throw nameTaken(name, owner);
     context.names.set(name, id);
@@ -51,5 +60,9 @@ function takeName(context: Context, wanted: string | undefined, id: string): str
 }
 
 export function nameTaken(name: string, owner: string): LongshoreError {
-  return new LongshoreError('conflict', `Conflict. The container name "/${name}" is already in use by container "${owner}". You have to remove (or rename) that container to be able to reuse that name.`, { object: `container ${name}` });
+  return new LongshoreError(
+    'conflict',
+    `Conflict. The container name "/${name}" is already in use by container "${owner}". You have to remove (or rename) that container to be able to reuse that name.`,
+    { object: `container ${name}` },
+  );
 }

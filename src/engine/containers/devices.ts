@@ -23,12 +23,20 @@ export interface DeviceRule {
 }
 
 /** The device nodes that --device asks for; a folder gives all in it. @throws `invalid` when there is none at that path */
-export async function requestedDevices(requests: readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[]): Promise<{ devices: OciDevice[]; rules: DeviceRule[] }> {
+export async function requestedDevices(
+  requests: readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[],
+): Promise<{ devices: OciDevice[]; rules: DeviceRule[] }> {
   const devices: OciDevice[] = [];
   const rules: DeviceRule[] = [];
   for (const request of requests) {
     const found = await devicesAt(request.hostPath, request.containerPath);
-    if (found.length === 0) throw new LongshoreError('invalid', `error gathering device information while adding custom device "${request.hostPath}": not a device node`, { object: request.hostPath });
+    if (found.length === 0) {
+      throw new LongshoreError(
+        'invalid',
+        `error gathering device information while adding custom device "${request.hostPath}": not a device node`,
+        { object: request.hostPath },
+      );
+    }
     for (const device of found) {
       devices.push(device);
       rules.push({ allow: true, type: device.type, major: device.major, minor: device.minor, access: request.permissions || 'rwm' });
@@ -42,7 +50,13 @@ export function deviceRule(text: string): DeviceRule | undefined {
   const found = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(text);
   if (found === null) return undefined;
   const [, type, majorText, minorText, access = ''] = found;
-  return { allow: true, access, type: type!, ...(majorText === '*' ? {} : { major: Number(majorText) }), ...(minorText === '*' ? {} : { minor: Number(minorText) }) };
+  return {
+    allow: true,
+    access,
+    type: type!,
+    ...(majorText === '*' ? {} : { major: Number(majorText) }),
+    ...(minorText === '*' ? {} : { minor: Number(minorText) }),
+  };
 }
 
 /** Limits of the block devices that are at these paths now. @throws `invalid` where there is none */
@@ -51,9 +65,18 @@ export async function deviceLimits(wanted: readonly DeviceLimit[]): Promise<Bloc
   for (const { limit, path, rate } of wanted) {
     const info = await stat(path).catch((error: unknown) => {
       if (!isErrno(error, 'ENOENT')) throw error;
-      throw new LongshoreError('invalid', `stat ${path}: no such file or directory`, { object: path, remedy: 'Name a block device of /dev, as lsblk lists them.', cause: error });
+      throw new LongshoreError('invalid', `stat ${path}: no such file or directory`, {
+        object: path,
+        remedy: 'Name a block device of /dev, as lsblk lists them.',
+        cause: error,
+      });
     });
-    if (!info.isBlockDevice()) throw new LongshoreError('invalid', `${path} is no block device, and has no limits of one`, { object: path, remedy: 'Name a block device of /dev, as lsblk lists them.' });
+    if (!info.isBlockDevice()) {
+      throw new LongshoreError('invalid', `${path} is no block device, and has no limits of one`, {
+        object: path,
+        remedy: 'Name a block device of /dev, as lsblk lists them.',
+      });
+    }
     (limits[limit] ??= []).push({ major: major(info.rdev), minor: minor(info.rdev), rate });
   }
   return limits;
@@ -86,7 +109,17 @@ async function devicesAt(hostPath: string, containerPath: string): Promise<OciDe
     return found;
   }
   if (!info.isCharacterDevice() && !info.isBlockDevice()) return [];
-  return [{ path: containerPath, type: info.isBlockDevice() ? 'b' : 'c', major: major(info.rdev), minor: minor(info.rdev), fileMode: info.mode & 0o7777, uid: info.uid, gid: info.gid }];
+  return [
+    {
+      path: containerPath,
+      type: info.isBlockDevice() ? 'b' : 'c',
+      major: major(info.rdev),
+      minor: minor(info.rdev),
+      fileMode: info.mode & 0o7777,
+      uid: info.uid,
+      gid: info.gid,
+    },
+  ];
 }
 
 /** Linux's dev_t: minor in bits 0 to 7 and 20 to 31, major between them. */

@@ -5,7 +5,19 @@ import type { AttachedStreams, ExecSession, ExitStatus } from '../runtime/runtim
 import { archiveOf, statIn } from './archive.ts';
 import { cgroupOf, notRunning } from './context.ts';
 import type { Context, ContainersOptions } from './context.ts';
-import type { Container, ContainerEvent, ContainerExec, ContainerOwner, Containers, ContainerSpec, LogEntry, LogOptions, NetworkAttachment, PathStat, RestartPolicy } from './containers.ts';
+import type {
+  Container,
+  ContainerEvent,
+  ContainerExec,
+  ContainerOwner,
+  Containers,
+  ContainerSpec,
+  LogEntry,
+  LogOptions,
+  NetworkAttachment,
+  PathStat,
+  RestartPolicy,
+} from './containers.ts';
 import { createEntry, nameTaken } from './create.ts';
 import type { Entry } from './entry.ts';
 import { execIn } from './exec.ts';
@@ -70,7 +82,9 @@ export class EngineContainers implements Containers {
     const entry = this.#find(id);
     await entry.exclusive(async () => {
       if (entry.removed) throw notFound(id);
-      if (entry.state.status === 'paused') throw new LongshoreError('conflict', 'cannot start a paused container, try unpause instead', { object: `container ${entry.name}` });
+      if (entry.state.status === 'paused') {
+        throw new LongshoreError('conflict', 'cannot start a paused container, try unpause instead', { object: `container ${entry.name}` });
+      }
       if (entry.state.status === 'running') return;
       entry.cancelRestart?.();
       entry.cancelRestart = undefined;
@@ -90,7 +104,9 @@ export class EngineContainers implements Containers {
     const entry = this.#find(id);
     await entry.exclusive(async () => {
       if (entry.run === undefined) throw notRunning(entry);
-      if (entry.state.status === 'paused') throw new LongshoreError('conflict', `container ${entry.id} is already paused`, { object: `container ${entry.name}` });
+      if (entry.state.status === 'paused') {
+        throw new LongshoreError('conflict', `container ${entry.id} is already paused`, { object: `container ${entry.name}` });
+      }
       await entry.run.runtime.pause();
       entry.change({ status: 'paused' });
       await entry.save();
@@ -101,7 +117,9 @@ export class EngineContainers implements Containers {
   async unpause(id: string): Promise<void> {
     const entry = this.#find(id);
     await entry.exclusive(async () => {
-      if (entry.state.status !== 'paused' || entry.run === undefined) throw new LongshoreError('conflict', `Container ${entry.id} is not paused`, { object: `container ${entry.name}` });
+      if (entry.state.status !== 'paused' || entry.run === undefined) {
+        throw new LongshoreError('conflict', `Container ${entry.id} is not paused`, { object: `container ${entry.name}` });
+      }
       await entry.run.runtime.resume();
       entry.change({ status: 'running' });
       await entry.save();
@@ -126,10 +144,16 @@ export class EngineContainers implements Containers {
   async rename(id: string, name: string): Promise<void> {
     const entry = this.#find(id);
     const wanted = name.replace(/^\//, '');
-    if (!NAME.test(wanted)) throw new LongshoreError('invalid', `Invalid container name (${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`, { object: `container ${entry.name}` });
+    if (!NAME.test(wanted)) {
+      throw new LongshoreError('invalid', `Invalid container name (${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`, {
+        object: `container ${entry.name}`,
+      });
+    }
     await entry.exclusive(async () => {
       const old = entry.name;
-      if (old === wanted) throw new LongshoreError('invalid', 'Renaming a container with the same name as its current name', { object: `container ${old}` });
+      if (old === wanted) {
+        throw new LongshoreError('invalid', 'Renaming a container with the same name as its current name', { object: `container ${old}` });
+      }
       const owner = this.#context.names.get(wanted);
       if (owner !== undefined) throw nameTaken(wanted, owner);
       this.#context.names.set(wanted, entry.id);
@@ -152,8 +176,17 @@ export class EngineContainers implements Containers {
   async update(id: string, changes: { readonly limits?: CgroupLimits; readonly restart?: RestartPolicy }): Promise<void> {
     const entry = this.#find(id);
     await entry.exclusive(async () => {
-      const limits = changes.limits === undefined ? entry.spec.limits : { ...entry.spec.limits, ...changes.limits, ...(changes.limits.blockIo === undefined ? {} : { blockIo: { ...entry.spec.limits.blockIo, ...changes.limits.blockIo } }) };
-      if (changes.limits !== undefined && entry.run !== undefined) await this.#context.host.cgroups.update(cgroupOf(this.#context, entry), limits);
+      const limits =
+        changes.limits === undefined
+          ? entry.spec.limits
+          : {
+              ...entry.spec.limits,
+              ...changes.limits,
+              ...(changes.limits.blockIo === undefined ? {} : { blockIo: { ...entry.spec.limits.blockIo, ...changes.limits.blockIo } }),
+            };
+      if (changes.limits !== undefined && entry.run !== undefined) {
+        await this.#context.host.cgroups.update(cgroupOf(this.#context, entry), limits);
+      }
       entry.setDescription({ spec: { ...entry.spec, limits, ...(changes.restart === undefined ? {} : { restart: changes.restart }) } });
       await entry.saveDescription();
       this.#emit(entry, 'update');
@@ -225,7 +258,12 @@ export class EngineContainers implements Containers {
     return archiveOf(this.#context, this.#find(id), path, id);
   }
 
-  async extract(id: string, path: string, tar: NodeJS.ReadableStream, options: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean } = {}): Promise<void> {
+  async extract(
+    id: string,
+    path: string,
+    tar: NodeJS.ReadableStream,
+    options: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean } = {},
+  ): Promise<void> {
     const entry = this.#find(id);
     await extractInto(this.#context, entry, path, tar, { ...options, called: id });
     this.#emit(entry, 'extract-to-dir');
@@ -314,7 +352,12 @@ export class EngineContainers implements Containers {
     if (/^[0-9a-f]+$/.test(wanted)) {
       for (const entry of entries.values()) {
         if (!entry.id.startsWith(wanted)) continue;
-        if (found !== undefined) throw new LongshoreError('invalid', `multiple IDs found with provided prefix: ${wanted}`, { object: `container ${wanted}`, remedy: 'Write more of the id.' });
+        if (found !== undefined) {
+          throw new LongshoreError('invalid', `multiple IDs found with provided prefix: ${wanted}`, {
+            object: `container ${wanted}`,
+            remedy: 'Write more of the id.',
+          });
+        }
         found = entry;
       }
     }
@@ -328,7 +371,9 @@ export class EngineContainers implements Containers {
   }
 
   #background(what: string, work: Promise<void>): void {
-    const done = work.catch((error: unknown) => this.#context.logger.warn(`${what} failed`, { error: messageOf(error) })).finally(() => this.#work.delete(done));
+    const done = work
+      .catch((error: unknown) => this.#context.logger.warn(`${what} failed`, { error: messageOf(error) }))
+      .finally(() => this.#work.delete(done));
     this.#work.add(done);
   }
 }

@@ -77,7 +77,16 @@ export class Entry {
     this.name = saved.name;
     this.spec = saved.spec;
     this.createdMs = saved.createdMs;
-    this.state = state ?? { status: 'created', pid: undefined, startedMs: undefined, exit: undefined, restartCount: 0, error: undefined, stoppedByUser: false, endpoints: [] };
+    this.state = state ?? {
+      status: 'created',
+      pid: undefined,
+      startedMs: undefined,
+      exit: undefined,
+      restartCount: 0,
+      error: undefined,
+      stoppedByUser: false,
+      endpoints: [],
+    };
     this.health = undefined;
   }
 

@@ -5,8 +5,20 @@ import type { Endpoint } from '../network/network.ts';
 import type { ContainerSpec } from './containers.ts';
 
 /** The text of /etc/hosts: loopback, what --add-host gives, then legacy links, then the container's own names at its addresses. */
-export function hostsFile(spec: Pick<ContainerSpec, 'extraHosts' | 'domainname'>, hostname: string, endpoints: readonly Endpoint[], links: readonly string[] = []): string {
-  const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback', 'fe00::\tip6-localnet', 'ff00::\tip6-mcastprefix', 'ff02::1\tip6-allnodes', 'ff02::2\tip6-allrouters'];
+export function hostsFile(
+  spec: Pick<ContainerSpec, 'extraHosts' | 'domainname'>,
+  hostname: string,
+  endpoints: readonly Endpoint[],
+  links: readonly string[] = [],
+): string {
+  const lines = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    'fe00::\tip6-localnet',
+    'ff00::\tip6-mcastprefix',
+    'ff02::1\tip6-allnodes',
+    'ff02::2\tip6-allrouters',
+  ];
   lines.push(...extraLines(spec.extraHosts, endpoints[0]?.gateway), ...links);
   const names = spec.domainname ? `${hostname}.${spec.domainname} ${hostname}` : hostname;
   for (const endpoint of endpoints) lines.push(`${endpoint.address}\t${names}`);
@@ -53,7 +65,9 @@ export function resolvConf(dns: ContainerSpec['dns'], host: string, embeddedDns:
 export async function hostResolvConf(): Promise<string> {
   const main = await readIfThere('/etc/resolv.conf');
   const servers = parse(main).servers;
-  if (servers.length > 0 && servers.every((server) => server === '127.0.0.53')) return (await readIfThere('/run/systemd/resolve/resolv.conf')) || main;
+  if (servers.length > 0 && servers.every((server) => server === '127.0.0.53')) {
+    return (await readIfThere('/run/systemd/resolve/resolv.conf')) || main;
+  }
   return main;
 }
 

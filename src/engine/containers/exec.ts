@@ -22,14 +22,27 @@ export async function execIn(context: Context, entry: Entry, options: ContainerE
 
 async function startExec(context: Context, entry: Entry, options: ContainerExec): Promise<ExecSession> {
   const { run } = entry;
-  if (entry.state.status === 'paused') throw new LongshoreError('conflict', `Container ${entry.name} is paused, unpause the container before exec`, { object: `container ${entry.name}`, remedy: `docker unpause ${entry.name}` });
+  if (entry.state.status === 'paused') {
+    throw new LongshoreError('conflict', `Container ${entry.name} is paused, unpause the container before exec`, {
+      object: `container ${entry.name}`,
+      remedy: `docker unpause ${entry.name}`,
+    });
+  }
   if (run === undefined) throw notRunning(entry);
   const cwd = options.cwd || entry.spec.process.cwd || '/';
   refuseWorkingDirectory(cwd);
   const user = await resolveUser(entry.rootfs, options.user || entry.spec.process.user, options.user ? [] : entry.spec.process.additionalGids);
   const env = new Map<string, string>();
   const own = entry.spec.namespaces?.uts === 'host' ? [] : [`HOSTNAME=${entry.spec.hostname ?? entry.short}`];
-  for (const each of [DEFAULT_PATH, ...own, ...(options.terminal ? ['TERM=xterm'] : []), ...entry.spec.process.env, ...(options.env ?? [])]) env.set(each.split('=', 1)[0]!, each);
+  for (const each of [
+    DEFAULT_PATH,
+    ...own,
+    ...(options.terminal ? ['TERM=xterm'] : []),
+    ...entry.spec.process.env,
+    ...(options.env ?? []),
+  ]) {
+    env.set(each.split('=', 1)[0]!, each);
+  }
   if (!env.has('HOME')) env.set('HOME', `HOME=${user.home}`);
   return run.runtime.exec({
     args: options.args,

@@ -61,7 +61,11 @@ function wantsRestart(entry: Entry, status: ExitStatus): boolean {
   return limit === 0 || entry.state.restartCount < limit;
 }
 
-/** Starts the container again after its back-off. @param ranMs how long the last run was @param counts false for a start that follows the daemon's, not a failure */
+/**
+ * Starts the container again after its back-off.
+ * @param ranMs how long the last run was
+ * @param counts false for a start that follows the daemon's, not a failure
+ */
 export function scheduleRestart(context: Context, entry: Entry, ranMs: number, counts = true): void {
   if (ranMs >= GOOD_RUN_MS) entry.quickExits = 0;
   const delay = Math.min(FIRST_DELAY_MS * 2 ** entry.quickExits++, LONGEST_DELAY_MS);

@@ -18,8 +18,20 @@ import { withView } from './view.ts';
  * by descriptor: links in the archive or in the container lead nowhere else.
  * @throws `not-found` (no such folder), `invalid` (not a folder; a name that leads out)
  */
-export async function extractInto(context: Context, entry: Entry, path: string, tar: NodeJS.ReadableStream, options: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean; /** The container, as the user named it. */ readonly called: string }): Promise<void> {
-  if (entry.spec.security.readOnlyRoot && entry.run === undefined) throw new LongshoreError('forbidden', 'container rootfs is marked read-only', { object: `container ${entry.name}` });
+export async function extractInto(
+  context: Context,
+  entry: Entry,
+  path: string,
+  tar: NodeJS.ReadableStream,
+  options: {
+    readonly noOverwriteDirNonDir?: boolean;
+    readonly copyUidGid?: boolean;
+    /** The container, as the user named it. */ readonly called: string;
+  },
+): Promise<void> {
+  if (entry.spec.security.readOnlyRoot && entry.run === undefined) {
+    throw new LongshoreError('forbidden', 'container rootfs is marked read-only', { object: `container ${entry.name}` });
+  }
   await withView(context, entry, path, async (view) => {
     let folder: number;
     try {
@@ -35,7 +47,11 @@ export async function extractInto(context: Context, entry: Entry, path: string, 
         await place(view.root, view.path, item, owner);
       } catch (error) {
         if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR') && !isErrno(error, 'ELOOP')) throw error;
-        throw new LongshoreError('invalid', `the archive's entry "${item.header.name}" can't be placed: something that is no folder is in the way, or a link that leads nowhere`, { object: item.header.name, cause: error });
+        throw new LongshoreError(
+          'invalid',
+          `the archive's entry "${item.header.name}" can't be placed: something that is no folder is in the way, or a link that leads nowhere`,
+          { object: item.header.name, cause: error },
+        );
       }
     }
   });
@@ -44,8 +60,13 @@ export async function extractInto(context: Context, entry: Entry, path: string, 
 async function place(root: string, base: string, item: TarEntry, owner: { readonly uid: number; readonly gid: number } | undefined): Promise<void> {
   const { header } = item;
   const name = header.name.replace(/\/+$/, '');
-  if (name.split('/').includes('..')) throw new LongshoreError('invalid', `the archive's entry "${header.name}" leads out of where it is unpacked`);
-  const inside = `${base}/${name}`.replace(/\/\.(?=\/|$)/g, '').replace(/\/+/g, '/').replace(/\/$/, '');
+  if (name.split('/').includes('..')) {
+    throw new LongshoreError('invalid', `the archive's entry "${header.name}" leads out of where it is unpacked`);
+  }
+  const inside = `${base}/${name}`
+    .replace(/\/\.(?=\/|$)/g, '')
+    .replace(/\/+/g, '/')
+    .replace(/\/$/, '');
   if (inside === '' || name === '' || name === '.') return; // the folder itself
   const uid = owner?.uid ?? header.uid;
   const gid = owner?.gid ?? header.gid;
@@ -59,11 +80,19 @@ async function place(root: string, base: string, item: TarEntry, owner: { readon
     });
     if (header.type === 'directory') {
       // A link to a folder stands for it, as `cp` and tar have it.
-      if (there !== undefined && !there.isDirectory() && !there.isSymbolicLink()) throw new LongshoreError('invalid', `cannot overwrite non-directory "${inside}" with directory "${header.name}"`, { object: inside });
+      if (there !== undefined && !there.isDirectory() && !there.isSymbolicLink()) {
+        throw new LongshoreError('invalid', `cannot overwrite non-directory "${inside}" with directory "${header.name}"`, {
+          object: inside,
+        });
+      }
       if (there?.isSymbolicLink() === true) return;
       if (there === undefined) mkdirAt(parent.fd, parent.name, header.mode);
     } else {
-      if (there?.isDirectory() === true) throw new LongshoreError('invalid', `cannot overwrite directory "${inside}" with non-directory "${header.name}"`, { object: inside });
+      if (there?.isDirectory() === true) {
+        throw new LongshoreError('invalid', `cannot overwrite directory "${inside}" with non-directory "${header.name}"`, {
+          object: inside,
+        });
+      }
       if (there !== undefined) unlinkAt(parent.fd, parent.name);
       await make(root, base, parent, item, uid, gid);
       if (header.type === 'file' || header.type === 'link') return;
@@ -77,11 +106,23 @@ async function place(root: string, base: string, item: TarEntry, owner: { readon
   }
 }
 
-async function make(root: string, base: string, parent: { readonly fd: number; readonly name: string }, item: TarEntry, uid: number, gid: number): Promise<void> {
+async function make(
+  root: string,
+  base: string,
+  parent: { readonly fd: number; readonly name: string },
+  item: TarEntry,
+  uid: number,
+  gid: number,
+): Promise<void> {
   const { header } = item;
   switch (header.type) {
     case 'file': {
-      const fd = await openInRoot(parent.fd, parent.name, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, { mode: 0o600, follow: 'none' });
+      const fd = await openInRoot(
+        parent.fd,
+        parent.name,
+        constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+        { mode: 0o600, follow: 'none' },
+      );
       try {
         await pipeline(item.body, createWriteStream('', { fd, autoClose: false }));
         // Owner first: changing it takes setuid away.
@@ -96,7 +137,9 @@ async function make(root: string, base: string, parent: { readonly fd: number; r
     }
     case 'link': {
       const target = header.linkname ?? '';
-      if (target.split('/').includes('..')) throw new LongshoreError('invalid', `the archive's link "${header.name}" leads out of where it is unpacked`);
+      if (target.split('/').includes('..')) {
+        throw new LongshoreError('invalid', `the archive's link "${header.name}" leads out of where it is unpacked`);
+      }
       const from = await parentInRoot(root, `${base}/${target}`);
       try {
         linkAt(from.fd, from.name, parent.fd, parent.name);

@@ -50,7 +50,9 @@ async function check(context: Context, entry: Entry, spec: HealthSpec, stop: Abo
   const timeoutMs = spec.timeoutMs || DEFAULT_TIMEOUT_MS;
   const timeout = new AbortController();
   // A check's own time begins with its process: how long that takes to start says nothing about the container's health.
-  let cancelTimeout = context.clock.after(LONGEST_START_MS, () => timeout.abort(new Error(`its process did not start within ${durationText(LONGEST_START_MS)}`)));
+  let cancelTimeout = context.clock.after(LONGEST_START_MS, () =>
+    timeout.abort(new Error(`its process did not start within ${durationText(LONGEST_START_MS)}`)),
+  );
   try {
     const session = await execIn(context, entry, { args, terminal: false, stdin: false, signal: AbortSignal.any([stop, timeout.signal]) });
     cancelTimeout();
@@ -60,7 +62,14 @@ async function check(context: Context, entry: Entry, spec: HealthSpec, stop: Abo
       if (output.length < KEPT_OUTPUT_BYTES) output += data.toString('utf8').slice(0, KEPT_OUTPUT_BYTES - output.length);
     });
     const exit = await session.exit;
-    if (timeout.signal.aborted) return { startMs, endMs: context.clock.now(), exitCode: -1, output: `Health check exceeded timeout (${durationText(timeoutMs)}): ${output}` };
+    if (timeout.signal.aborted) {
+      return {
+        startMs,
+        endMs: context.clock.now(),
+        exitCode: -1,
+        output: `Health check exceeded timeout (${durationText(timeoutMs)}): ${output}`,
+      };
+    }
     return { startMs, endMs: exit.finishedMs, exitCode: exit.code, output };
   } catch (error) {
     return { startMs, endMs: context.clock.now(), exitCode: -1, output: messageOf(error) };

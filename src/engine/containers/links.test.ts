@@ -20,7 +20,9 @@ test('a container is found by the name of one that is linked to it, and the alia
 
 test('the owner of a link is found, and that there is none is told', () => {
   assert.deepEqual(ownerOf(context, 'web/sql'), { owner: web, alias: 'sql' });
-  for (const path of ['web/db', 'none/sql', 'web', 'db/x']) assert.throws(() => ownerOf(context, path), { code: 'not-found', message: `No such link: ${path}` });
+  for (const path of ['web/db', 'none/sql', 'web', 'db/x']) {
+    assert.throws(() => ownerOf(context, path), { code: 'not-found', message: `No such link: ${path}` });
+  }
 });
 
 test('a link is a line of /etc/hosts, once its container runs', () => {

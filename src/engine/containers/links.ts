@@ -15,7 +15,12 @@ export function ownerOf(context: Pick<Context, 'entries' | 'names'>, path: strin
   const slash = path.indexOf('/');
   const owner = context.entries.get(context.names.get(path.slice(0, slash)) ?? '');
   const alias = path.slice(slash + 1);
-  if (slash < 0 || owner?.spec.links?.some((link) => link.alias === alias) !== true) throw new LongshoreError('not-found', `No such link: ${path}`, { object: `link ${path}`, remedy: 'Name the container that has it, and the alias: docker rm --link NAME/ALIAS.' });
+  if (slash < 0 || owner?.spec.links?.some((link) => link.alias === alias) !== true) {
+    throw new LongshoreError('not-found', `No such link: ${path}`, {
+      object: `link ${path}`,
+      remedy: 'Name the container that has it, and the alias: docker rm --link NAME/ALIAS.',
+    });
+  }
   return { owner, alias };
 }
 
@@ -24,7 +29,12 @@ export function linkLines(context: Pick<Context, 'find'>, entry: Entry): string[
   return (entry.spec.links ?? []).map(({ container, alias }) => {
     const other = context.find(container);
     const address = other.state.endpoints[0]?.address;
-    if (address === undefined) throw new LongshoreError('conflict', `Cannot link to a non running container: /${other.name} AS /${entry.name}/${alias}`, { object: `container ${entry.name}`, remedy: `Start it first: docker start ${other.name}` });
+    if (address === undefined) {
+      throw new LongshoreError('conflict', `Cannot link to a non running container: /${other.name} AS /${entry.name}/${alias}`, {
+        object: `container ${entry.name}`,
+        remedy: `Start it first: docker start ${other.name}`,
+      });
+    }
     return `${address}\t${[...new Set([alias, other.short, other.name])].join(' ')}`;
   });
 }

@@ -55,8 +55,13 @@ test('the tail of a log larger than what is read at once', async () => {
   const { file } = await fileWith(lines.map((line) => record('F', line)).join(''));
   assert.equal(await file.seekTail(15_000), 0);
   const read: string[] = [];
-  for (let some = await file.read(); some.length > 0; some = await file.read()) read.push(...some.map(({ data }) => data.toString().trimEnd()));
-  assert.deepEqual(read, lines.slice(5000).map((line) => line.trimEnd()));
+  for (let some = await file.read(); some.length > 0; some = await file.read()) {
+    read.push(...some.map(({ data }) => data.toString().trimEnd()));
+  }
+  assert.deepEqual(
+    read,
+    lines.slice(5000).map((line) => line.trimEnd()),
+  );
   assert.equal(await file.seekTail(30_000), 10_000);
   await file.close();
 });

@@ -58,7 +58,8 @@ export class LogFile {
   }
 
   /**
-   * Goes to where the last `lines` lines begin; a line may consist of several records, of which the last is marked F, and the one that is unfinished counts as well.
+   * Goes to where the last `lines` lines begin; a line may consist of several records, of which the last is marked F,
+   * and the one that is unfinished counts as well.
    * @returns how many lines are still wanting, when the file has fewer
    */
   async seekTail(lines: number): Promise<number> {

@@ -37,9 +37,21 @@ function isAtLeast(kernel: string, major: number, minor: number): boolean {
 
 /** Names of limits: as --ulimit takes them, and as the kernel shows them. */
 const LIMITS: Readonly<Record<string, string>> = {
-  core: 'Max core file size', cpu: 'Max cpu time', data: 'Max data size', fsize: 'Max file size', locks: 'Max file locks', memlock: 'Max locked memory',
-  msgqueue: 'Max msgqueue size', nice: 'Max nice priority', nofile: 'Max open files', nproc: 'Max processes', rss: 'Max resident set', rtprio: 'Max realtime priority',
-  rttime: 'Max realtime timeout', sigpending: 'Max pending signals', stack: 'Max stack size',
+  core: 'Max core file size',
+  cpu: 'Max cpu time',
+  data: 'Max data size',
+  fsize: 'Max file size',
+  locks: 'Max file locks',
+  memlock: 'Max locked memory',
+  msgqueue: 'Max msgqueue size',
+  nice: 'Max nice priority',
+  nofile: 'Max open files',
+  nproc: 'Max processes',
+  rss: 'Max resident set',
+  rtprio: 'Max realtime priority',
+  rttime: 'Max realtime timeout',
+  sigpending: 'Max pending signals',
+  stack: 'Max stack size',
 };
 
 export interface Rlimit { readonly type: string; readonly soft: number; readonly hard: number }

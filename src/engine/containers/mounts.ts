@@ -14,21 +14,32 @@ const SHM_BYTES = 64 * 1024 * 1024;
 
 /** What of the host each mount of a container means. Volumes are made, filled and mounted on the way. @throws `invalid`, `not-found` */
 export async function resolveMounts(context: Context, entry: Entry): Promise<ResolvedMount[]> {
-  return Promise.all(entry.spec.mounts.map(async (mount, index): Promise<ResolvedMount> => {
-    if (mount.type === 'tmpfs') return mount;
-    if (mount.type === 'bind') {
-      await mustExist(mount.source);
-      if (mount.propagation !== undefined && entry.spec.owner === 'docker') await checkPropagation(mount.source, mount.propagation);
-      return mount;
-    }
-    if (mount.type === 'image') return { type: 'bind', source: await mountImage(context, entry, mount, index), target: mount.target, readOnly: true };
-    const volume = await context.volumes.create({ name: mount.volume });
-    const source = await context.volumes.ready(volume.name);
-    const { target, readOnly } = mount;
-    if (mount.subpath !== undefined) return { type: 'bind', source: await mountSubpath(context, source, mount.subpath, `${ownMounts(entry.folder)}/${index}`, 'volume'), target, readOnly };
-    if (mount.noCopy !== true) await populate(context, entry, volume.name, target);
-    return { type: 'bind', source, target, readOnly };
-  }));
+  return Promise.all(
+    entry.spec.mounts.map(async (mount, index): Promise<ResolvedMount> => {
+      if (mount.type === 'tmpfs') return mount;
+      if (mount.type === 'bind') {
+        await mustExist(mount.source);
+        if (mount.propagation !== undefined && entry.spec.owner === 'docker') await checkPropagation(mount.source, mount.propagation);
+        return mount;
+      }
+      if (mount.type === 'image') {
+        return { type: 'bind', source: await mountImage(context, entry, mount, index), target: mount.target, readOnly: true };
+      }
+      const volume = await context.volumes.create({ name: mount.volume });
+      const source = await context.volumes.ready(volume.name);
+      const { target, readOnly } = mount;
+      if (mount.subpath !== undefined) {
+        return {
+          type: 'bind',
+          source: await mountSubpath(context, source, mount.subpath, `${ownMounts(entry.folder)}/${index}`, 'volume'),
+          target,
+          readOnly,
+        };
+      }
+      if (mount.noCopy !== true) await populate(context, entry, volume.name, target);
+      return { type: 'bind', source, target, readOnly };
+    }),
+  );
 }
 
 /**
@@ -51,11 +62,18 @@ export async function sharedMemory(context: Context, entry: Entry): Promise<stri
 /** @throws `conflict`, `invalid` */
 function sharedBy(context: Context, donor: Entry): string {
   const ipc = donor.spec.namespaces?.ipc;
-  if (donor.run === undefined) throw new LongshoreError('conflict', `cannot join IPC of a non running container: ${donor.id}`, { object: `container ${donor.name}`, remedy: `Start it first: docker start ${donor.name}` });
+  if (donor.run === undefined) {
+    throw new LongshoreError('conflict', `cannot join IPC of a non running container: ${donor.id}`, {
+      object: `container ${donor.name}`,
+      remedy: `Start it first: docker start ${donor.name}`,
+    });
+  }
   if (ipc === 'host') return '/dev/shm';
   if (ipc === 'shareable') return `${ownMounts(donor.folder)}/shm`;
   if (ipc?.startsWith('container:') === true) return sharedBy(context, context.find(ipc.slice('container:'.length)));
-  throw new LongshoreError('invalid', `container ${donor.name}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`, { object: `container ${donor.name}` });
+  throw new LongshoreError('invalid', `container ${donor.name}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`, {
+    object: `container ${donor.name}`,
+  });
 }
 
 /** Path of a namespace to join; `private` or `host`. @throws `not-found`, `internal` (it is of a container that doesn't run) */
@@ -64,7 +82,12 @@ export function namespacePath(context: Context, choice: string | undefined, type
   if (!choice.startsWith('container:')) return choice;
   const other = context.find(choice.slice('container:'.length));
   // Its state is to blame, not the request.
-  if (other.state.pid === undefined) throw new LongshoreError('internal', `failed to join ${type.toUpperCase()} namespace: container ${other.id} is not running`, { object: `container ${other.name}`, remedy: `Start it: docker start ${other.name}` });
+  if (other.state.pid === undefined) {
+    throw new LongshoreError('internal', `failed to join ${type.toUpperCase()} namespace: container ${other.id} is not running`, {
+      object: `container ${other.name}`,
+      remedy: `Start it: docker start ${other.name}`,
+    });
+  }
   return `/proc/${other.state.pid}/ns/${type}`;
 }
 
@@ -75,7 +98,10 @@ export async function releaseOwnMounts(context: Pick<Context, 'host'>, folder: s
 
 /** Whether a start mounts anything in the container's folder, beside its root. */
 export function hasOwnMounts(spec: ContainerSpec): boolean {
-  return spec.namespaces?.ipc === 'shareable' || spec.mounts.some((mount) => mount.type === 'image' || (mount.type === 'volume' && mount.subpath !== undefined));
+  return (
+    spec.namespaces?.ipc === 'shareable' ||
+    spec.mounts.some((mount) => mount.type === 'image' || (mount.type === 'volume' && mount.subpath !== undefined))
+  );
 }
 
 function ownMounts(folder: string): string {
@@ -139,8 +165,23 @@ async function openSubpath(root: string, subpath: string, of: 'volume' | 'image'
     return await openInRoot(root, subpath, O_PATH, { follow: 'beneath' });
   } catch (error) {
     const about = { object: subpath, cause: error };
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) throw new LongshoreError('not-found', `cannot access path ${root}/${subpath}: ${of === 'volume' ? `lstat ${root}/${subpath}: no such file or directory` : 'the image has no such image-subpath'}`, { ...about, remedy: of === 'volume' ? 'Create it in the volume first, or correct the volume-subpath.' : 'Name a path that the image has.' });
-    if (isErrno(error, 'EXDEV') || isErrno(error, 'ELOOP')) throw new LongshoreError('invalid', `path concatenation escapes the base directory: ${of}-subpath "${subpath}" leads through a link out of the ${of}`, { ...about, remedy: 'Name the real path.' });
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) {
+      throw new LongshoreError(
+        'not-found',
+        `cannot access path ${root}/${subpath}: ${of === 'volume' ? `lstat ${root}/${subpath}: no such file or directory` : 'the image has no such image-subpath'}`,
+        {
+          ...about,
+          remedy: of === 'volume' ? 'Create it in the volume first, or correct the volume-subpath.' : 'Name a path that the image has.',
+        },
+      );
+    }
+    if (isErrno(error, 'EXDEV') || isErrno(error, 'ELOOP')) {
+      throw new LongshoreError(
+        'invalid',
+        `path concatenation escapes the base directory: ${of}-subpath "${subpath}" leads through a link out of the ${of}`,
+        { ...about, remedy: 'Name the real path.' },
+      );
+    }
     throw error;
   }
 }
@@ -150,7 +191,10 @@ async function mustExist(source: string): Promise<void> {
     await access(source);
   } catch (error) {
     if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) throw error;
-    throw new LongshoreError('invalid', `invalid mount config for type "bind": bind source path does not exist: ${source}`, { object: source, remedy: 'Create it, or correct the path.' });
+    throw new LongshoreError('invalid', `invalid mount config for type "bind": bind source path does not exist: ${source}`, {
+      object: source,
+      remedy: 'Create it, or correct the path.',
+    });
   }
 }
 

@@ -41,7 +41,9 @@ export async function leaveNetwork(context: Context, entry: Entry, networkId: st
   await context.networks.disconnect(networkId, entry.id);
   entry.change({ endpoints: entry.state.endpoints.filter((endpoint) => endpoint.networkId !== networkId) });
   await entry.save();
-  entry.setDescription({ spec: { ...entry.spec, network: { ...network, endpoints: network.endpoints.filter((endpoint) => endpoint.networkId !== networkId) } } });
+  entry.setDescription({
+    spec: { ...entry.spec, network: { ...network, endpoints: network.endpoints.filter((endpoint) => endpoint.networkId !== networkId) } },
+  });
   await entry.saveDescription();
 }
 
@@ -65,5 +67,7 @@ function ownNetwork(entry: Entry): Extract<NetworkSpec, { mode: 'networks' }> {
   // `none` has a namespace of its own, and can be given networks later.
   if (network.mode === 'none') return { mode: 'networks', endpoints: [], ports: [] };
   const what = network.mode === 'host' ? 'the host network' : 'the network of somebody else';
-  throw new LongshoreError('invalid', `container ${entry.name} uses ${what} and can't be connected to or disconnected from networks`, { object: `container ${entry.name}` });
+  throw new LongshoreError('invalid', `container ${entry.name} uses ${what} and can't be connected to or disconnected from networks`, {
+    object: `container ${entry.name}`,
+  });
 }

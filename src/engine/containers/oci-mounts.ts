@@ -11,7 +11,14 @@ export interface OciMount {
 
 /** A mount that the user asked for, with the folder or file of the host that it means. */
 export type ResolvedMount =
-  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly propagation?: string; readonly recursion?: BindRecursion }
+  | {
+      readonly type: 'bind';
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      readonly propagation?: string;
+      readonly recursion?: BindRecursion;
+    }
   | Extract<ContainerSpec['mounts'][number], { type: 'tmpfs' }>;
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
@@ -31,7 +38,10 @@ export interface MountContext {
   readonly readOnlyRoot: boolean;
 }
 
-/** All mounts of a container in the order in which they are made: the system's own, then the user's, outer ones first. A user's mount replaces ours at the same place. */
+/**
+ * All mounts of a container in the order in which they are made: the system's own, then the user's, outer ones first. A
+ * user's mount replaces ours at the same place.
+ */
 export function ociMounts(context: MountContext): OciMount[] {
   const access = context.privileged ? 'rw' : 'ro';
   const ours: OciMount[] = [
@@ -39,7 +49,12 @@ export function ociMounts(context: MountContext): OciMount[] {
     { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
     { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [context.writableCgroups ? 'rw' : access, 'nosuid', 'noexec', 'nodev', 'relatime'] },
+    {
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: [context.writableCgroups ? 'rw' : access, 'nosuid', 'noexec', 'nodev', 'relatime'],
+    },
     // Mounted anew, it shows the queues of the namespace in which it is mounted, the host's too; the host itself need not have it mounted.
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
     ...sharedMemory(context),
@@ -54,7 +69,14 @@ function sharedMemory({ ipc, shm, shmBytes }: MountContext): OciMount[] {
   if (shm === 'none') return [];
   if (ipc === 'host') return [bind('/dev/shm', '/dev/shm', ['rbind', 'nosuid', 'noexec', 'nodev'])];
   if (shm !== undefined) return [bind(shm, '/dev/shm', ['bind', 'rprivate', 'nosuid', 'noexec', 'nodev'])];
-  return [{ destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${shmBytes ?? DEFAULT_SHM_BYTES}`] }];
+  return [
+    {
+      destination: '/dev/shm',
+      type: 'tmpfs',
+      source: 'shm',
+      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${shmBytes ?? DEFAULT_SHM_BYTES}`],
+    },
+  ];
 }
 
 /** Options of tmpfs that take the place of a default. */
@@ -77,7 +99,10 @@ function userMount(mount: ResolvedMount, recursiveReadOnly: boolean): OciMount {
 function access(mount: Extract<ResolvedMount, { type: 'bind' }>, recursiveReadOnly: boolean): string[] {
   if (!mount.readOnly) return ['rw'];
   if (mount.recursion === 'readonly' && !recursiveReadOnly) {
-    throw new LongshoreError('invalid', `the kernel can't make the mounts beneath ${mount.source} read-only`, { object: mount.target, remedy: 'Leave bind-recursive=readonly out, or use Linux 5.12 or later.' });
+    throw new LongshoreError('invalid', `the kernel can't make the mounts beneath ${mount.source} read-only`, {
+      object: mount.target,
+      remedy: 'Leave bind-recursive=readonly out, or use Linux 5.12 or later.',
+    });
   }
   return recursiveReadOnly && mount.recursion !== 'none' && mount.recursion !== 'writable' ? ['ro', 'rro'] : ['ro'];
 }

@@ -17,8 +17,18 @@ const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 /** Hidden from containers. */
 export const MASKED: readonly string[] = [
-  '/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/sched_debug', '/proc/scsi', '/proc/timer_list', '/proc/timer_stats',
-  '/sys/devices/virtual/powercap', '/sys/firmware',
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
 ];
 /** Not to be written by containers. */
 export const READONLY: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
@@ -57,17 +67,25 @@ export async function ociSpec(inputs: SpecInputs): Promise<OciSpec> {
   const active = inputs.user.uid === 0 ? bounding : [];
   const requested = await requestedDevices(spec.devices ?? []);
   const devices: OciDevice[] = privileged ? await hostDevices() : requested.devices;
-  const deviceRules: DeviceRule[] = privileged ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }, ...requested.rules, ...(spec.deviceRules ?? []).flatMap((text) => deviceRule(text) ?? [])];
-  const blockIo = spec.deviceLimits === undefined ? spec.limits.blockIo : { ...spec.limits.blockIo, ...(await deviceLimits(spec.deviceLimits)) };
+  const deviceRules: DeviceRule[] = privileged
+    ? [{ allow: true, access: 'rwm' }]
+    : [{ allow: false, access: 'rwm' }, ...requested.rules, ...(spec.deviceRules ?? []).flatMap((text) => deviceRule(text) ?? [])];
+  const blockIo =
+    spec.deviceLimits === undefined ? spec.limits.blockIo : { ...spec.limits.blockIo, ...(await deviceLimits(spec.deviceLimits)) };
   const seccomp = seccompOf(inputs, bounding);
   const propagation = rootfsPropagation(inputs.mounts);
   const sysctl = sysctls(inputs);
-  const oomScoreAdj = spec.oomScoreAdj === undefined || spec.oomScoreAdj === 0 ? undefined : Math.max(spec.oomScoreAdj, machine.capabilities.includes('CAP_SYS_RESOURCE') ? -1000 : machine.oomScoreAdj);
+  const oomScoreAdj =
+    spec.oomScoreAdj === undefined || spec.oomScoreAdj === 0
+      ? undefined
+      : Math.max(spec.oomScoreAdj, machine.capabilities.includes('CAP_SYS_RESOURCE') ? -1000 : machine.oomScoreAdj);
   return {
     ociVersion: '1.0.2',
     process: {
       terminal: spec.process.terminal,
-      ...(spec.process.terminal && spec.process.consoleSize !== undefined ? { consoleSize: { height: spec.process.consoleSize.rows, width: spec.process.consoleSize.columns } } : {}),
+      ...(spec.process.terminal && spec.process.consoleSize !== undefined
+        ? { consoleSize: { height: spec.process.consoleSize.rows, width: spec.process.consoleSize.columns } }
+        : {}),
       user: { uid: inputs.user.uid, gid: inputs.user.gid, additionalGids: inputs.user.additionalGids },
       args: inputs.initPath === undefined ? spec.process.args : [INIT_TARGET, '--', ...spec.process.args],
       env: environment(spec, inputs.hostname, inputs.user.home),
@@ -80,8 +98,21 @@ export async function ociSpec(inputs: SpecInputs): Promise<OciSpec> {
     root: { path: inputs.rootfs, readonly: spec.security.readOnlyRoot },
     ...(inputs.namespaces.uts === 'private' ? { hostname: inputs.hostname } : {}),
     mounts: [
-      ...ociMounts({ privileged, cgroupVersion: inputs.cgroups.version, ipc: inputs.namespaces.ipc, shm: inputs.shm, shmBytes: spec.shmBytes, writableCgroups: spec.security.writableCgroups === true, recursiveReadOnly: inputs.machine.recursiveReadOnly, files: inputs.files, mounts: inputs.mounts, readOnlyRoot: spec.security.readOnlyRoot }),
-      ...(inputs.initPath === undefined ? [] : [{ destination: INIT_TARGET, type: 'bind', source: inputs.initPath, options: ['bind', 'ro'] }]),
+      ...ociMounts({
+        privileged,
+        cgroupVersion: inputs.cgroups.version,
+        ipc: inputs.namespaces.ipc,
+        shm: inputs.shm,
+        shmBytes: spec.shmBytes,
+        writableCgroups: spec.security.writableCgroups === true,
+        recursiveReadOnly: inputs.machine.recursiveReadOnly,
+        files: inputs.files,
+        mounts: inputs.mounts,
+        readOnlyRoot: spec.security.readOnlyRoot,
+      }),
+      ...(inputs.initPath === undefined
+        ? []
+        : [{ destination: INIT_TARGET, type: 'bind', source: inputs.initPath, options: ['bind', 'ro'] }]),
     ],
     ...(spec.annotations === undefined || Object.keys(spec.annotations).length === 0 ? {} : { annotations: spec.annotations }),
     linux: {

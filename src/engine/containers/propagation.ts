@@ -11,7 +11,10 @@ export async function checkPropagation(source: string, propagation: string): Pro
   const [path, mountinfo] = await Promise.all([realpath(source), readFile('/proc/self/mountinfo', 'utf8')]);
   const { target, peers } = mountOf(mountinfo, path);
   if (peers.includes('shared:') || (isSlave && peers.includes('master:'))) return;
-  throw new LongshoreError('invalid', `path ${source} is mounted on ${target} but it is not a shared ${isSlave ? 'or slave ' : ''}mount`, { object: source, remedy: `Make it one: mount --make-shared ${target}` });
+  throw new LongshoreError('invalid', `path ${source} is mounted on ${target} but it is not a shared ${isSlave ? 'or slave ' : ''}mount`, {
+    object: source,
+    remedy: `Make it one: mount --make-shared ${target}`,
+  });
 }
 
 /** The mount of /proc/self/mountinfo (proc_pid_mountinfo(5)) in which a path lies, with its optional fields. Of two at one place the later is on top. */

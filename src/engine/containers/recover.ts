@@ -21,7 +21,11 @@ export async function recoverAll(context: Context, networks: (live: ReadonlySet<
     const folder = `${context.folder}/${id}`;
     const saved = await readJson(`${folder}/container.json`, isDescription);
     if (saved === DAMAGED) {
-      context.logger.error('a container is left aside, for its description is damaged', { container: id.slice(0, 12), file: `${folder}/container.json`, remedy: `Restore the file, or remove ${folder}, and start again.` });
+      context.logger.error('a container is left aside, for its description is damaged', {
+        container: id.slice(0, 12),
+        file: `${folder}/container.json`,
+        remedy: `Restore the file, or remove ${folder}, and start again.`,
+      });
       if ((await recoverRuntime(context, id, `${folder}/bundle`))?.pid !== undefined) live.add(id);
       continue;
     }
@@ -45,7 +49,9 @@ export async function recoverAll(context: Context, networks: (live: ReadonlySet<
 
 /** Where a container's network namespace is, by the description that its runtime was given. */
 async function netnsOf(entry: Entry): Promise<string | undefined> {
-  const config = JSON.parse(await readFile(`${entry.bundle}/config.json`, 'utf8')) as { readonly linux?: { readonly namespaces?: readonly { readonly type: string; readonly path?: string }[] } };
+  const config = JSON.parse(await readFile(`${entry.bundle}/config.json`, 'utf8')) as {
+    readonly linux?: { readonly namespaces?: readonly { readonly type: string; readonly path?: string }[] };
+  };
   const network = config.linux?.namespaces?.find(({ type }) => type === 'network');
   return network === undefined ? 'host' : network.path;
 }
@@ -64,17 +70,44 @@ async function settleOrSay(context: Context, found: Found): Promise<void> {
     if (found.damaged) await rebuildState(context, found);
     await settle(context, entry, runtime);
   } catch (error) {
-    context.logger.error('a container could not be brought to order', { container: entry.short, name: entry.name, error: messageOf(error), remedy: `Remove it: docker rm -f ${entry.name}` });
-    entry.change({ error: messageOf(error), ...(entry.isRunning && entry.run === undefined && { status: 'exited' as const, pid: undefined, exit: { code: 255, oomKilled: false, finishedMs: context.clock.now() } }) });
+    context.logger.error('a container could not be brought to order', {
+      container: entry.short,
+      name: entry.name,
+      error: messageOf(error),
+      remedy: `Remove it: docker rm -f ${entry.name}`,
+    });
+    entry.change({
+      error: messageOf(error),
+      ...(entry.isRunning &&
+        entry.run === undefined && {
+          status: 'exited' as const,
+          pid: undefined,
+          exit: { code: 255, oomKilled: false, finishedMs: context.clock.now() },
+        }),
+    });
   }
 }
 
 /** Makes a state from what the runtime and the networks have. */
 async function rebuildState(context: Context, { entry, runtime }: Found): Promise<void> {
-  context.logger.error('the state of a container is damaged, and made anew from what is there', { container: entry.short, name: entry.name, file: `${entry.folder}/state.json`, runs: runtime?.pid !== undefined });
-  const endpoints = (await context.networks.list()).flatMap((network) => network.endpoints.filter(({ containerId }) => containerId === entry.id));
-  if (runtime === undefined) entry.change({ status: 'exited', exit: { code: 255, oomKilled: false, finishedMs: context.clock.now() }, error: 'the record of how it ended was damaged' });
-  else entry.change({ status: 'running', pid: runtime.pid, startedMs: entry.createdMs, endpoints, netns: await netnsOf(entry) });
+  context.logger.error('the state of a container is damaged, and made anew from what is there', {
+    container: entry.short,
+    name: entry.name,
+    file: `${entry.folder}/state.json`,
+    runs: runtime?.pid !== undefined,
+  });
+  const endpoints = (await context.networks.list()).flatMap((network) =>
+    network.endpoints.filter(({ containerId }) => containerId === entry.id),
+  );
+  if (runtime === undefined) {
+    entry.change({
+      status: 'exited',
+      exit: { code: 255, oomKilled: false, finishedMs: context.clock.now() },
+      error: 'the record of how it ended was damaged',
+    });
+  } else {
+    entry.change({ status: 'running', pid: runtime.pid, startedMs: entry.createdMs, endpoints, netns: await netnsOf(entry) });
+  }
   await entry.save();
 }
 
@@ -145,7 +178,11 @@ async function removeLeftover(context: Context, id: string, folder: string): Pro
     await removeImageLayers(context, id, folder);
     await rm(folder, { recursive: true, force: true });
   } catch (error) {
-    context.logger.warn('what is left of a removed container could not be taken away; the next start tries again', { container: id.slice(0, 12), folder, error: messageOf(error) });
+    context.logger.warn('what is left of a removed container could not be taken away; the next start tries again', {
+      container: id.slice(0, 12),
+      folder,
+      error: messageOf(error),
+    });
   }
 }
 
@@ -170,9 +207,21 @@ async function readJson<T>(path: string, check: (value: unknown) => value is T):
 
 function isDescription(value: unknown): value is SavedContainer {
   const saved = value as Partial<SavedContainer> | null;
-  return typeof saved === 'object' && saved !== null && typeof saved.id === 'string' && typeof saved.name === 'string' && typeof saved.spec === 'object' && saved.spec !== null;
+  return (
+    typeof saved === 'object' &&
+    saved !== null &&
+    typeof saved.id === 'string' &&
+    typeof saved.name === 'string' &&
+    typeof saved.spec === 'object' &&
+    saved.spec !== null
+  );
 }
 
 function isState(value: unknown): value is SavedState {
-  return typeof value === 'object' && value !== null && typeof (value as Partial<SavedState>).status === 'string' && Array.isArray((value as Partial<SavedState>).endpoints);
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<SavedState>).status === 'string' &&
+    Array.isArray((value as Partial<SavedState>).endpoints)
+  );
 }

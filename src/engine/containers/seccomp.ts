@@ -34,19 +34,24 @@ const ALWAYS = (
 ).split(' ');
 
 /** Of these, what no 64-bit program can call: each name costs time at every start and exec. */
-const NARROW_ONLY: ReadonlySet<string> = new Set((
-  'chown32 clock_adjtime64 clock_getres_time64 clock_gettime64 clock_nanosleep_time64 clock_settime64 fadvise64_64 fchown32 fcntl64 fstat64 fstatat64 fstatfs64 ' +
-  'ftruncate64 futex_time64 getegid32 geteuid32 getgid32 getgroups32 getresgid32 getresuid32 getuid32 io_pgetevents_time64 ipc lchown32 _llseek lstat64 mmap2 ' +
-  'mq_timedreceive_time64 mq_timedsend_time64 _newselect ppoll_time64 pselect6_time64 recv recvmmsg_time64 rt_sigtimedwait_time64 ' +
-  'sched_rr_get_interval_time64 semtimedop_time64 send sendfile64 setfsgid32 setfsuid32 setgid32 setgroups32 setregid32 setresgid32 setresuid32 setreuid32 ' +
-  'setuid32 sigprocmask sigreturn socketcall stat64 statfs64 stime timer_gettime64 timer_settime64 timerfd_gettime64 timerfd_settime64 truncate64 ugetrlimit ' +
-  'utimensat_time64 waitpid'
-).split(' '));
+const NARROW_ONLY: ReadonlySet<string> = new Set(
+  (
+    'chown32 clock_adjtime64 clock_getres_time64 clock_gettime64 clock_nanosleep_time64 clock_settime64 fadvise64_64 fchown32 fcntl64 fstat64 fstatat64 fstatfs64 ' +
+    'ftruncate64 futex_time64 getegid32 geteuid32 getgid32 getgroups32 getresgid32 getresuid32 getuid32 io_pgetevents_time64 ipc lchown32 _llseek lstat64 mmap2 ' +
+    'mq_timedreceive_time64 mq_timedsend_time64 _newselect ppoll_time64 pselect6_time64 recv recvmmsg_time64 rt_sigtimedwait_time64 ' +
+    'sched_rr_get_interval_time64 semtimedop_time64 send sendfile64 setfsgid32 setfsuid32 setgid32 setgroups32 setregid32 setresgid32 setresuid32 setreuid32 ' +
+    'setuid32 sigprocmask sigreturn socketcall stat64 statfs64 stime timer_gettime64 timer_settime64 timerfd_gettime64 timerfd_settime64 truncate64 ugetrlimit ' +
+    'utimensat_time64 waitpid'
+  ).split(' '),
+);
 
 /** Let through for whoever has the capability. */
 const WITH_CAPABILITY: readonly (readonly [capability: string, calls: string])[] = [
   ['CAP_DAC_READ_SEARCH', 'open_by_handle_at'],
-  ['CAP_SYS_ADMIN', 'bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare'],
+  [
+    'CAP_SYS_ADMIN',
+    'bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare',
+  ],
   ['CAP_SYS_BOOT', 'reboot'],
   ['CAP_SYS_CHROOT', 'chroot'],
   ['CAP_SYS_MODULE', 'delete_module init_module finit_module'],
@@ -108,7 +113,12 @@ export function defaultSeccomp(capabilities: readonly string[], narrow: boolean,
     // clone3's flags lie in memory, where a filter can't look: C libraries fall back to clone on ENOSYS.
     rules.push({ names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS });
   }
-  return { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 1, architectures: own === undefined ? [] : narrow ? [own.wide, own.narrow] : [own.wide], syscalls: rules };
+  return {
+    defaultAction: 'SCMP_ACT_ERRNO',
+    defaultErrnoRet: 1,
+    architectures: own === undefined ? [] : narrow ? [own.wide, own.narrow] : [own.wide],
+    syscalls: rules,
+  };
 }
 
 /** A profile in Docker's own form, which has conditions; or in the OCI form, which has none. */
@@ -139,13 +149,20 @@ export function customSeccomp(json: string, capabilities: readonly string[], ker
   };
   const names = profile.archMap?.find((entry) => entry.architecture === ARCHITECTURES[architecture]?.wide);
   const architectures = profile.architectures ?? (names === undefined ? [] : [names.architecture, ...(names.subArchitectures ?? [])]);
-  const syscalls = (profile.syscalls ?? []).filter((rule) => meets(rule.includes, true) && !meets(rule.excludes, false)).map((rule) => ({
-    names: rule.names ?? (rule.name === undefined ? [] : [rule.name]),
-    action: rule.action,
-    ...(rule.errnoRet === undefined ? {} : { errnoRet: rule.errnoRet }),
-    ...(rule.args === undefined || rule.args === null ? {} : { args: rule.args }),
-  }));
-  return { defaultAction: profile.defaultAction, ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }), architectures, syscalls };
+  const syscalls = (profile.syscalls ?? [])
+    .filter((rule) => meets(rule.includes, true) && !meets(rule.excludes, false))
+    .map((rule) => ({
+      names: rule.names ?? (rule.name === undefined ? [] : [rule.name]),
+      action: rule.action,
+      ...(rule.errnoRet === undefined ? {} : { errnoRet: rule.errnoRet }),
+      ...(rule.args === undefined || rule.args === null ? {} : { args: rule.args }),
+    }));
+  return {
+    defaultAction: profile.defaultAction,
+    ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }),
+    architectures,
+    syscalls,
+  };
 }
 
 function compareKernels(a: string, b: string): number {

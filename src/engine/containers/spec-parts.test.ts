@@ -65,15 +65,47 @@ test('limits that can not be raised are cut down', () => {
 });
 
 test('the default filter refuses what it has to, and grows with capabilities', () => {
-  const names = (caps: string[]): Set<string> => new Set(defaultSeccomp(caps, false, 'x64').syscalls.filter((rule) => rule.action === 'SCMP_ACT_ALLOW' && rule.args === undefined).flatMap((rule) => rule.names));
-  for (const call of ['mount', 'bpf', 'kexec_load', 'init_module', 'keyctl', 'open_by_handle_at', 'io_uring_setup', 'clone3', 'clone', 'unshare', 'setns']) assert.ok(!names([]).has(call), call);
+  const names = (caps: string[]): Set<string> =>
+    new Set(
+      defaultSeccomp(caps, false, 'x64')
+        .syscalls.filter((rule) => rule.action === 'SCMP_ACT_ALLOW' && rule.args === undefined)
+        .flatMap((rule) => rule.names),
+    );
+  for (const call of [
+    'mount',
+    'bpf',
+    'kexec_load',
+    'init_module',
+    'keyctl',
+    'open_by_handle_at',
+    'io_uring_setup',
+    'clone3',
+    'clone',
+    'unshare',
+    'setns',
+  ]) {
+    assert.ok(!names([]).has(call), call);
+  }
   assert.ok(names(['CAP_SYS_ADMIN']).has('mount'));
   assert.ok(names([]).has('openat2'));
   // What only 32-bit programs call is there for them alone.
   const allowed = (narrow: boolean): readonly string[] => defaultSeccomp([], narrow, 'x64').syscalls[0]!.names;
-  for (const call of ['socketcall', 'mmap2', 'clock_gettime64']) assert.deepEqual([allowed(false).includes(call), allowed(true).includes(call)], [false, true], call);
+  for (const call of ['socketcall', 'mmap2', 'clock_gettime64']) {
+    assert.deepEqual([allowed(false).includes(call), allowed(true).includes(call)], [false, true], call);
+  }
   for (const call of ['sendfile', 'timerfd_create', 'cachestat', 'futex_wait', 'fchmodat2']) assert.ok(allowed(false).includes(call), call);
-  const custom = customSeccomp(JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['a'], action: 'SCMP_ACT_ERRNO', excludes: { caps: ['CAP_X'] } }, { name: 'b', action: 'SCMP_ACT_ERRNO', includes: { minKernel: '99.0' } }] }), ['CAP_X'], '6.1.0', 'x64');
+  const custom = customSeccomp(
+    JSON.stringify({
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [
+        { names: ['a'], action: 'SCMP_ACT_ERRNO', excludes: { caps: ['CAP_X'] } },
+        { name: 'b', action: 'SCMP_ACT_ERRNO', includes: { minKernel: '99.0' } },
+      ],
+    }),
+    ['CAP_X'],
+    '6.1.0',
+    'x64',
+  );
   assert.deepEqual(custom['syscalls'], []);
 });
 
@@ -84,8 +116,21 @@ test('32-bit programs are looked for: the image, a loader, the program itself', 
   await writeFile(join(tree, 'bin/wide'), elf(2));
   await writeFile(join(tree, 'bin/narrow'), elf(1));
   await writeFile(join(tree, 'bin/script'), '#!');
-  const ask = (program: string, architecture?: string): Promise<boolean> => runs32Bit(tree, { program, path: '/usr/bin:/bin', architecture }, 'x64');
-  assert.deepEqual(await Promise.all([ask('wide'), ask('/bin/narrow'), ask('narrow'), ask('script'), ask('missing'), ask('wide', '386'), ask('wide', 'amd64'), ask('/bin')]), [false, true, true, false, false, true, false, false]);
+  const ask = (program: string, architecture?: string): Promise<boolean> =>
+    runs32Bit(tree, { program, path: '/usr/bin:/bin', architecture }, 'x64');
+  assert.deepEqual(
+    await Promise.all([
+      ask('wide'),
+      ask('/bin/narrow'),
+      ask('narrow'),
+      ask('script'),
+      ask('missing'),
+      ask('wide', '386'),
+      ask('wide', 'amd64'),
+      ask('/bin'),
+    ]),
+    [false, true, true, false, false, true, false, false],
+  );
   await mkdir(join(tree, 'lib'));
   await symlink('../bin/narrow', join(tree, 'lib/ld-linux.so.2'));
   assert.equal(await ask('wide'), true);
@@ -94,8 +139,22 @@ test('32-bit programs are looked for: the image, a loader, the program itself', 
 
 test('hosts and resolv.conf', () => {
   const endpoint = { address: '10.0.0.2', gateway: '10.0.0.1' } as Endpoint;
-  const hosts = hostsFile({ extraHosts: ['db:1.2.3.4', 'six:[::5]', 'host.docker.internal:host-gateway'], domainname: 'example.org' }, 'web', [endpoint], ['10.0.0.9\tlinked']);
-  for (const line of ['127.0.0.1\tlocalhost', '1.2.3.4\tdb', '::5\tsix', '10.0.0.1\thost.docker.internal', '10.0.0.9\tlinked', '10.0.0.2\tweb.example.org web']) assert.ok(hosts.split('\n').includes(line), line);
+  const hosts = hostsFile(
+    { extraHosts: ['db:1.2.3.4', 'six:[::5]', 'host.docker.internal:host-gateway'], domainname: 'example.org' },
+    'web',
+    [endpoint],
+    ['10.0.0.9\tlinked'],
+  );
+  for (const line of [
+    '127.0.0.1\tlocalhost',
+    '1.2.3.4\tdb',
+    '::5\tsix',
+    '10.0.0.1\thost.docker.internal',
+    '10.0.0.9\tlinked',
+    '10.0.0.2\tweb.example.org web',
+  ]) {
+    assert.ok(hosts.split('\n').includes(line), line);
+  }
   const host = 'nameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch corp\noptions edns0\n';
   assert.equal(resolvConf(undefined, host, 'never'), 'nameserver 9.9.9.9\nsearch corp\noptions edns0\n');
   assert.equal(resolvConf(undefined, 'nameserver 127.0.0.53\nnameserver 9.9.9.9\n', 'host'), 'nameserver 127.0.0.53\nnameserver 9.9.9.9\n');
@@ -104,12 +163,23 @@ test('hosts and resolv.conf', () => {
   assert.equal(resolvConf({ servers: ['1.1.1.1'], search: ['a', 'b'], options: [] }, host, 'never'), 'nameserver 1.1.1.1\nsearch a b\noptions edns0\n');
 });
 
-test('mounts: a user\'s replaces ours, outer ones come first', () => {
-  const mounts = ociMounts({ privileged: false, cgroupVersion: 2, ipc: 'private', shm: undefined, shmBytes: undefined, writableCgroups: false, recursiveReadOnly: true, files: [], readOnlyRoot: false, mounts: [
-    { type: 'bind', source: '/b', target: '/a/b', readOnly: true },
-    { type: 'bind', source: '/a', target: '/a/', readOnly: false },
-    { type: 'tmpfs', target: '/dev/shm', sizeBytes: 5 },
-  ] });
+test("mounts: a user's replaces ours, outer ones come first", () => {
+  const mounts = ociMounts({
+    privileged: false,
+    cgroupVersion: 2,
+    ipc: 'private',
+    shm: undefined,
+    shmBytes: undefined,
+    writableCgroups: false,
+    recursiveReadOnly: true,
+    files: [],
+    readOnlyRoot: false,
+    mounts: [
+      { type: 'bind', source: '/b', target: '/a/b', readOnly: true },
+      { type: 'bind', source: '/a', target: '/a/', readOnly: false },
+      { type: 'tmpfs', target: '/dev/shm', sizeBytes: 5 },
+    ],
+  });
   const targets = mounts.map((mount) => mount.destination);
   assert.ok(targets.indexOf('/a') < targets.indexOf('/a/b'));
   assert.equal(targets.filter((target) => target === '/dev/shm').length, 1);
@@ -117,24 +187,66 @@ test('mounts: a user\'s replaces ours, outer ones come first', () => {
 });
 
 test('mounts beneath a bind mount, options of tmpfs, shared memory', () => {
-  const of = (more: Partial<MountContext>): readonly OciMount[] => ociMounts({ privileged: false, cgroupVersion: 2, ipc: 'private', shm: undefined, shmBytes: undefined, writableCgroups: false, recursiveReadOnly: true, files: [], readOnlyRoot: false, mounts: [], ...more });
+  const of = (more: Partial<MountContext>): readonly OciMount[] =>
+    ociMounts({
+      privileged: false,
+      cgroupVersion: 2,
+      ipc: 'private',
+      shm: undefined,
+      shmBytes: undefined,
+      writableCgroups: false,
+      recursiveReadOnly: true,
+      files: [],
+      readOnlyRoot: false,
+      mounts: [],
+      ...more,
+    });
   const at = (target: string, more: Partial<MountContext>): OciMount | undefined => of(more).find((mount) => mount.destination === target);
-  const bound = (recursion: BindRecursion | undefined, recursiveReadOnly = true): readonly string[] => at('/t', { recursiveReadOnly, mounts: [{ type: 'bind', source: '/s', target: '/t', readOnly: true, ...(recursion === undefined ? {} : { recursion }) }] })!.options;
-  assert.deepEqual([bound(undefined), bound('writable'), bound('none'), bound('readonly'), bound(undefined, false)], [
-    ['rbind', 'rprivate', 'ro', 'rro'], ['rbind', 'rprivate', 'ro'], ['bind', 'rprivate', 'ro'], ['rbind', 'rprivate', 'ro', 'rro'], ['rbind', 'rprivate', 'ro'],
-  ]);
+  const bound = (recursion: BindRecursion | undefined, recursiveReadOnly = true): readonly string[] =>
+    at('/t', {
+      recursiveReadOnly,
+      mounts: [{ type: 'bind', source: '/s', target: '/t', readOnly: true, ...(recursion === undefined ? {} : { recursion }) }],
+    })!.options;
+  assert.deepEqual(
+    [bound(undefined), bound('writable'), bound('none'), bound('readonly'), bound(undefined, false)],
+    [
+      ['rbind', 'rprivate', 'ro', 'rro'],
+      ['rbind', 'rprivate', 'ro'],
+      ['bind', 'rprivate', 'ro'],
+      ['rbind', 'rprivate', 'ro', 'rro'],
+      ['rbind', 'rprivate', 'ro'],
+    ],
+  );
   assert.throws(() => bound('readonly', false), /the kernel can't make the mounts beneath \/s read-only/);
-  assert.deepEqual(at('/t', { mounts: [{ type: 'tmpfs', target: '/t', mode: 0o700, options: ['exec', 'noatime', 'uid=5'] }] })!.options, ['nosuid', 'nodev', 'rw', 'noatime', 'uid=5', 'mode=700']);
+  assert.deepEqual(at('/t', { mounts: [{ type: 'tmpfs', target: '/t', mode: 0o700, options: ['exec', 'noatime', 'uid=5'] }] })!.options, [
+    'nosuid',
+    'nodev',
+    'rw',
+    'noatime',
+    'uid=5',
+    'mode=700',
+  ]);
   assert.equal(at('/dev/shm', { shm: 'none' }), undefined);
-  assert.deepEqual([at('/dev/shm', { ipc: 'container:a', shm: '/folder' })!.source, at('/dev/shm', { ipc: 'host' })!.source, at('/dev/shm', {})!.source], ['/folder', '/dev/shm', 'shm']);
+  assert.deepEqual(
+    [at('/dev/shm', { ipc: 'container:a', shm: '/folder' })!.source, at('/dev/shm', { ipc: 'host' })!.source, at('/dev/shm', {})!.source],
+    ['/folder', '/dev/shm', 'shm'],
+  );
   assert.ok(at('/sys/fs/cgroup', { writableCgroups: true })!.options.includes('rw'));
 });
 
 test('the mount in which a path lies', () => {
-  const mountinfo = '1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/sda rw\n2 1 0:2 / /data rw - tmpfs tmpfs rw\n3 1 0:3 / /with\\040space rw master:7 - tmpfs tmpfs rw\n4 2 0:4 / /data rw shared:9 - tmpfs tmpfs rw\n';
-  assert.deepEqual(['/etc', '/data', '/data/x', '/database', '/with space/x'].map((path) => mountOf(mountinfo, path)), [
-    { target: '/', peers: 'shared:1' }, { target: '/data', peers: 'shared:9' }, { target: '/data', peers: 'shared:9' }, { target: '/', peers: 'shared:1' }, { target: '/with space', peers: 'master:7' },
-  ]);
+  const mountinfo =
+    '1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/sda rw\n2 1 0:2 / /data rw - tmpfs tmpfs rw\n3 1 0:3 / /with\\040space rw master:7 - tmpfs tmpfs rw\n4 2 0:4 / /data rw shared:9 - tmpfs tmpfs rw\n';
+  assert.deepEqual(
+    ['/etc', '/data', '/data/x', '/database', '/with space/x'].map((path) => mountOf(mountinfo, path)),
+    [
+      { target: '/', peers: 'shared:1' },
+      { target: '/data', peers: 'shared:9' },
+      { target: '/data', peers: 'shared:9' },
+      { target: '/', peers: 'shared:1' },
+      { target: '/with space', peers: 'master:7' },
+    ],
+  );
 });
 
 test('limits of devices are of what is at their paths', async () => {
@@ -156,7 +268,23 @@ test('names can be said and are names', () => {
 });
 
 test('changes without the places that are mounted on', () => {
-  assert.deepEqual(withoutMountPoints([{ path: '/etc', kind: 0 }, { path: '/etc/hosts', kind: 1 }]), []);
-  assert.deepEqual(withoutMountPoints([{ path: '/etc', kind: 0 }, { path: '/etc/hosts', kind: 1 }, { path: '/etc/x', kind: 2 }]), [{ path: '/etc', kind: 0 }, { path: '/etc/x', kind: 2 }]);
+  assert.deepEqual(
+    withoutMountPoints([
+      { path: '/etc', kind: 0 },
+      { path: '/etc/hosts', kind: 1 },
+    ]),
+    [],
+  );
+  assert.deepEqual(
+    withoutMountPoints([
+      { path: '/etc', kind: 0 },
+      { path: '/etc/hosts', kind: 1 },
+      { path: '/etc/x', kind: 2 },
+    ]),
+    [
+      { path: '/etc', kind: 0 },
+      { path: '/etc/x', kind: 2 },
+    ],
+  );
   assert.deepEqual(withoutMountPoints([{ path: '/etc', kind: 0 }]), [{ path: '/etc', kind: 0 }]);
 });

@@ -81,7 +81,15 @@ export async function startEntry(context: Context, entry: Entry, options: { read
   }
   const running = runtime;
   const netns = network?.setUp.path;
-  entry.change({ status: 'running', netns, pid: running.pid, startedMs: context.clock.now(), error: undefined, exit: undefined, ...(options.byPolicy ? {} : { stoppedByUser: false }) });
+  entry.change({
+    status: 'running',
+    netns,
+    pid: running.pid,
+    startedMs: context.clock.now(),
+    error: undefined,
+    exit: undefined,
+    ...(options.byPolicy ? {} : { stoppedByUser: false }),
+  });
   watch(context, entry, running, netns);
   await entry.save();
   context.emit(entry, 'start');
@@ -91,11 +99,23 @@ export async function startEntry(context: Context, entry: Entry, options: { read
 async function undoStart(context: Context, entry: Entry, runtime: RuntimeContainer | undefined, error: unknown): Promise<void> {
   for (const attachment of entry.pending) attachment.abandon();
   entry.pending.clear();
-  if (runtime !== undefined) await runtime.remove().catch((failure: unknown) => context.logger.warn('a container that did not start was not removed', { container: entry.short, error: messageOf(failure) }));
+  if (runtime !== undefined) {
+    await runtime
+      .remove()
+      .catch((failure: unknown) =>
+        context.logger.warn('a container that did not start was not removed', { container: entry.short, error: messageOf(failure) }),
+      );
+  }
   entry.run = undefined;
   await tidy(context, entry, undefined);
   const message = messageOf(error);
-  entry.change({ status: entry.state.status === 'restarting' ? 'exited' : entry.state.status, pid: undefined, endpoints: [], error: message, exit: { code: startFailureCode(message), oomKilled: false, finishedMs: entry.state.exit?.finishedMs ?? 0 } });
+  entry.change({
+    status: entry.state.status === 'restarting' ? 'exited' : entry.state.status,
+    pid: undefined,
+    endpoints: [],
+    error: message,
+    exit: { code: startFailureCode(message), oomKilled: false, finishedMs: entry.state.exit?.finishedMs ?? 0 },
+  });
   await entry.save();
   if (entry.spec.autoRemove) await removeEntry(context, entry, { volumes: true });
   else entry.tell('exit');
@@ -143,13 +163,27 @@ async function prepareNamespace(context: Context, entry: Entry): Promise<Network
   if (network.mode === 'host') return { path: 'host', own: false };
   if (network.mode === 'namespace') {
     if (network.container === undefined) {
-      return { path: network.path, own: false, ...(network.hostsPath === undefined ? {} : { hostsPath: network.hostsPath }), ...(network.resolvConfPath === undefined ? {} : { resolvConfPath: network.resolvConfPath }) };
+      return {
+        path: network.path,
+        own: false,
+        ...(network.hostsPath === undefined ? {} : { hostsPath: network.hostsPath }),
+        ...(network.resolvConfPath === undefined ? {} : { resolvConfPath: network.resolvConfPath }),
+      };
     }
     const other = owner(context, network.container);
     if (other.run === undefined) {
-      throw new LongshoreError('conflict', `cannot join network namespace of a non running container: ${other.name}`, { object: `container ${other.name}`, remedy: `Start it first: docker start ${other.name}` });
+      throw new LongshoreError('conflict', `cannot join network namespace of a non running container: ${other.name}`, {
+        object: `container ${other.name}`,
+        remedy: `Start it first: docker start ${other.name}`,
+      });
     }
-    return { path: other.run.netns, own: false, hostsPath: `${other.folder}/hosts`, resolvConfPath: `${other.folder}/resolv.conf`, hostnamePath: `${other.folder}/hostname` };
+    return {
+      path: other.run.netns,
+      own: false,
+      hostsPath: `${other.folder}/hosts`,
+      resolvConfPath: `${other.folder}/resolv.conf`,
+      hostnamePath: `${other.folder}/hostname`,
+    };
   }
   return { path: await context.networks.createNamespace(entry.id), own: true };
 }
@@ -191,7 +225,11 @@ async function connectOne(context: Context, networkId: string, options: Endpoint
   } catch (error) {
     if (!(error instanceof LongshoreError)) throw error;
     const { code, object, remedy } = error;
-    throw new LongshoreError(code, `failed to set up container networking: ${error.message}`, { cause: error, ...(object === undefined ? {} : { object }), ...(remedy === undefined ? {} : { remedy }) });
+    throw new LongshoreError(code, `failed to set up container networking: ${error.message}`, {
+      cause: error,
+      ...(object === undefined ? {} : { object }),
+      ...(remedy === undefined ? {} : { remedy }),
+    });
   }
 }
 
@@ -214,9 +252,17 @@ async function writeEtcFiles(entry: Entry, hostname: string, network: NetworkSet
   if (network.hostnamePath === undefined) writes.push(writeFile(files['/etc/hostname'], `${hostname}\n`));
   if (network.hostsPath === undefined) writes.push(writeFile(files['/etc/hosts'], ''));
   if (network.resolvConfPath === undefined) {
-    const mode = spec.network.mode !== 'networks' ? 'never' : spec.network.endpoints.some((endpoint) => endpoint.embeddedDns === true) ? 'always' : 'for-want-of-others';
+    const mode =
+      spec.network.mode !== 'networks'
+        ? 'never'
+        : spec.network.endpoints.some((endpoint) => endpoint.embeddedDns === true)
+          ? 'always'
+          : 'for-want-of-others';
     // On the host's network its own servers can be reached, also those on its loopback.
-    const text = spec.network.mode === 'host' ? ownResolvConf().then((host) => resolvConf(spec.dns, host, 'host')) : hostResolvConf().then((host) => resolvConf(spec.dns, host, mode));
+    const text =
+      spec.network.mode === 'host'
+        ? ownResolvConf().then((host) => resolvConf(spec.dns, host, 'host'))
+        : hostResolvConf().then((host) => resolvConf(spec.dns, host, mode));
     writes.push(text.then((lines) => writeFile(files['/etc/resolv.conf'], lines)));
   }
   await Promise.all(writes);
@@ -227,7 +273,9 @@ async function writeEtcFiles(entry: Entry, hostname: string, network: NetworkSet
 async function finishEtcFiles(entry: Entry, hostname: string, network: NetworkSetUp, endpoints: readonly Endpoint[], links: readonly string[]): Promise<void> {
   const { folder, spec } = entry;
   // Written in place: the container has the very file mounted.
-  if (network.hostsPath === undefined) await writeFile(`${folder}/hosts`, spec.network.mode === 'host' ? await hostHosts(spec) : hostsFile(spec, hostname, endpoints, links));
+  if (network.hostsPath === undefined) {
+    await writeFile(`${folder}/hosts`, spec.network.mode === 'host' ? await hostHosts(spec) : hostsFile(spec, hostname, endpoints, links));
+  }
 }
 
 /** Connects those who attached before the start, so that they see the first byte. */
@@ -245,5 +293,8 @@ async function findInit(): Promise<string> {
       if (!isErrno(error, 'ENOENT')) throw error;
     }
   }
-  throw new LongshoreError('unavailable', '--init wants a small init program, and none is installed', { object: 'tini', remedy: 'Install it: apt-get install tini' });
+  throw new LongshoreError('unavailable', '--init wants a small init program, and none is installed', {
+    object: 'tini',
+    remedy: 'Install it: apt-get install tini',
+  });
 }

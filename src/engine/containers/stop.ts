@@ -25,7 +25,9 @@ export async function stopEntry(context: Context, entry: Entry, options: { reado
     await run.noted;
   } else if (!(await endsWithin(context, run.noted, seconds * 1000))) {
     await send(context, entry, SIGKILL);
-    if (!(await endsWithin(context, run.noted, KILL_WAIT_MS))) context.logger.warn('a container does not end after SIGKILL', { container: entry.short });
+    if (!(await endsWithin(context, run.noted, KILL_WAIT_MS))) {
+      context.logger.warn('a container does not end after SIGKILL', { container: entry.short });
+    }
   }
   context.emit(entry, 'stop');
 }

@@ -7,7 +7,8 @@ import { releaseRoot } from './root.ts';
 
 /** Takes down what a run held: the runtime's state and cgroups, endpoints and namespace, the root's mount. Safe to call twice, and after half a start. */
 export async function tidy(context: Context, entry: Entry, runtime: RuntimeContainer | undefined): Promise<void> {
-  const failed = (what: string) => (error: unknown) => context.logger.warn(`${what} of a container that ended was left behind`, { container: entry.short, error: messageOf(error) });
+  const failed = (what: string) => (error: unknown) =>
+    context.logger.warn(`${what} of a container that ended was left behind`, { container: entry.short, error: messageOf(error) });
   await Promise.all([
     runtime?.remove().catch(failed('runtime state')),
     releaseNetwork(context, entry).catch(failed('network')),
@@ -19,7 +20,10 @@ export async function tidy(context: Context, entry: Entry, runtime: RuntimeConta
 async function releaseNetwork(context: Context, entry: Entry): Promise<void> {
   const { network } = entry.spec;
   if (network.mode === 'host' || network.mode === 'namespace') return;
-  const networks = new Set([...(network.mode === 'networks' ? network.endpoints.map((endpoint) => endpoint.networkId) : []), ...entry.state.endpoints.map((endpoint) => endpoint.networkId)]);
+  const networks = new Set([
+    ...(network.mode === 'networks' ? network.endpoints.map((endpoint) => endpoint.networkId) : []),
+    ...entry.state.endpoints.map((endpoint) => endpoint.networkId),
+  ]);
   for (const networkId of networks) await context.networks.disconnect(networkId, entry.id);
   await context.networks.removeNamespace(entry.id);
 }

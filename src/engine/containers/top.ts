@@ -31,7 +31,11 @@ async function standard(context: Context, pids: readonly number[]): Promise<Tabl
 async function rowOf(pid: number, names: ReadonlyMap<number, string>, bootMs: number, nowMs: number): Promise<string[] | undefined> {
   let stat: string, status: string, cmdline: string;
   try {
-    [stat, status, cmdline] = await Promise.all([readFile(`/proc/${pid}/stat`, 'utf8'), readFile(`/proc/${pid}/status`, 'utf8'), readFile(`/proc/${pid}/cmdline`, 'utf8')]);
+    [stat, status, cmdline] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+      readFile(`/proc/${pid}/status`, 'utf8'),
+      readFile(`/proc/${pid}/cmdline`, 'utf8'),
+    ]);
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH')) return undefined; // it ended meanwhile
     throw error;
@@ -60,7 +64,9 @@ async function rowOf(pid: number, names: ReadonlyMap<number, string>, bootMs: nu
 
 function startTime(startMs: number, nowMs: number): string {
   const start = new Date(startMs);
-  if (nowMs - startMs < 24 * 3600 * 1000) return `${String(start.getHours()).padStart(2, '0')}:${String(start.getMinutes()).padStart(2, '0')}`;
+  if (nowMs - startMs < 24 * 3600 * 1000) {
+    return `${String(start.getHours()).padStart(2, '0')}:${String(start.getMinutes()).padStart(2, '0')}`;
+  }
   return `${start.toLocaleString('en-US', { month: 'short' })}${String(start.getDate()).padStart(2, '0')}`;
 }
 
@@ -83,8 +89,16 @@ async function byPs(context: Context, pids: readonly number[], psArgs: string): 
   const [head = '', ...lines] = stdout.toString('utf8').split('\n');
   const titles = head.trim().split(/\s+/);
   const at = titles.indexOf('PID');
-  if (at < 0) throw new LongshoreError('invalid', "Couldn't find PID field in ps output", { object: `ps ${psArgs}`, remedy: 'Ask for the column PID as well.' });
+  if (at < 0) {
+    throw new LongshoreError('invalid', "Couldn't find PID field in ps output", {
+      object: `ps ${psArgs}`,
+      remedy: 'Ask for the column PID as well.',
+    });
+  }
   const wanted = new Set(pids.map(String));
-  const rows = lines.map((line) => line.trim().split(/\s+/)).filter((fields) => wanted.has(fields[at] ?? '')).map((fields) => [...fields.slice(0, titles.length - 1), fields.slice(titles.length - 1).join(' ')]);
+  const rows = lines
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => wanted.has(fields[at] ?? ''))
+    .map((fields) => [...fields.slice(0, titles.length - 1), fields.slice(titles.length - 1).join(' ')]);
   return { titles, rows };
 }

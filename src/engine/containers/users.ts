@@ -30,7 +30,9 @@ export async function resolveUser(rootfs: string, user: string, additional: read
   const entry = passwd.find((fields) => fields[0] === wanted) ?? (number === undefined ? undefined : passwd.find((fields) => Number(fields[2]) === number));
   if (entry === undefined && number === undefined) {
     if (/^-\d+$/.test(wanted)) inRange(Number(wanted));
-    throw new LongshoreError('invalid', `unable to find user ${wanted}: no matching entries in passwd file`, { remedy: 'Name a user of the image, or a number.' });
+    throw new LongshoreError('invalid', `unable to find user ${wanted}: no matching entries in passwd file`, {
+      remedy: 'Name a user of the image, or a number.',
+    });
   }
   const uid = inRange(entry === undefined ? number! : Number(entry[2]));
   let gid = entry === undefined ? 0 : inRange(Number(entry[3]));
@@ -50,7 +52,11 @@ function groupId(groups: readonly (readonly string[])[], name: string): number {
   if (entry !== undefined) return inRange(Number(entry[2]));
   const number = numberOf(name);
   if (number === undefined && /^-\d+$/.test(name)) inRange(Number(name));
-  if (number === undefined) throw new LongshoreError('invalid', `unable to find group ${name}: no matching entries in group file`, { remedy: 'Name a group of the image, or a number.' });
+  if (number === undefined) {
+    throw new LongshoreError('invalid', `unable to find group ${name}: no matching entries in group file`, {
+      remedy: 'Name a group of the image, or a number.',
+    });
+  }
   return inRange(number);
 }
 
@@ -59,7 +65,9 @@ function numberOf(text: string): number | undefined {
 }
 
 function inRange(id: number): number {
-  if (!Number.isInteger(id) || id < 0 || id > LARGEST_ID) throw new LongshoreError('invalid', `uids and gids must be in range 0-${LARGEST_ID}`);
+  if (!Number.isInteger(id) || id < 0 || id > LARGEST_ID) {
+    throw new LongshoreError('invalid', `uids and gids must be in range 0-${LARGEST_ID}`);
+  }
   return id;
 }
 
@@ -80,10 +88,16 @@ async function readDatabase(rootfs: string, path: string): Promise<string[][]> {
       const { bytesRead } = await readDescriptor(fd, chunk, 0, chunk.length, null);
       if (bytesRead === 0) break;
       size += bytesRead;
-      if (size > LARGEST_FILE_BYTES) throw new LongshoreError('invalid', `/${path} of the image is larger than ${LARGEST_FILE_BYTES >> 20} MiB`, { object: `/${path}` });
+      if (size > LARGEST_FILE_BYTES) {
+        throw new LongshoreError('invalid', `/${path} of the image is larger than ${LARGEST_FILE_BYTES >> 20} MiB`, { object: `/${path}` });
+      }
       chunks.push(chunk.subarray(0, bytesRead));
     }
-    return Buffer.concat(chunks).toString('utf8').split('\n').filter((line) => line.includes(':') && !line.startsWith('#')).map((line) => line.trim().split(':'));
+    return Buffer.concat(chunks)
+      .toString('utf8')
+      .split('\n')
+      .filter((line) => line.includes(':') && !line.startsWith('#'))
+      .map((line) => line.trim().split(':'));
   } catch (error) {
     if (isErrno(error, 'EISDIR')) return [];
     throw error;

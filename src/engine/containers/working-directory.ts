@@ -17,7 +17,11 @@ export async function prepareWorkingDirectory(rootfs: string, cwd: string): Prom
   try {
     fd = await makeFoldersInRoot(rootfs, path, 0o755);
   } catch (error) {
-    throw new LongshoreError('invalid', `the working directory '${path}' can't be made: something that isn't a folder is in the way, or a link leads nowhere`, { cause: error });
+    throw new LongshoreError(
+      'invalid',
+      `the working directory '${path}' can't be made: something that isn't a folder is in the way, or a link leads nowhere`,
+      { cause: error },
+    );
   }
   try {
     const real = await readlink(`/proc/self/fd/${fd}`);

@@ -17,7 +17,9 @@ export function statusOf(error: unknown): number {
 /** The message for users, with what they can do next where the error knows. */
 export function textOf(error: unknown): string {
   const message = messageOf(error);
-  if (isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')) return `the disk that holds the engine's folder is full: ${message}\nFree some space: docker system prune. Where it is: docker info, Docker Root Dir.`;
+  if (isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')) {
+    return `the disk that holds the engine's folder is full: ${message}\nFree some space: docker system prune. Where it is: docker info, Docker Root Dir.`;
+  }
   return error instanceof LongshoreError && error.remedy !== undefined ? `${message}\n${error.remedy}` : message;
 }
 

@@ -74,11 +74,15 @@ export class EventHub {
     const attributes = { ...container.spec.labels, ...event.attributes, image: container.spec.image.name, name: container.name };
     if (event.action === 'start') {
       this.#connected.set(container.id, container.endpoints);
-      for (const endpoint of container.endpoints) this.emit('network', 'connect', endpoint.networkId, this.#joined(container.id, endpoint.networkId));
+      for (const endpoint of container.endpoints) {
+        this.emit('network', 'connect', endpoint.networkId, this.#joined(container.id, endpoint.networkId));
+      }
     }
     this.emit('container', event.action, container.id, attributes);
     if (event.action === 'die') {
-      for (const endpoint of this.#connected.get(container.id) ?? []) this.emit('network', 'disconnect', endpoint.networkId, this.#joined(container.id, endpoint.networkId));
+      for (const endpoint of this.#connected.get(container.id) ?? []) {
+        this.emit('network', 'disconnect', endpoint.networkId, this.#joined(container.id, endpoint.networkId));
+      }
       this.#connected.delete(container.id);
     }
   }
@@ -116,7 +120,9 @@ export function parseTime(text: string | null, name: string): number | undefined
 export async function streamEvents(hub: EventHub, clock: Clock, request: ApiRequest, response: ServerResponse): Promise<void> {
   const since = parseTime(request.query.get('since'), 'since');
   const until = parseTime(request.query.get('until'), 'until');
-  if (since !== undefined && until !== undefined && until < since) throw new LongshoreError('invalid', '`since` time cannot be after `until` time');
+  if (since !== undefined && until !== undefined && until < since) {
+    throw new LongshoreError('invalid', '`since` time cannot be after `until` time');
+  }
   const filters = request.filters();
   const lines = new JsonLines(response);
   response.writeHead(200, { 'Content-Type': 'application/json' });

@@ -64,7 +64,9 @@ export class ApiRequest {
   async #parsed(): Promise<unknown> {
     const bytes = await this.#body();
     const type = this.raw.headers['content-type'];
-    if (type !== undefined && !/^application\/json\s*(;|$)/i.test(type)) throw new LongshoreError('invalid', `unsupported Content-Type header (${type}): must be 'application/json'`);
+    if (type !== undefined && !/^application\/json\s*(;|$)/i.test(type)) {
+      throw new LongshoreError('invalid', `unsupported Content-Type header (${type}): must be 'application/json'`);
+    }
     return bytes.length === 0 ? undefined : parseBody(bytes.toString('utf8'));
   }
 
@@ -74,14 +76,18 @@ export class ApiRequest {
 
   async #readBody(): Promise<Buffer> {
     const declared = Number(this.raw.headers['content-length'] ?? 0);
-    if (declared > LARGEST_JSON_BYTES) throw new LongshoreError('too-large', `the request's body is larger than ${LARGEST_JSON_BYTES >> 20} MiB`);
+    if (declared > LARGEST_JSON_BYTES) {
+      throw new LongshoreError('too-large', `the request's body is larger than ${LARGEST_JSON_BYTES >> 20} MiB`);
+    }
     // Of an upgraded request Node reads no body; HijackedRequest has cut it off the stream.
     if (this.#head !== undefined) return this.#head;
     const pieces: Buffer[] = [];
     let size = 0;
     for await (const piece of this.raw as AsyncIterable<Buffer>) {
       size += piece.length;
-      if (size > LARGEST_JSON_BYTES) throw new LongshoreError('too-large', `the request's body is larger than ${LARGEST_JSON_BYTES >> 20} MiB`);
+      if (size > LARGEST_JSON_BYTES) {
+        throw new LongshoreError('too-large', `the request's body is larger than ${LARGEST_JSON_BYTES >> 20} MiB`);
+      }
       pieces.push(piece);
     }
     return Buffer.concat(pieces);
@@ -98,12 +104,23 @@ export class ApiRequest {
     } catch (error) {
       throw new LongshoreError('invalid', 'invalid filters: not JSON', { cause: error });
     }
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new LongshoreError('invalid', 'invalid filters: an object is wanted');
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+      throw new LongshoreError('invalid', 'invalid filters: an object is wanted');
+    }
     for (const [key, value] of Object.entries(parsed as Record<string, unknown>)) {
       if (known !== undefined && !known.includes(key)) throw new LongshoreError('invalid', `invalid filter '${key}'`);
-      if (Array.isArray(value)) map.set(key, value.map(String));
-      else if (typeof value === 'object' && value !== null) map.set(key, Object.entries(value).filter(([, on]) => on === true).map(([name]) => name));
-      else throw new LongshoreError('invalid', `invalid filter '${key}'`);
+      if (Array.isArray(value)) {
+        map.set(key, value.map(String));
+      } else if (typeof value === 'object' && value !== null) {
+        map.set(
+          key,
+          Object.entries(value)
+            .filter(([, on]) => on === true)
+            .map(([name]) => name),
+        );
+      } else {
+        throw new LongshoreError('invalid', `invalid filter '${key}'`);
+      }
     }
     return new Filters(map);
   }

@@ -6,7 +6,11 @@ import { Router } from './router.ts';
 test('paths, names with slashes, and methods', () => {
   const router = new Router();
   const answer = (): { status: number } => ({ status: 200 });
-  router.on('GET', '/images/json', answer).on('GET', '/images/{name...}/json', answer).on('DELETE', '/images/{name...}', answer).on('GET', '/containers/{name}/json', answer);
+  router
+    .on('GET', '/images/json', answer)
+    .on('GET', '/images/{name...}/json', answer)
+    .on('DELETE', '/images/{name...}', answer)
+    .on('GET', '/containers/{name}/json', answer);
   const params = (method: string, path: string): unknown => {
     const found = router.match(method, path);
     return typeof found === 'object' ? found.params : found;

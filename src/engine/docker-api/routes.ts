@@ -6,7 +6,22 @@ import { commit } from './containers/commit.ts';
 import { createContainer } from './containers/create.ts';
 import { createExec, inspectExec, resizeExec, startExec, startExecAsBody } from './containers/exec.ts';
 import { inspectContainer } from './containers/inspect.ts';
-import { changesOf, killContainer, pauseContainer, pruneContainers, removeContainer, renameContainer, resizeContainer, restartContainer, startContainer, stopContainer, topContainer, unpauseContainer, updateContainer, waitContainer } from './containers/lifecycle.ts';
+import {
+  changesOf,
+  killContainer,
+  pauseContainer,
+  pruneContainers,
+  removeContainer,
+  renameContainer,
+  resizeContainer,
+  restartContainer,
+  startContainer,
+  stopContainer,
+  topContainer,
+  unpauseContainer,
+  updateContainer,
+  waitContainer,
+} from './containers/lifecycle.ts';
 import { listContainers } from './containers/list.ts';
 import { containerLogs } from './containers/logs.ts';
 import { containerStats } from './containers/stats.ts';
@@ -27,7 +42,10 @@ import { createVolume, deleteVolume, inspectVolume, listVolumes, pruneVolumes } 
 import { versionInfo } from './version.ts';
 
 const notASwarm: Handler = () => {
-  throw new LongshoreError('unavailable', 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.');
+  throw new LongshoreError(
+    'unavailable',
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+  );
 };
 
 function notBuilt(what: string): Handler {
@@ -99,11 +117,21 @@ function containers(router: Router, deps: Deps): void {
     .on('POST', '/containers/{name...}/update', (request) => updateContainer(deps, request))
     .on('POST', '/containers/{name...}/wait', (request, response) => waitContainer(deps, request, response))
     .on('POST', '/containers/{name...}/resize', (request) => resizeContainer(deps, request))
-    .hijack('POST', '/containers/{name...}/attach', (request, connection) => attachContainer(deps, request, connection), (request, response) => attachAsBody(deps, request, response))
+    .hijack(
+      'POST',
+      '/containers/{name...}/attach',
+      (request, connection) => attachContainer(deps, request, connection),
+      (request, response) => attachAsBody(deps, request, response),
+    )
     .hijack('GET', '/containers/{name...}/attach/ws', (request, connection) => attachByWebSocket(deps, request, connection))
     .on('DELETE', '/containers/{name...}', (request) => removeContainer(deps, request))
     .on('POST', '/containers/{name...}/exec', (request) => createExec(deps, request))
-    .hijack('POST', '/exec/{id}/start', (request, connection) => startExec(deps, request, connection), (request, response) => startExecAsBody(deps, request, response))
+    .hijack(
+      'POST',
+      '/exec/{id}/start',
+      (request, connection) => startExec(deps, request, connection),
+      (request, response) => startExecAsBody(deps, request, response),
+    )
     .on('POST', '/exec/{id}/resize', (request) => resizeExec(deps, request))
     .on('GET', '/exec/{id}/json', (request) => inspectExec(deps, request))
     .on('POST', '/commit', (request) => commit(deps, request))
@@ -131,9 +159,18 @@ function images(router: Router, deps: Deps): void {
 /** Parts of Docker that are not an engine's: told as Docker tells it where they are switched off. */
 function elsewhere(router: Router): void {
   for (const kind of ['services', 'tasks', 'nodes', 'secrets', 'configs']) {
-    router.on('GET', `/${kind}`, notASwarm).on('POST', `/${kind}/create`, notASwarm).on('GET', `/${kind}/{id}`, notASwarm).on('DELETE', `/${kind}/{id}`, notASwarm).on('POST', `/${kind}/{id}/update`, notASwarm);
+    router
+      .on('GET', `/${kind}`, notASwarm)
+      .on('POST', `/${kind}/create`, notASwarm)
+      .on('GET', `/${kind}/{id}`, notASwarm)
+      .on('DELETE', `/${kind}/{id}`, notASwarm)
+      .on('POST', `/${kind}/{id}/update`, notASwarm);
   }
   router.on('GET', '/swarm', notASwarm).on('GET', '/swarm/unlockkey', notASwarm).on('POST', '/swarm/leave', notASwarm).on('POST', '/swarm/update', notASwarm);
   for (const verb of ['init', 'join', 'unlock']) router.on('POST', `/swarm/${verb}`, notBuilt('swarm mode'));
-  router.on('GET', '/plugins', () => ({ body: [] })).on('GET', '/plugins/privileges', notBuilt('plugins')).on('POST', '/plugins/pull', notBuilt('plugins')).on('POST', '/plugins/create', notBuilt('plugins'));
+  router
+    .on('GET', '/plugins', () => ({ body: [] }))
+    .on('GET', '/plugins/privileges', notBuilt('plugins'))
+    .on('POST', '/plugins/pull', notBuilt('plugins'))
+    .on('POST', '/plugins/create', notBuilt('plugins'));
 }

@@ -57,7 +57,12 @@ export class DockerApi {
    * @throws `conflict` when somebody answers there
    */
   async listen(path: string, groupId?: number): Promise<void> {
-    if (await answers(path)) throw new LongshoreError('conflict', `another program serves ${path}`, { object: path, remedy: 'Stop it, or choose another socket.' });
+    if (await answers(path)) {
+      throw new LongshoreError('conflict', `another program serves ${path}`, {
+        object: path,
+        remedy: 'Stop it, or choose another socket.',
+      });
+    }
     await rm(path, { force: true });
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
@@ -99,7 +104,9 @@ export class DockerApi {
       checkVersion(path === '/_ping' ? MAX_MINOR : minor);
       response.setHeader('Docker-Experimental', 'false');
       const request = new ApiRequest(raw, found.params, query, minor ?? MAX_MINOR, gone.signal);
-      if (found.route.handler === undefined) throw new LongshoreError('invalid', `${path} wants the connection to be upgraded`, { object: path });
+      if (found.route.handler === undefined) {
+        throw new LongshoreError('invalid', `${path} wants the connection to be upgraded`, { object: path });
+      }
       const answer = await found.route.handler(request, response);
       if (answer !== undefined) sendJson(response, answer.status ?? 200, answer.body);
     } catch (error) {
@@ -107,8 +114,13 @@ export class DockerApi {
       this.#note(raw, error);
       // Clients from before JSON errors (1.24) read text.
       const { minor } = split(raw.url ?? '/');
-      if (minor !== undefined && minor < MIN_MINOR && !response.headersSent) response.writeHead(statusOf(error), { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' }).end(`${textOf(error)}\n`);
-      else sendError(response, error);
+      if (minor !== undefined && minor < MIN_MINOR && !response.headersSent) {
+        response
+          .writeHead(statusOf(error), { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' })
+          .end(`${textOf(error)}\n`);
+      } else {
+        sendError(response, error);
+      }
     } finally {
       // A body that nobody wanted would block the connection for the next request.
       if (!raw.readableEnded) raw.resume();
@@ -135,14 +147,18 @@ export class DockerApi {
       },
       accept(contentType) {
         accepted = true;
-        socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: ${raw.headers.upgrade ?? 'tcp'}\r\nApi-Version: 1.${MAX_MINOR}\r\nServer: ${SERVER}\r\n\r\n`);
+        socket.write(
+          `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: ${raw.headers.upgrade ?? 'tcp'}\r\nApi-Version: 1.${MAX_MINOR}\r\nServer: ${SERVER}\r\n\r\n`,
+        );
       },
     };
     try {
       const { path, query, minor } = split(raw.url ?? '/');
       checkVersion(minor);
       const found = this.#router.match(raw.method ?? 'GET', path);
-      if (typeof found !== 'object' || found.route.upgrade === undefined) throw new LongshoreError('invalid', 'this can not be upgraded', { object: path });
+      if (typeof found !== 'object' || found.route.upgrade === undefined) {
+        throw new LongshoreError('invalid', 'this can not be upgraded', { object: path });
+      }
       const body = await takeBody(socket, head, Number(raw.headers['content-length'] ?? 0));
       await found.route.upgrade(new ApiRequest(raw, found.params, query, minor ?? MAX_MINOR, gone.signal, body), connection);
     } catch (error) {
@@ -154,7 +170,9 @@ export class DockerApi {
       }
       // One answer, and the end: what follows on this connection is nobody's request.
       const text = JSON.stringify({ message: textOf(error) }) + '\n';
-      socket.end(`HTTP/1.1 ${statusOf(error)} Error\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\nApi-Version: 1.${MAX_MINOR}\r\n\r\n${text}`);
+      socket.end(
+        `HTTP/1.1 ${statusOf(error)} Error\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\nApi-Version: 1.${MAX_MINOR}\r\n\r\n${text}`,
+      );
     }
   }
 }
@@ -172,8 +190,15 @@ function split(url: string): { path: string; query: URLSearchParams; minor: numb
 
 function checkVersion(minor: number | undefined): void {
   if (minor === undefined) return;
-  if (minor > MAX_MINOR) throw new LongshoreError('invalid', `client version 1.${minor} is too new. Maximum supported API version is 1.${MAX_MINOR}`);
-  if (minor < MIN_MINOR) throw new LongshoreError('invalid', `client version 1.${minor} is too old. Minimum supported API version is 1.${MIN_MINOR}, please upgrade your client to a newer version`);
+  if (minor > MAX_MINOR) {
+    throw new LongshoreError('invalid', `client version 1.${minor} is too new. Maximum supported API version is 1.${MAX_MINOR}`);
+  }
+  if (minor < MIN_MINOR) {
+    throw new LongshoreError(
+      'invalid',
+      `client version 1.${minor} is too old. Minimum supported API version is 1.${MIN_MINOR}, please upgrade your client to a newer version`,
+    );
+  }
 }
 
 /** Reads the body of an upgraded request, which Node leaves in the stream; what follows is put back. */

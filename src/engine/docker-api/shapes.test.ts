@@ -3,7 +3,17 @@ import { test } from 'node:test';
 import { CREATE, checkPortBindings, checkShape } from './shapes.ts';
 
 test('a body of the right shape passes, whatever else it holds', () => {
-  checkShape({ Image: 'a', Cmd: 'one', Env: null, Labels: { a: 'b' }, Unknown: [[1]], HostConfig: { Memory: 1, Mounts: [{ Target: '/x' }], Ulimits: null } }, CREATE);
+  checkShape(
+    {
+      Image: 'a',
+      Cmd: 'one',
+      Env: null,
+      Labels: { a: 'b' },
+      Unknown: [[1]],
+      HostConfig: { Memory: 1, Mounts: [{ Target: '/x' }], Ulimits: null },
+    },
+    CREATE,
+  );
   checkPortBindings({ '80/tcp': [{ HostPort: '8080' }], '81/tcp': null });
 });
 

@@ -14,7 +14,15 @@ function goArch(): string {
 export async function versionInfo(deps: Deps): Promise<Record<string, unknown>> {
   const runtime = await deps.runtime.probe().catch(() => undefined); // missing: `docker info` tells
   const api = { ApiVersion: `1.${MAX_MINOR}`, MinAPIVersion: `1.${MIN_MINOR}` };
-  const common = { Arch: goArch(), BuildTime: '', Experimental: 'false', GitCommit: '', GoVersion: `node ${process.version}`, KernelVersion: release(), Os: 'linux' };
+  const common = {
+    Arch: goArch(),
+    BuildTime: '',
+    Experimental: 'false',
+    GitCommit: '',
+    GoVersion: `node ${process.version}`,
+    KernelVersion: release(),
+    Os: 'linux',
+  };
   return {
     Platform: { Name: 'Longshore' },
     Components: [

@@ -58,7 +58,11 @@ export class Catalog {
     if (!manifest) throw new LongshoreError('invalid', `${manifestDigest} is an index, not an image`, { object: manifestDigest });
     const document = parseImageDocument(await this.#content.read(manifest.config.digest));
     if (document.rootfs.diff_ids.length !== manifest.layers.length) {
-      throw new LongshoreError('invalid', `the image has ${manifest.layers.length} layers, but its configuration names ${document.rootfs.diff_ids.length}`, { object: manifestDigest });
+      throw new LongshoreError(
+        'invalid',
+        `the image has ${manifest.layers.length} layers, but its configuration names ${document.rootfs.diff_ids.length}`,
+        { object: manifestDigest },
+      );
     }
     const made = { id: manifest.config.digest, document, layers: manifest.layers };
     this.#documents.set(manifestDigest, made);
@@ -99,7 +103,12 @@ export class Catalog {
     if (prefix !== undefined) {
       const found = [...this.images.keys()].filter((id) => id.startsWith(`sha256:${prefix}`));
       if (found.length === 1) return found[0]!;
-      if (found.length > 1) throw new LongshoreError('invalid', `multiple IDs found with provided prefix: ${prefix}`, { object: nameOrId, remedy: 'Give more digits of the id.' });
+      if (found.length > 1) {
+        throw new LongshoreError('invalid', `multiple IDs found with provided prefix: ${prefix}`, {
+          object: nameOrId,
+          remedy: 'Give more digits of the id.',
+        });
+      }
     }
     throw noSuchImage(nameOrId.startsWith('sha256:') ? nameOrId : familiar(fullName(parseTagged(nameOrId))));
   }
@@ -138,7 +147,13 @@ export class Catalog {
     for (const [name, record] of this.references) {
       const parsed = parseReference(name);
       if (repositoryOf(parsed) !== repositoryOf(reference)) continue;
-      if (record.target === reference.digest || this.images.get(record.id)?.manifest === reference.digest || record.id === reference.digest) return record.id;
+      if (
+        record.target === reference.digest ||
+        this.images.get(record.id)?.manifest === reference.digest ||
+        record.id === reference.digest
+      ) {
+        return record.id;
+      }
     }
     return undefined;
   }

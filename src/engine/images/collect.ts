@@ -52,7 +52,9 @@ async function mark(parts: Parts): Promise<{ blobs: Set<string>; chains: Set<str
     for (const chain of chainIds(document.rootfs.diff_ids)) chains.add(chain);
   }
   for (const table of [catalog.references, catalog.digests]) for (const record of table.values()) blobs.add(record.target);
-  for (const key of catalog.journal.table<RegistryManifest>('manifests').keys()) await markManifest(parts, key.slice(key.indexOf('@') + 1), blobs);
+  for (const key of catalog.journal.table<RegistryManifest>('manifests').keys()) {
+    await markManifest(parts, key.slice(key.indexOf('@') + 1), blobs);
+  }
   return { blobs, chains };
 }
 

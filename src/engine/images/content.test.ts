@@ -40,7 +40,9 @@ test('large blobs, in pieces of any size, and parts of them', async (t) => {
   const { content } = await store(t);
   const bytes = systemRandom.bytes(3_000_001);
   const source = (async function* (): AsyncGenerator<Buffer> {
-    for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 400_000) yield await Promise.resolve(bytes.subarray(at, at + size));
+    for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 400_000) {
+      yield await Promise.resolve(bytes.subarray(at, at + size));
+    }
   })();
   const { digest, size } = await content.write(source);
   assert.deepEqual([digest, size], [digestOf(bytes), bytes.length]);

@@ -63,13 +63,22 @@ export class FileContentStore implements ContentStore {
   async read(digest: string): Promise<Buffer> {
     const size = await this.size(digest);
     if (size === undefined) throw missing(digest);
-    if (size > READ_BYTES) throw new LongshoreError('too-large', `blob ${digest} has ${size} bytes, and at most ${READ_BYTES} are read at once`, { object: digest });
+    if (size > READ_BYTES) {
+      throw new LongshoreError('too-large', `blob ${digest} has ${size} bytes, and at most ${READ_BYTES} are read at once`, {
+        object: digest,
+      });
+    }
     return await readFile(this.path(digest));
   }
 
   async stream(digest: string, range?: { readonly start: number; readonly end?: number }): Promise<Readable> {
     const file = await this.#found(digest, () => open(this.path(digest), 'r'));
-    return createReadStream('', { fd: file, highWaterMark: 256 * 1024, autoClose: true, ...(range ? { start: range.start, ...(range.end === undefined ? {} : { end: range.end }) } : {}) });
+    return createReadStream('', {
+      fd: file,
+      highWaterMark: 256 * 1024,
+      autoClose: true,
+      ...(range ? { start: range.start, ...(range.end === undefined ? {} : { end: range.end }) } : {}),
+    });
   }
 
   /**
@@ -113,7 +122,11 @@ export class FileContentStore implements ContentStore {
       else {
         for await (const piece of source) {
           signal?.throwIfAborted();
-          if (writer.size + piece.length > limit) throw new LongshoreError('invalid', `${expected.digest ?? 'the blob'} is larger than the ${limit} bytes expected`, { object: expected.digest });
+          if (writer.size + piece.length > limit) {
+            throw new LongshoreError('invalid', `${expected.digest ?? 'the blob'} is larger than the ${limit} bytes expected`, {
+              object: expected.digest,
+            });
+          }
           await writer.write(piece);
         }
       }
@@ -137,7 +150,10 @@ export class FileContentStore implements ContentStore {
     return join(this.#ingest, hexId(this.#random, 12));
   }
 
-  /** Takes over a file which its writer has hashed; `synced` when that wrote around the page cache and synced it. Else it is on the disk for sure after a `flush`. */
+  /**
+   * Takes over a file which its writer has hashed; `synced` when that wrote around the page cache and synced it. Else
+   * it is on the disk for sure after a `flush`.
+   */
   async adopt(path: string, digest: string, options: { readonly synced: boolean } = { synced: false }): Promise<void> {
     if (options.synced) this.#uncached.add(digest);
     await this.#publish(path, digest, options.synced);
@@ -235,7 +251,9 @@ export class BlobWriter {
     await this.#settle();
     const digest = `sha256:${this.#hash.digest('hex')}`;
     if (expected.size !== undefined && expected.size !== this.#size) {
-      throw new LongshoreError('invalid', `${expected.digest ?? digest} has ${this.#size} bytes instead of the ${expected.size} expected`, { object: expected.digest });
+      throw new LongshoreError('invalid', `${expected.digest ?? digest} has ${this.#size} bytes instead of the ${expected.size} expected`, {
+        object: expected.digest,
+      });
     }
     if (expected.digest !== undefined && expected.digest !== digest) {
       throw new LongshoreError('invalid', `the content's digest is ${digest} instead of the expected ${expected.digest}`, { object: expected.digest });

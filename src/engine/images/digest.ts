@@ -10,7 +10,9 @@ export function isDigest(text: string): boolean {
 
 /** @throws `invalid` */
 export function checkDigest(digest: string): string {
-  if (!isDigest(digest)) throw new LongshoreError('invalid', `invalid digest ${JSON.stringify(digest)}: want sha256 and 64 hexadecimal digits`);
+  if (!isDigest(digest)) {
+    throw new LongshoreError('invalid', `invalid digest ${JSON.stringify(digest)}: want sha256 and 64 hexadecimal digits`);
+  }
   return digest;
 }
 

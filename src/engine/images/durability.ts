@@ -22,7 +22,10 @@ export async function syncFileSystem(spawn: Pick<Host['spawn'], 'run'>, folder: 
 }
 
 /** Unpacks what is missing of a chain, from the blobs of an image that has it. @throws `not-found` when none has */
-export async function restoreChain(parts: { readonly catalog: Catalog; readonly content: FileContentStore; readonly layers: LayerStore }, chainId: string): Promise<void> {
+export async function restoreChain(
+  parts: { readonly catalog: Catalog; readonly content: FileContentStore; readonly layers: LayerStore },
+  chainId: string,
+): Promise<void> {
   const { catalog, content, layers } = parts;
   for (const { manifest } of catalog.images.values()) {
     const image = await catalog.read(manifest).catch((error: unknown) => messageOf(error));
@@ -33,5 +36,8 @@ export async function restoreChain(parts: { readonly catalog: Catalog; readonly 
     await layers.ensure(diffIds.slice(0, at + 1).map((diffId, n) => ({ diffId, path: () => Promise.resolve(content.path(image.layers[n]!.digest)) })));
     return;
   }
-  throw new LongshoreError('not-found', `the layer ${chainId} is not unpacked, and no image has it`, { object: chainId, remedy: 'Pull or load the image again.' });
+  throw new LongshoreError('not-found', `the layer ${chainId} is not unpacked, and no image has it`, {
+    object: chainId,
+    remedy: 'Pull or load the image again.',
+  });
 }

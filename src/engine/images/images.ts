@@ -36,7 +36,11 @@ export interface ContentStore {
   /** The path of the blob's file: for readers that stream it by descriptor. */
   path(digest: string): string;
   /** Stores what `source` yields. @throws `invalid` when digest or size differ from what is expected (nothing is kept) */
-  write(source: AsyncIterable<Uint8Array> | Uint8Array, expected?: { readonly digest?: string; readonly size?: number; readonly maxBytes?: number }, signal?: AbortSignal): Promise<{ readonly digest: string; readonly size: number }>;
+  write(
+    source: AsyncIterable<Uint8Array> | Uint8Array,
+    expected?: { readonly digest?: string; readonly size?: number; readonly maxBytes?: number },
+    signal?: AbortSignal,
+  ): Promise<{ readonly digest: string; readonly size: number }>;
   remove(digest: string): Promise<void>;
   list(): AsyncIterable<{ readonly digest: string; readonly size: number; readonly mtimeMs: number }>;
 }
@@ -54,7 +58,14 @@ export interface ImageConfig {
   readonly StopSignal?: string;
   readonly Shell?: readonly string[];
   readonly OnBuild?: readonly string[] | null;
-  readonly Healthcheck?: { readonly Test?: readonly string[]; readonly Interval?: number; readonly Timeout?: number; readonly StartPeriod?: number; readonly StartInterval?: number; readonly Retries?: number };
+  readonly Healthcheck?: {
+    readonly Test?: readonly string[];
+    readonly Interval?: number;
+    readonly Timeout?: number;
+    readonly StartPeriod?: number;
+    readonly StartInterval?: number;
+    readonly Retries?: number;
+  };
 }
 
 export interface HistoryEntry {
@@ -117,7 +128,11 @@ export interface TransferOptions {
   readonly ownsPieces?: boolean;
 }
 
-export interface ImageEvent { readonly action: 'pull' | 'push' | 'create' | 'tag' | 'untag' | 'delete' | 'load' | 'import' | 'save'; readonly id: string; readonly name?: string }
+export interface ImageEvent {
+  readonly action: 'pull' | 'push' | 'create' | 'tag' | 'untag' | 'delete' | 'load' | 'import' | 'save';
+  readonly id: string;
+  readonly name?: string;
+}
 
 export interface Images {
   readonly content: ContentStore;
@@ -126,8 +141,21 @@ export interface Images {
   /** By name, `name@digest`, full id, or unambiguous id prefix. @throws `not-found` (`No such image: …`), `invalid` (malformed or ambiguous) */
   get(nameOrId: string): Promise<Image>;
   tag(nameOrId: string, target: string): Promise<void>;
-  /** Removes a reference, and the image itself with its last one. `inUse` tells which containers hold an image id, `running` which of them run (left out: none does). @returns what happened, in order. @throws `not-found`, `conflict` */
-  remove(nameOrId: string, options: { readonly force?: boolean; readonly prune?: boolean; readonly inUse: (id: string) => readonly string[]; readonly running?: (id: string) => readonly string[] }): Promise<readonly ({ readonly untagged: string } | { readonly deleted: string })[]>;
+  /**
+   * Removes a reference, and the image itself with its last one. `inUse` tells which containers hold an image id,
+   * `running` which of them run (left out: none does).
+   * @returns what happened, in order.
+   * @throws `not-found`, `conflict`
+   */
+  remove(
+    nameOrId: string,
+    options: {
+      readonly force?: boolean;
+      readonly prune?: boolean;
+      readonly inUse: (id: string) => readonly string[];
+      readonly running?: (id: string) => readonly string[];
+    },
+  ): Promise<readonly ({ readonly untagged: string } | { readonly deleted: string })[]>;
   /** @throws `not-found` (no such repository or tag), `unauthorized`, `unavailable` (registry can't be reached) */
   pull(reference: string, options?: TransferOptions): Promise<Image>;
   push(reference: string, options?: TransferOptions): Promise<{ readonly digest: string; readonly size: number }>;
@@ -137,15 +165,27 @@ export interface Images {
    */
   logIn(serverAddress: string, credentials: Credentials, signal?: AbortSignal): Promise<string | undefined>;
   /** What a registry has under a name, without fetching it. @throws as `pull` does */
-  askRegistry(reference: string, credentials?: Credentials, signal?: AbortSignal): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }>;
+  askRegistry(
+    reference: string,
+    credentials?: Credentials,
+    signal?: AbortSignal,
+  ): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }>;
   /** `docker load`: a docker-archive or OCI layout as a tar stream, compressed or not. */
   load(tar: Readable, options?: TransferOptions): Promise<readonly { readonly image: Image; readonly references: readonly string[] }[]>;
   /** `docker save`. `names`: what the image (one) is called in the archive, instead of its names here. */
   save(namesOrIds: readonly string[], options?: { readonly names?: readonly string[] }): Promise<Readable>;
   /** `docker import`: a root file system as a tar. */
-  import(tar: Readable, options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig; readonly platform?: Platform }): Promise<Image>;
+  import(
+    tar: Readable,
+    options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig; readonly platform?: Platform },
+  ): Promise<Image>;
   /** Stores config and manifest over layers that are in the store, and points `references` at them. For build and commit. */
-  create(document: ImageDocument, layers: readonly Descriptor[], references: readonly string[], options?: { readonly annotations?: Readonly<Record<string, string>> }): Promise<Image>;
+  create(
+    document: ImageDocument,
+    layers: readonly Descriptor[],
+    references: readonly string[],
+    options?: { readonly annotations?: Readonly<Record<string, string>> },
+  ): Promise<Image>;
   /** A lease on an image (its blobs, and its snapshot once unpacked). */
   lease(imageId: string): Undo;
   /** Keeps blobs and chains (by digest or chain id) from collection, until the undo. */
@@ -153,7 +193,11 @@ export interface Images {
   /** Deletes blobs and snapshots that nothing refers to. @returns bytes freed */
   collect(): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }>;
   /** Removes images without a reference (or, `all`, without a container); of those, with `match`, only the ones that it accepts. */
-  prune(options: { readonly all?: boolean; readonly match?: (image: Image) => boolean; readonly inUse: (id: string) => readonly string[] }): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }>;
+  prune(options: {
+    readonly all?: boolean;
+    readonly match?: (image: Image) => boolean;
+    readonly inUse: (id: string) => readonly string[];
+  }): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }>;
   onEvent(listener: (event: ImageEvent) => void): () => void;
   /** Ends the background work; what was acknowledged is on disk before that already. */
   close(): Promise<void>;
@@ -180,7 +224,8 @@ export interface Snapshots {
   layers(key: string): Promise<{ readonly lower: readonly string[]; readonly upper: string; readonly work: string }>;
   /**
    * Makes a layer of what the active snapshot's upper directory holds, never by a scan of the whole tree: writes the tar blob (gzip, or uncompressed) and
-   * keeps the directory itself as the committed snapshot of the new chain. The key is gone afterwards, unless `keep` is set. Not while it is mounted, without `keep`.
+   * keeps the directory itself as the committed snapshot of the new chain. The key is gone afterwards, unless `keep` is
+   * set. Not while it is mounted, without `keep`.
    */
   commit(key: string, options?: CommitOptions): Promise<{ readonly descriptor: Descriptor; readonly diffId: string; readonly chainId: string }>;
   /** What changed against the parent: paths with 0 modified, 1 added, 2 deleted (`docker diff`). */

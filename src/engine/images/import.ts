@@ -32,7 +32,17 @@ export async function importImage(parts: Parts, tar: Readable, options: ImportOp
     prepared = layer.prepared;
     lease.add(layer.digest);
     const path = parts.content.path(layer.digest);
-    await parts.layers.ensure([{ diffId: layer.digest, path: () => Promise.resolve(path), prepared: () => layer.prepared, progress: (current) => options.progress?.({ id: shortId(layer.digest), status: 'Extracting', current, total: layer.size }) }], options.signal);
+    await parts.layers.ensure(
+      [
+        {
+          diffId: layer.digest,
+          path: () => Promise.resolve(path),
+          prepared: () => layer.prepared,
+          progress: (current) => options.progress?.({ id: shortId(layer.digest), status: 'Extracting', current, total: layer.size }),
+        },
+      ],
+      options.signal,
+    );
     const created = new Date(parts.clock.now()).toISOString();
     const { manifestDigest } = await writeImage(
       parts,

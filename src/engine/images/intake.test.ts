@@ -17,19 +17,38 @@ import { LayerStore } from './layers/layer-store.ts';
 import { Trash } from './layers/trash.ts';
 import { LayerWorkers } from './layers/workers.ts';
 
-async function parts(t: TestContext, width = 2): Promise<{ content: FileContentStore; layers: LayerStore; workers: LayerWorkers; trash: Trash; folder: string; left: () => string[] }> {
+async function parts(
+  t: TestContext,
+  width = 2,
+): Promise<{ content: FileContentStore; layers: LayerStore; workers: LayerWorkers; trash: Trash; folder: string; left: () => string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'intake-'));
   const content = await FileContentStore.open(folder, systemRandom);
   const workers = new LayerWorkers(systemClock, { width });
   const trash = await Trash.open(join(folder, 'trash'), systemRandom, silentLogger);
-  const layers = await LayerStore.open({ folder, workers, trash, random: systemRandom, logger: silentLogger, clock: systemClock, boot: 'now', sync: undefined });
+  const layers = await LayerStore.open({
+    folder,
+    workers,
+    trash,
+    random: systemRandom,
+    logger: silentLogger,
+    clock: systemClock,
+    boot: 'now',
+    sync: undefined,
+  });
   t.after(async () => {
     await layers.close();
     await workers.close();
     await trash.emptied();
     rmSync(folder, { recursive: true });
   });
-  return { content, layers, workers, trash, folder, left: () => ['ingest', 'tmp', 'blobs/sha256'].flatMap((name) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`)) };
+  return {
+    content,
+    layers,
+    workers,
+    trash,
+    folder,
+    left: () => ['ingest', 'tmp', 'blobs/sha256'].flatMap((name) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`)),
+  };
 }
 
 /** A layer of `bytes` random ones, as one file, and a small one. */
@@ -37,12 +56,19 @@ async function layer(bytes: number): Promise<{ tar: Buffer; body: Buffer }> {
   const body = systemRandom.bytes(bytes);
   const out: Buffer[] = [];
   const header = { type: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 1_600_000_000 } as const;
-  for await (const piece of packTar([{ header: { ...header, name: 'etc/big', size: bytes }, body }, { header: { ...header, name: 'etc/small', size: 2 }, body: Buffer.from('hi') }])) out.push(piece);
+  for await (const piece of packTar([
+    { header: { ...header, name: 'etc/big', size: bytes }, body },
+    { header: { ...header, name: 'etc/small', size: 2 }, body: Buffer.from('hi') },
+  ])) {
+    out.push(piece);
+  }
   return { tar: Buffer.concat(out), body };
 }
 
 async function* inPieces(bytes: Buffer): AsyncGenerator<Buffer> {
-  for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 400_000) yield await Promise.resolve(bytes.subarray(at, at + size));
+  for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 400_000) {
+    yield await Promise.resolve(bytes.subarray(at, at + size));
+  }
 }
 
 for (const [kind, pack] of [['plain', (tar: Buffer) => tar], ['gzip', gzipSync], ['zstd', zstdCompressSync]] as const) {
@@ -64,7 +90,11 @@ for (const [kind, pack] of [['plain', (tar: Buffer) => tar], ['gzip', gzipSync],
 test('what is not as promised, breaks off or is given up leaves nothing', async (t) => {
   const { left, trash, ...rest } = await parts(t);
   const { tar } = await layer(1_500_000);
-  const take = async (source: AsyncIterable<Uint8Array>, expected: { digest?: string; size?: number }, signal?: AbortSignal): Promise<unknown> => await takeLayer(rest, source, expected, { unpack: true, signal });
+  const take = async (
+    source: AsyncIterable<Uint8Array>,
+    expected: { digest?: string; size?: number },
+    signal?: AbortSignal,
+  ): Promise<unknown> => await takeLayer(rest, source, expected, { unpack: true, signal });
   await assert.rejects(take(inPieces(tar), { digest: digestOf('else') }), { code: 'invalid', message: /instead of the expected/ });
   await assert.rejects(take(inPieces(tar), { size: tar.length + 1 }), { code: 'invalid', message: /bytes instead of the/ });
   await assert.rejects(take(inPieces(tar), { size: tar.length - 1 }), { code: 'invalid', message: /larger than/ });
@@ -88,7 +118,10 @@ test('a layer that cannot be unpacked is a blob all the same; unpacking it from 
     assert.equal(taken.prepared, undefined);
     assert.ok(readFileSync(content.path(taken.digest)).equals(blob));
   }
-  await assert.rejects(layers.ensure([{ diffId: digestOf('x'), path: () => Promise.resolve(content.path(digestOf(cut))) }]), { code: 'invalid', message: /damaged/ });
+  await assert.rejects(layers.ensure([{ diffId: digestOf('x'), path: () => Promise.resolve(content.path(digestOf(cut))) }]), {
+    code: 'invalid',
+    message: /damaged/,
+  });
   await rest.trash.emptied();
   assert.equal(left().length, 4);
 });

@@ -57,8 +57,16 @@ export class LayerIntake {
   async finish(expected: { readonly digest?: string; readonly size?: number } = {}): Promise<TakenLayer> {
     try {
       const { digest, size, unpacked } = await this.#ingest.end();
-      if (expected.size !== undefined && expected.size !== size) throw new LongshoreError('invalid', `${expected.digest ?? digest} has ${size} bytes instead of the ${expected.size} expected`, { object: expected.digest });
-      if (expected.digest !== undefined && expected.digest !== digest) throw new LongshoreError('invalid', `the content's digest is ${digest} instead of the expected ${expected.digest}`, { object: expected.digest });
+      if (expected.size !== undefined && expected.size !== size) {
+        throw new LongshoreError('invalid', `${expected.digest ?? digest} has ${size} bytes instead of the ${expected.size} expected`, {
+          object: expected.digest,
+        });
+      }
+      if (expected.digest !== undefined && expected.digest !== digest) {
+        throw new LongshoreError('invalid', `the content's digest is ${digest} instead of the expected ${expected.digest}`, {
+          object: expected.digest,
+        });
+      }
       await this.#parts.content.adopt(this.#path, digest, { synced: true });
       if (!unpacked) await this.#place?.discard();
       return { digest, size, prepared: unpacked && this.#place && { folder: this.#place.folder, unpacked } };
@@ -76,15 +84,27 @@ export class LayerIntake {
   }
 }
 
-/** Takes in the whole of a source, whose pieces are freed when they are nobody else's. @throws `invalid` for more than the expected size; as LayerIntake does; what the source throws */
-export async function takeLayer(parts: IntakeParts, source: AsyncIterable<Uint8Array>, expected: { readonly digest?: string; readonly size?: number }, options: { readonly unpack: boolean; readonly signal?: AbortSignal | undefined; readonly ownsPieces?: boolean }): Promise<TakenLayer> {
+/**
+ * Takes in the whole of a source, whose pieces are freed when they are nobody else's.
+ * @throws `invalid` for more than the expected size; as LayerIntake does; what the source throws
+ */
+export async function takeLayer(
+  parts: IntakeParts,
+  source: AsyncIterable<Uint8Array>,
+  expected: { readonly digest?: string; readonly size?: number },
+  options: { readonly unpack: boolean; readonly signal?: AbortSignal | undefined; readonly ownsPieces?: boolean },
+): Promise<TakenLayer> {
   const intake = await LayerIntake.begin(parts, options);
   try {
     let size = 0;
     for await (const piece of source) {
       options.signal?.throwIfAborted();
       size += piece.length;
-      if (expected.size !== undefined && size > expected.size) throw new LongshoreError('invalid', `${expected.digest ?? 'the blob'} is larger than the ${expected.size} bytes expected`, { object: expected.digest });
+      if (expected.size !== undefined && size > expected.size) {
+        throw new LongshoreError('invalid', `${expected.digest ?? 'the blob'} is larger than the ${expected.size} bytes expected`, {
+          object: expected.digest,
+        });
+      }
       const full = intake.write(piece);
       if (full) await full;
       if (options.ownsPieces) free(piece);

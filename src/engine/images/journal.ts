@@ -5,7 +5,9 @@ import { dirname } from 'node:path';
 import { isErrno, LongshoreError, messageOf } from '../../lib/errors.ts';
 
 /** A change of the journal's tables. */
-export type Change = { readonly table: string; readonly key: string; readonly value: unknown } | { readonly table: string; readonly key: string; readonly value?: undefined };
+export type Change =
+  | { readonly table: string; readonly key: string; readonly value: unknown }
+  | { readonly table: string; readonly key: string; readonly value?: undefined };
 
 const COMPACT_BYTES = 1 << 20;
 
@@ -54,8 +56,18 @@ export class Journal {
       // What follows the last whole line was not acknowledged. A bad line with good ones behind it is damage, though.
       if (good < bytes.length) {
         const next = bytes.indexOf(10, good);
-        if (next >= 0 && next + 1 < bytes.length && bytes.toString('utf8', next + 1).split('\n').some((line) => decode(line))) {
-          throw new LongshoreError('internal', `${path} is damaged at byte ${good}`, { object: path, remedy: 'Restore the file from a backup, or move it away to begin without images.' });
+        if (
+          next >= 0 &&
+          next + 1 < bytes.length &&
+          bytes
+            .toString('utf8', next + 1)
+            .split('\n')
+            .some((line) => decode(line))
+        ) {
+          throw new LongshoreError('internal', `${path} is damaged at byte ${good}`, {
+            object: path,
+            remedy: 'Restore the file from a backup, or move it away to begin without images.',
+          });
         }
         await file.truncate(good);
         await file.sync();
@@ -105,7 +117,11 @@ export class Journal {
           // Opening drops the rest in any case; until then no commit may follow it.
           this.#closed = true;
         });
-        const error = new LongshoreError(isErrno(cause, 'ENOSPC') ? 'exhausted' : 'internal', `images: can't write ${this.#path}: ${messageOf(cause)}`, { remedy: 'Free some disk space.', cause });
+        const error = new LongshoreError(
+          isErrno(cause, 'ENOSPC') ? 'exhausted' : 'internal',
+          `images: can't write ${this.#path}: ${messageOf(cause)}`,
+          { remedy: 'Free some disk space.', cause },
+        );
         for (const entry of batch) entry.reject(error);
         continue;
       }

@@ -130,7 +130,13 @@ export class LoadedArchive {
     this.#add(name, blob.digest, blob.size);
   }
 
-  async #layer(name: string, start: Buffer, rest: AsyncIterable<Uint8Array>, expected: { readonly size: number; readonly digest?: string }, signal: AbortSignal | undefined): Promise<void> {
+  async #layer(
+    name: string,
+    start: Buffer,
+    rest: AsyncIterable<Uint8Array>,
+    expected: { readonly size: number; readonly digest?: string },
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const intake = await LayerIntake.begin(this.#parts, { unpack: true });
     try {
       await intake.write(start);
@@ -186,5 +192,9 @@ async function* copies(start: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerat
 /** A tar with a POSIX or GNU header, or something compressed. Other layers are unpacked from their file. */
 function looksLikeLayer(start: Buffer): boolean {
   if (start.length < MAGIC_BYTES) return false;
-  return start.toString('latin1', 257, MAGIC_BYTES) === 'ustar' || (start[0] === 0x1f && start[1] === 0x8b) || (start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd);
+  return (
+    start.toString('latin1', 257, MAGIC_BYTES) === 'ustar' ||
+    (start[0] === 0x1f && start[1] === 0x8b) ||
+    (start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd)
+  );
 }

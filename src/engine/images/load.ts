@@ -38,7 +38,11 @@ export async function loadImages(parts: Parts, tar: Readable, options: TransferO
   try {
     await archive.read(tar, options);
     const found = await imagesOf(parts, archive, options);
-    if (found.length === 0) throw new LongshoreError('invalid', 'the archive has no image in it: neither manifest.json nor index.json names one', { remedy: 'For the tar of a root file system, use docker import.' });
+    if (found.length === 0) {
+      throw new LongshoreError('invalid', 'the archive has no image in it: neither manifest.json nor index.json names one', {
+        remedy: 'For the tar of a root file system, use docker import.',
+      });
+    }
     const out: LoadedImage[] = [];
     for (const { manifestDigest, references } of found) {
       const { document, layers } = await parts.catalog.read(manifestDigest);
@@ -76,7 +80,11 @@ async function imagesOf(parts: Parts, archive: LoadedArchive, options: TransferO
   if (!manifests) return index ? await fromLayout(parts, index, options) : [];
   // An archive may be both; then a manifest that is there already keeps its digest.
   const known = new Map<string, string>();
-  if (index) for (const found of await fromLayout(parts, index, options)) known.set((await parts.catalog.read(found.manifestDigest)).id, found.manifestDigest);
+  if (index) {
+    for (const found of await fromLayout(parts, index, options)) {
+      known.set((await parts.catalog.read(found.manifestDigest)).id, found.manifestDigest);
+    }
+  }
   const entries = parseEntries(await parts.content.read(manifests.digest));
   const out: Found[] = [];
   for (const entry of entries) {
@@ -89,7 +97,12 @@ async function imagesOf(parts: Parts, archive: LoadedArchive, options: TransferO
     }
     const bytes = await parts.content.read(config.digest);
     const document = parseImageDocument(bytes);
-    if (document.rootfs.diff_ids.length !== entry.layers.length) throw new LongshoreError('invalid', `the archive's image ${entry.config} has ${entry.layers.length} layers, but its configuration names ${document.rootfs.diff_ids.length}`);
+    if (document.rootfs.diff_ids.length !== entry.layers.length) {
+      throw new LongshoreError(
+        'invalid',
+        `the archive's image ${entry.config} has ${entry.layers.length} layers, but its configuration names ${document.rootfs.diff_ids.length}`,
+      );
+    }
     const layers: Descriptor[] = [];
     for (const name of entry.layers) {
       const { digest, size } = archive.get(name);
@@ -111,7 +124,14 @@ async function fromLayout(parts: Parts, file: Descriptor, options: TransferOptio
       const nested: Index | undefined = parseManifest(await parts.content.read(at.digest), at.mediaType).index;
       at = nested && choosePlatform(nested, options.platform ?? parts.platform);
     }
-    if (!at || !isManifestType(at.mediaType) || at.annotations?.['vnd.docker.reference.type'] !== undefined || !(await parts.content.has(at.digest))) continue;
+    if (
+      !at ||
+      !isManifestType(at.mediaType) ||
+      at.annotations?.['vnd.docker.reference.type'] !== undefined ||
+      !(await parts.content.has(at.digest))
+    ) {
+      continue;
+    }
     const name = entry.annotations?.['io.containerd.image.name'] ?? entry.annotations?.['org.opencontainers.image.ref.name'];
     // A bare tag, as `oci:folder:tag` writes it, names no repository.
     const references = name !== undefined && /[/:]/.test(name) ? [fullName(parseTagged(name))] : [];
@@ -129,11 +149,19 @@ function parseEntries(bytes: Buffer): { readonly config: string; readonly tags: 
   } catch (cause) {
     throw new LongshoreError('invalid', "the archive's manifest.json is not JSON", { cause });
   }
-  if (!Array.isArray(parsed) || parsed.length > MAX_IMAGES) throw new LongshoreError('invalid', "the archive's manifest.json is not a list of images");
+  if (!Array.isArray(parsed) || parsed.length > MAX_IMAGES) {
+    throw new LongshoreError('invalid', "the archive's manifest.json is not a list of images");
+  }
   return parsed.map((item: unknown) => {
     const { Config, RepoTags, Layers } = (item ?? {}) as Record<string, unknown>;
     const isStrings = (value: unknown): value is string[] => Array.isArray(value) && value.every((word) => typeof word === 'string');
-    if (typeof Config !== 'string' || !(Layers === null || Layers === undefined || isStrings(Layers)) || !(RepoTags === null || RepoTags === undefined || isStrings(RepoTags))) throw new LongshoreError('invalid', "the archive's manifest.json is malformed");
+    if (
+      typeof Config !== 'string' ||
+      !(Layers === null || Layers === undefined || isStrings(Layers)) ||
+      !(RepoTags === null || RepoTags === undefined || isStrings(RepoTags))
+    ) {
+      throw new LongshoreError('invalid', "the archive's manifest.json is malformed");
+    }
     return { config: Config, tags: RepoTags ?? [], layers: Layers ?? [] };
   });
 }

@@ -30,15 +30,22 @@ const MAX_ENTRIES = 1000;
  * @param mediaType as the registry or descriptor says; undefined: only the document says
  * @throws `invalid`
  */
-export function parseManifest(bytes: Uint8Array, mediaType?: string): { readonly manifest: Manifest; readonly index?: undefined } | { readonly index: Index; readonly manifest?: undefined } {
+export function parseManifest(
+  bytes: Uint8Array,
+  mediaType?: string,
+): { readonly manifest: Manifest; readonly index?: undefined } | { readonly index: Index; readonly manifest?: undefined } {
   const document = parseJson(bytes, 'manifest');
   const inner = text(document['mediaType']);
-  if (inner !== undefined && mediaType !== undefined && inner !== mediaType) throw invalid(`the manifest says to be ${inner}, but came as ${mediaType}`);
+  if (inner !== undefined && mediaType !== undefined && inner !== mediaType) {
+    throw invalid(`the manifest says to be ${inner}, but came as ${mediaType}`);
+  }
   const hasManifests = document['manifests'] !== undefined;
   const hasLayers = document['layers'] !== undefined || document['config'] !== undefined || document['fsLayers'] !== undefined;
   if (hasManifests && hasLayers) throw invalid('the manifest is both an image and an index of images');
   if (document['schemaVersion'] !== 2) {
-    if (document['schemaVersion'] === 1) throw invalid('the image has a manifest of schema version 1, which is not supported; push it again with a current docker');
+    if (document['schemaVersion'] === 1) {
+      throw invalid('the image has a manifest of schema version 1, which is not supported; push it again with a current docker');
+    }
     throw invalid('the manifest has no schemaVersion 2');
   }
   const type = mediaType ?? inner ?? (hasManifests ? OCI_INDEX : OCI_MANIFEST);
@@ -49,7 +56,14 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): { readonly
     ...(document['annotations'] === undefined ? {} : { annotations: strings(document['annotations'], 'annotations') }),
   };
   if (hasManifests) return { index: { mediaType: type, manifests: list(document['manifests'], 'manifests', MAX_ENTRIES), ...more } };
-  return { manifest: { mediaType: type, config: descriptor(document['config'], 'config'), layers: list(document['layers'] ?? [], 'layers', MAX_LAYERS), ...more } };
+  return {
+    manifest: {
+      mediaType: type,
+      config: descriptor(document['config'], 'config'),
+      layers: list(document['layers'] ?? [], 'layers', MAX_LAYERS),
+      ...more,
+    },
+  };
 }
 
 /** Reads a config blob. @throws `invalid` */
@@ -57,11 +71,21 @@ export function parseImageDocument(bytes: Uint8Array): ImageDocument {
   const document = parseJson(bytes, 'image configuration');
   const rootfs = document['rootfs'];
   // An image of no layers may write its empty list as null.
-  if (!isRecord(rootfs) || !(Array.isArray(rootfs['diff_ids']) || (rootfs['diff_ids'] === null && rootfs['type'] === 'layers'))) throw invalid('the image configuration has no rootfs.diff_ids: this is not a container image');
+  if (!isRecord(rootfs) || !(Array.isArray(rootfs['diff_ids']) || (rootfs['diff_ids'] === null && rootfs['type'] === 'layers'))) {
+    throw invalid('the image configuration has no rootfs.diff_ids: this is not a container image');
+  }
   const diffIds: unknown[] = rootfs['diff_ids'] ?? [];
   if (diffIds.length > MAX_LAYERS) throw invalid(`the image has more than ${MAX_LAYERS} layers`);
-  for (const diffId of diffIds) if (typeof diffId !== 'string' || !isDigest(diffId)) throw invalid('the image configuration has a malformed diff id');
-  for (const key of ['architecture', 'os'] as const) if (document[key] !== undefined && typeof document[key] !== 'string') throw invalid(`the image configuration's ${key} is not a string`);
+  for (const diffId of diffIds) {
+    if (typeof diffId !== 'string' || !isDigest(diffId)) {
+      throw invalid('the image configuration has a malformed diff id');
+    }
+  }
+  for (const key of ['architecture', 'os'] as const) {
+    if (document[key] !== undefined && typeof document[key] !== 'string') {
+      throw invalid(`the image configuration's ${key} is not a string`);
+    }
+  }
   const config = document['config'];
   if (config !== undefined && config !== null && !isRecord(config)) throw invalid("the image configuration's config is not an object");
   return {
@@ -100,13 +124,46 @@ export function platformName(platform: Platform): string {
 }
 
 /** What a platform of one word may be (Go's names). */
-const SYSTEMS = new Set(['linux', 'windows', 'darwin', 'freebsd', 'netbsd', 'openbsd', 'dragonfly', 'solaris', 'illumos', 'aix', 'android', 'js', 'plan9', 'wasip1']);
-const ARCHITECTURES = new Set(['386', 'amd64', 'arm', 'arm64', 'loong64', 'mips', 'mipsle', 'mips64', 'mips64le', 'ppc64', 'ppc64le', 'riscv64', 's390x', 'sparc64', 'wasm']);
+const SYSTEMS = new Set([
+  'linux',
+  'windows',
+  'darwin',
+  'freebsd',
+  'netbsd',
+  'openbsd',
+  'dragonfly',
+  'solaris',
+  'illumos',
+  'aix',
+  'android',
+  'js',
+  'plan9',
+  'wasip1',
+]);
+const ARCHITECTURES = new Set([
+  '386',
+  'amd64',
+  'arm',
+  'arm64',
+  'loong64',
+  'mips',
+  'mipsle',
+  'mips64',
+  'mips64le',
+  'ppc64',
+  'ppc64le',
+  'riscv64',
+  's390x',
+  'sparc64',
+  'wasm',
+]);
 
 /** `linux/amd64`, `linux/arm/v7`; of a system or an architecture alone, the rest is this machine's. @throws `invalid` */
 export function parsePlatform(words: string): Platform {
   const [os, architecture, variant, ...rest] = words.toLowerCase().split('/');
-  if (!os || rest.length > 0 || !/^[a-z0-9_./-]+$/.test(words.toLowerCase())) throw invalid(`${JSON.stringify(words)} is not a platform, such as linux/amd64`);
+  if (!os || rest.length > 0 || !/^[a-z0-9_./-]+$/.test(words.toLowerCase())) {
+    throw invalid(`${JSON.stringify(words)} is not a platform, such as linux/amd64`);
+  }
   const aliases: Record<string, string> = { x86_64: 'amd64', x86: '386', i386: '386', aarch64: 'arm64', armhf: 'arm' };
   if (architecture === undefined) {
     if (SYSTEMS.has(os)) return { ...hostPlatform(), os };
@@ -126,13 +183,19 @@ export function choosePlatform(index: Index, wanted: Platform): Descriptor | und
   });
   const withPlatform = fits.filter((entry) => entry.platform);
   const candidates = withPlatform.length > 0 ? withPlatform : fits;
-  return candidates.find((entry) => (entry.platform?.variant ?? '') === (wanted.variant ?? '')) ?? candidates.find((entry) => !entry.platform?.variant) ?? candidates[0];
+  return (
+    candidates.find((entry) => (entry.platform?.variant ?? '') === (wanted.variant ?? '')) ??
+    candidates.find((entry) => !entry.platform?.variant) ??
+    candidates[0]
+  );
 }
 
 export function descriptor(value: unknown, where: string): Descriptor {
   if (!isRecord(value)) throw invalid(`the manifest's ${where} is not an object`);
   const { mediaType, digest, size, platform, urls } = value;
-  if (typeof mediaType !== 'string' || typeof digest !== 'string' || !isDigest(digest)) throw invalid(`the manifest's ${where} has no media type, or no sha256 digest`);
+  if (typeof mediaType !== 'string' || typeof digest !== 'string' || !isDigest(digest)) {
+    throw invalid(`the manifest's ${where} has no media type, or no sha256 digest`);
+  }
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw invalid(`the manifest's ${where} has no valid size`);
   const made: Descriptor = {
     mediaType,
@@ -140,7 +203,13 @@ export function descriptor(value: unknown, where: string): Descriptor {
     size,
     ...(value['annotations'] === undefined || value['annotations'] === null ? {} : { annotations: strings(value['annotations'], 'annotations') }),
     ...(isRecord(platform) && typeof platform['os'] === 'string' && typeof platform['architecture'] === 'string'
-      ? { platform: { os: platform['os'], architecture: platform['architecture'], ...(typeof platform['variant'] === 'string' && platform['variant'] !== '' ? { variant: platform['variant'] } : {}) } }
+      ? {
+          platform: {
+            os: platform['os'],
+            architecture: platform['architecture'],
+            ...(typeof platform['variant'] === 'string' && platform['variant'] !== '' ? { variant: platform['variant'] } : {}),
+          },
+        }
       : {}),
     ...(Array.isArray(urls) && urls.length > 0 && urls.every((url) => typeof url === 'string') ? { urls } : {}),
     ...(typeof value['artifactType'] === 'string' ? { artifactType: value['artifactType'] } : {}),
@@ -166,7 +235,9 @@ function parseJson(bytes: Uint8Array, what: string): Record<string, unknown> {
 }
 
 function strings(value: unknown, where: string): Record<string, string> {
-  if (!isRecord(value) || !Object.values(value).every((item) => typeof item === 'string')) throw invalid(`the manifest's ${where} are malformed`);
+  if (!isRecord(value) || !Object.values(value).every((item) => typeof item === 'string')) {
+    throw invalid(`the manifest's ${where} are malformed`);
+  }
   return value as Record<string, string>;
 }
 

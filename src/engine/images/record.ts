@@ -5,20 +5,39 @@ import { OCI_CONFIG, OCI_MANIFEST } from './media-types.ts';
 import type { Parts } from './parts.ts';
 
 /** Records the image of a manifest that is in the store, with its references. */
-export async function recordImage(parts: Parts, manifestDigest: string, names: { readonly target?: string; readonly references: readonly string[]; readonly repoDigests?: readonly string[] }): Promise<Image> {
+export async function recordImage(
+  parts: Parts,
+  manifestDigest: string,
+  names: { readonly target?: string; readonly references: readonly string[]; readonly repoDigests?: readonly string[] },
+): Promise<Image> {
   const { catalog, clock, content, leases } = parts;
   const { id, document, layers } = await catalog.read(manifestDigest);
   await content.flush([manifestDigest, id, ...layers.map((layer) => layer.digest)]);
-  await catalog.journal.commit(catalog.changesFor(id, manifestDigest, names.target ?? manifestDigest, names.references, names.repoDigests ?? [], clock.now()));
-  leases.owned([manifestDigest, id, ...layers.map((layer) => layer.digest), ...chainIds(document.rootfs.diff_ids), ...(names.target === undefined ? [] : [names.target])]);
+  await catalog.journal.commit(
+    catalog.changesFor(id, manifestDigest, names.target ?? manifestDigest, names.references, names.repoDigests ?? [], clock.now()),
+  );
+  leases.owned([
+    manifestDigest,
+    id,
+    ...layers.map((layer) => layer.digest),
+    ...chainIds(document.rootfs.diff_ids),
+    ...(names.target === undefined ? [] : [names.target]),
+  ]);
   return await catalog.image(id);
 }
 
 /** Stores a config and a manifest over layers that are in the store. @returns the manifest's digest. @throws `not-found` for a missing layer, `invalid` */
-export async function writeImage(parts: Parts, document: ImageDocument | Buffer, layers: readonly Descriptor[], annotations: Readonly<Record<string, string>> = {}): Promise<{ readonly manifestDigest: string; readonly id: string }> {
+export async function writeImage(
+  parts: Parts,
+  document: ImageDocument | Buffer,
+  layers: readonly Descriptor[],
+  annotations: Readonly<Record<string, string>> = {},
+): Promise<{ readonly manifestDigest: string; readonly id: string }> {
   const { content } = parts;
   for (const layer of layers) {
-    if (!(await content.has(layer.digest))) throw new LongshoreError('not-found', `the layer ${layer.digest} is not in the store`, { object: layer.digest });
+    if (!(await content.has(layer.digest))) {
+      throw new LongshoreError('not-found', `the layer ${layer.digest} is not in the store`, { object: layer.digest });
+    }
   }
   const config = Buffer.isBuffer(document) ? document : Buffer.from(JSON.stringify(document));
   const id = digestOf(config);

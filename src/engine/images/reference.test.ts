@@ -28,7 +28,27 @@ test('names are normalised as Docker does, and shown short again', () => {
 });
 
 test("malformed names are refused in Docker's words", () => {
-  for (const text of ['', ' ', 'a b', '-a', 'a/', '/a', 'a//b', 'a:', 'a:b:c', 'a:-t', `a:${'t'.repeat(129)}`, 'a@', 'a@sha256:zz', 'a._b', 'a..b', 'http://x/y', '../x', 'x\n', 'a:b/c']) {
+  for (const text of [
+    '',
+    ' ',
+    'a b',
+    '-a',
+    'a/',
+    '/a',
+    'a//b',
+    'a:',
+    'a:b:c',
+    'a:-t',
+    `a:${'t'.repeat(129)}`,
+    'a@',
+    'a@sha256:zz',
+    'a._b',
+    'a..b',
+    'http://x/y',
+    '../x',
+    'x\n',
+    'a:b/c',
+  ]) {
     assert.throws(() => parseReference(text), { message: 'invalid reference format', code: 'invalid' }, JSON.stringify(text));
   }
   assert.throws(() => parseReference('Foo'), { message: 'invalid reference format: repository name (library/Foo) must be lowercase' });
@@ -40,6 +60,10 @@ test("malformed names are refused in Docker's words", () => {
 });
 
 test('only this machine is spoken to without TLS', () => {
-  for (const domain of ['localhost', 'localhost:5000', '127.0.0.1:1', '127.9.9.9', '[::1]:80']) assert.equal(isLoopbackDomain(domain), true, domain);
-  for (const domain of ['docker.io', '127.0.0.1.evil.com', 'localhost.evil.com:5000', '10.0.0.1:5000', '[::2]']) assert.equal(isLoopbackDomain(domain), false, domain);
+  for (const domain of ['localhost', 'localhost:5000', '127.0.0.1:1', '127.9.9.9', '[::1]:80']) {
+    assert.equal(isLoopbackDomain(domain), true, domain);
+  }
+  for (const domain of ['docker.io', '127.0.0.1.evil.com', 'localhost.evil.com:5000', '10.0.0.1:5000', '[::2]']) {
+    assert.equal(isLoopbackDomain(domain), false, domain);
+  }
 });

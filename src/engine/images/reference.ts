@@ -12,7 +12,8 @@ export interface Reference {
 
 export const DEFAULT_DOMAIN = 'docker.io';
 
-const DOMAIN = /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
+const DOMAIN =
+  /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 export const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
@@ -24,7 +25,9 @@ const LONGEST_NAME = 255;
  * @throws `invalid` with Docker's words
  */
 export function parseReference(text: string): Reference {
-  if (IDENTIFIER.test(text)) throw new LongshoreError('invalid', `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
+  if (IDENTIFIER.test(text)) {
+    throw new LongshoreError('invalid', `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
+  }
   if (text === '' || text.length > 4096) throw malformed();
   let rest = text;
   let digest: string | undefined;
@@ -51,7 +54,9 @@ export function parseReference(text: string): Reference {
     throw new LongshoreError('invalid', `invalid reference format: repository name (${path}) must be lowercase`);
   }
   if (!DOMAIN.test(domain) || !path.split('/').every((part) => COMPONENT.test(part))) throw malformed();
-  if (domain.length + 1 + path.length > LONGEST_NAME) throw new LongshoreError('invalid', `repository name must not be more than ${LONGEST_NAME} characters`);
+  if (domain.length + 1 + path.length > LONGEST_NAME) {
+    throw new LongshoreError('invalid', `repository name must not be more than ${LONGEST_NAME} characters`);
+  }
   return { domain, path, tag, digest };
 }
 

@@ -30,7 +30,9 @@ export class RegistryBacking {
   /** By tag or digest; undefined when there is none. `host` is the name under which the registry was reached. */
   async manifest(repository: string, tagOrDigest: string, host: string): Promise<StoredManifest | undefined> {
     const { catalog } = this.#parts;
-    if (isDigest(tagOrDigest)) return (await this.#known(repository, tagOrDigest, host)) ? await this.#describe(repository, tagOrDigest) : undefined;
+    if (isDigest(tagOrDigest)) {
+      return (await this.#known(repository, tagOrDigest, host)) ? await this.#describe(repository, tagOrDigest) : undefined;
+    }
     const tag = catalog.journal.table<RegistryTag>('tags').get(`${repository}:${tagOrDigest}`);
     if (tag) return await this.#describe(repository, tag.digest);
     for (const name of this.#names(repository, host)) {
@@ -54,7 +56,9 @@ export class RegistryBacking {
       const needed = manifest ? [manifest.config, ...manifest.layers.filter((layer) => !isForeignLayer(layer.mediaType))] : index.manifests;
       for (const blob of needed) {
         lease.add(blob.digest);
-        if (!(await content.has(blob.digest))) throw new LongshoreError('not-found', `blob unknown to registry: ${blob.digest}`, { object: blob.digest });
+        if (!(await content.has(blob.digest))) {
+          throw new LongshoreError('not-found', `blob unknown to registry: ${blob.digest}`, { object: blob.digest });
+        }
       }
       await content.write(bytes, { digest });
       const { subject, artifactType = manifest?.config.mediaType, annotations, mediaType: type } = manifest ?? index;
@@ -71,8 +75,11 @@ export class RegistryBacking {
       if (image) {
         // The name that a client of this machine used is the image's name here.
         const names = byDigest || !isLoopbackDomain(host) ? [] : [`${host}/${repository}:${tagOrDigest}`];
-        if (!catalog.images.has(image)) changes.push(...catalog.changesFor(image, digest, digest, names, [], clock.now()));
-        else if (names.length > 0) changes.push(...catalog.changesFor(image, catalog.images.get(image)!.manifest, digest, names, [], clock.now()));
+        if (!catalog.images.has(image)) {
+          changes.push(...catalog.changesFor(image, digest, digest, names, [], clock.now()));
+        } else if (names.length > 0) {
+          changes.push(...catalog.changesFor(image, catalog.images.get(image)!.manifest, digest, names, [], clock.now()));
+        }
       }
       await content.flush([digest, ...needed.map((blob) => blob.digest)]);
       await catalog.journal.commit(changes);
@@ -87,7 +94,8 @@ export class RegistryBacking {
   /** A tag alone, or a manifest with all tags that lead to it; the names here that came with them go too, not the image. @returns false when there was none */
   async remove(repository: string, tagOrDigest: string, host: string): Promise<boolean> {
     const { journal, references } = this.#parts.catalog;
-    const names = (...keys: readonly string[]): Change[] => keys.flatMap((key) => (references.has(`${host}/${key}`) ? [{ table: 'references', key: `${host}/${key}` }] : []));
+    const names = (...keys: readonly string[]): Change[] =>
+      keys.flatMap((key) => (references.has(`${host}/${key}`) ? [{ table: 'references', key: `${host}/${key}` }] : []));
     const tags = journal.table<RegistryTag>('tags');
     if (!tagOrDigest.includes(':')) {
       const key = `${repository}:${tagOrDigest}`;
@@ -106,13 +114,19 @@ export class RegistryBacking {
   tags(repository: string, host: string): readonly string[] | undefined {
     const { catalog } = this.#parts;
     const found = new Set<string>();
-    for (const name of catalog.journal.table('tags').keys()) if (name.startsWith(`${repository}:`)) found.add(name.slice(repository.length + 1));
+    for (const name of catalog.journal.table('tags').keys()) {
+      if (name.startsWith(`${repository}:`)) {
+        found.add(name.slice(repository.length + 1));
+      }
+    }
     const names = new Set(this.#names(repository, host));
     for (const name of catalog.references.keys()) {
       const reference = parseReference(name);
       if (reference.tag !== undefined && names.has(repositoryOf(reference))) found.add(reference.tag);
     }
-    if (found.size === 0 && ![...catalog.journal.table('manifests').keys()].some((key) => key.startsWith(`${repository}@`))) return undefined;
+    if (found.size === 0 && ![...catalog.journal.table('manifests').keys()].some((key) => key.startsWith(`${repository}@`))) {
+      return undefined;
+    }
     return [...found].sort();
   }
 
@@ -165,7 +179,12 @@ export class RegistryBacking {
     const names = new Set(this.#names(repository, host));
     for (const table of [catalog.references, catalog.digests]) {
       for (const [name, record] of table) {
-        if (names.has(repositoryOf(parseReference(name))) && (record.target === digest || catalog.images.get(record.id)?.manifest === digest)) return true;
+        if (
+          names.has(repositoryOf(parseReference(name))) &&
+          (record.target === digest || catalog.images.get(record.id)?.manifest === digest)
+        ) {
+          return true;
+        }
       }
     }
     return false;
@@ -194,7 +213,10 @@ export class RegistryBacking {
 export function isRepositoryName(name: string): boolean {
   if (name.length > 255) return false;
   try {
-    return fullName(parseReference(`localhost/${name}`)) === `localhost/${name}:latest` || /^[a-z0-9.-]+(?::[0-9]+)?\/./.test(name) && parseReference(name).tag === undefined;
+    return (
+      fullName(parseReference(`localhost/${name}`)) === `localhost/${name}:latest` ||
+      (/^[a-z0-9.-]+(?::[0-9]+)?\/./.test(name) && parseReference(name).tag === undefined)
+    );
   } catch {
     // Not a name, then.
     return false;

@@ -33,14 +33,18 @@ export async function removeImage(parts: Parts, nameOrId: string, options: Remov
   };
   if (catalog.isId(nameOrId, id)) {
     const repositories = new Set([...names, ...digests].map((name) => repositoryOf(parseReference(name))));
-    if (!options.force && repositories.size > 1) throw conflict(`unable to delete ${shortId(id)} (must be forced) - image is referenced in multiple repositories`);
+    if (!options.force && repositories.size > 1) {
+      throw conflict(`unable to delete ${shortId(id)} (must be forced) - image is referenced in multiple repositories`);
+    }
     checkContainers(id, options);
     await untag([...names, ...digests]);
   } else {
     const reference = parseTagged(nameOrId);
     const key = fullName(reference);
     const known = catalog.references.has(key) || catalog.digests.has(key);
-    const single = names.length + digests.length === 1 || (names.length === 1 && digests.every((name) => repositoryOf(parseReference(name)) === repositoryOf(reference)));
+    const single =
+      names.length + digests.length === 1 ||
+      (names.length === 1 && digests.every((name) => repositoryOf(parseReference(name)) === repositoryOf(reference)));
     const [container] = options.inUse(id);
     if (single && !options.force && container !== undefined) {
       throw conflict(`unable to delete ${familiar(key)} (must be forced) - container ${shortId(container)} is using its referenced image ${shortId(id)}`);
@@ -48,7 +52,9 @@ export async function removeImage(parts: Parts, nameOrId: string, options: Remov
     const gone = known ? [key] : [];
     const left = names.filter((name) => name !== key && repositoryOf(parseReference(name)) === repositoryOf(reference));
     // With a repository's last tag, its digests go too.
-    if (left.length === 0) gone.push(...digests.filter((name) => name !== key && repositoryOf(parseReference(name)) === repositoryOf(reference)));
+    if (left.length === 0) {
+      gone.push(...digests.filter((name) => name !== key && repositoryOf(parseReference(name)) === repositoryOf(reference)));
+    }
     await untag(gone);
     if ([...catalog.references.values(), ...catalog.digests.values()].some((record) => record.id === id)) return out;
     // Forced, while a container runs: the name is gone, the image stays.
@@ -63,9 +69,13 @@ export async function removeImage(parts: Parts, nameOrId: string, options: Remov
 
 function checkContainers(id: string, options: RemoveOptions): void {
   const [running] = options.running?.(id) ?? [];
-  if (running !== undefined) throw conflict(`unable to delete ${shortId(id)} (cannot be forced) - image is being used by running container ${shortId(running)}`);
+  if (running !== undefined) {
+    throw conflict(`unable to delete ${shortId(id)} (cannot be forced) - image is being used by running container ${shortId(running)}`);
+  }
   const [stopped] = options.inUse(id);
-  if (stopped !== undefined && !options.force) throw conflict(`unable to delete ${shortId(id)} (must be forced) - image is being used by stopped container ${shortId(stopped)}`);
+  if (stopped !== undefined && !options.force) {
+    throw conflict(`unable to delete ${shortId(id)} (must be forced) - image is being used by stopped container ${shortId(stopped)}`);
+  }
 }
 
 function conflict(message: string): LongshoreError {

@@ -30,7 +30,9 @@ export async function saveImages(parts: Parts, namesOrIds: readonly string[], na
   for (const { image } of wanted.values()) lease.add(image.id, image.manifestDigest, ...image.layers.map((layer) => layer.digest));
   const tar = Readable.from(packTar(entries(parts, [...wanted.values()])), { objectMode: false, highWaterMark: 1 << 20 });
   tar.once('close', () => void lease.end());
-  for (const { image, names } of wanted.values()) parts.emit({ action: 'save', id: image.id, name: [...names].map(familiar)[0] ?? image.id });
+  for (const { image, names } of wanted.values()) {
+    parts.emit({ action: 'save', id: image.id, name: [...names].map(familiar)[0] ?? image.id });
+  }
   return tar;
 }
 
@@ -52,7 +54,10 @@ function catalogId(catalog: Catalog, nameOrId: string): string | undefined {
   return catalog.isId(nameOrId, id) ? id : undefined;
 }
 
-async function* entries(parts: Parts, wanted: readonly { readonly image: Image; readonly names: ReadonlySet<string> }[]): AsyncGenerator<PackEntry, void, void> {
+async function* entries(
+  parts: Parts,
+  wanted: readonly { readonly image: Image; readonly names: ReadonlySet<string> }[],
+): AsyncGenerator<PackEntry, void, void> {
   const mtime = 0;
   const folder = (name: string): PackEntry => ({ header: { name, type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtime } });
   const json = (name: string, value: unknown): PackEntry => {
@@ -60,7 +65,11 @@ async function* entries(parts: Parts, wanted: readonly { readonly image: Image; 
     return { header: fileHeader(name, body.length, mtime), body };
   };
   const blobs = new Set<string>();
-  for (const { image } of wanted) for (const digest of [image.id, image.manifestDigest, ...image.layers.map((layer) => layer.digest)]) blobs.add(digest);
+  for (const { image } of wanted) {
+    for (const digest of [image.id, image.manifestDigest, ...image.layers.map((layer) => layer.digest)]) {
+      blobs.add(digest);
+    }
+  }
   yield folder('blobs');
   yield folder('blobs/sha256');
   for (const digest of [...blobs].sort()) {
@@ -72,7 +81,12 @@ async function* entries(parts: Parts, wanted: readonly { readonly image: Image; 
   for (const { image, names } of wanted) {
     const bytes = await parts.content.read(image.manifestDigest);
     const mediaType = parseManifest(bytes).manifest!.mediaType;
-    const base = { mediaType, digest: image.manifestDigest, size: bytes.length, platform: { architecture: image.document.architecture, os: image.document.os } };
+    const base = {
+      mediaType,
+      digest: image.manifestDigest,
+      size: bytes.length,
+      platform: { architecture: image.document.architecture, os: image.document.os },
+    };
     if (names.size === 0) descriptors.push(base);
     for (const name of names) {
       const { tag } = parseReference(name);
@@ -88,7 +102,12 @@ async function* entries(parts: Parts, wanted: readonly { readonly image: Image; 
       Config: blobName(image.id),
       RepoTags: names.size === 0 ? null : [...names].map(familiar),
       Layers: image.layers.map((layer) => blobName(layer.digest)),
-      LayerSources: Object.fromEntries(image.layers.map((layer, at) => [image.document.rootfs.diff_ids[at]!, { mediaType: layer.mediaType, size: layer.size, digest: layer.digest }])),
+      LayerSources: Object.fromEntries(
+        image.layers.map((layer, at) => [
+          image.document.rootfs.diff_ids[at]!,
+          { mediaType: layer.mediaType, size: layer.size, digest: layer.digest },
+        ]),
+      ),
     })),
   );
   yield json('oci-layout', { imageLayoutVersion: '1.0.0' });

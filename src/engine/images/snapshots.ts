@@ -84,9 +84,13 @@ export class OverlaySnapshots implements Snapshots {
 
   async prepare(key: string, parentChainId: string | undefined): Promise<void> {
     const folder = this.#folder(key);
-    if (parentChainId !== undefined && this.has(parentChainId) && !this.#parts.layers.isWhole(parentChainId)) await this.#parts.restore(parentChainId);
+    if (parentChainId !== undefined && this.has(parentChainId) && !this.#parts.layers.isWhole(parentChainId)) {
+      await this.#parts.restore(parentChainId);
+    }
     const parent = parentChainId === undefined ? undefined : this.#parts.layers.get(parentChainId);
-    if (parentChainId !== undefined && !parent) throw new LongshoreError('not-found', `the layer ${parentChainId} is not unpacked`, { object: parentChainId });
+    if (parentChainId !== undefined && !parent) {
+      throw new LongshoreError('not-found', `the layer ${parentChainId} is not unpacked`, { object: parentChainId });
+    }
     try {
       await mkdir(folder, 0o700);
     } catch (error) {

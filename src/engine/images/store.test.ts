@@ -27,7 +27,14 @@ function temporary(t: TestContext): string {
 }
 
 async function store(t: TestContext, folder = mkdtempSync(join(tmpdir(), 'images-')), clock: Clock = systemClock): Promise<ImageStore> {
-  const images = await openImages({ folder, host: { mounts: new LinuxMounts(), spawn: new LinuxSpawner() }, clock, logger: silentLogger, random: systemRandom, platform: { os: 'linux', architecture: 'amd64' } });
+  const images = await openImages({
+    folder,
+    host: { mounts: new LinuxMounts(), spawn: new LinuxSpawner() },
+    clock,
+    logger: silentLogger,
+    random: systemRandom,
+    platform: { os: 'linux', architecture: 'amd64' },
+  });
   t.after(async () => {
     await images.close();
     rmSync(folder, { recursive: true, force: true });
@@ -36,7 +43,19 @@ async function store(t: TestContext, folder = mkdtempSync(join(tmpdir(), 'images
 }
 
 function entry(name: string, body?: string, more: Partial<TarHeader> = {}): PackEntry {
-  return { header: { name, type: body === undefined ? 'directory' : 'file', mode: body === undefined ? 0o755 : 0o644, uid: 0, gid: 0, size: body?.length ?? 0, mtime: 1_600_000_000, ...more }, ...(body === undefined ? {} : { body: Buffer.from(body) }) };
+  return {
+    header: {
+      name,
+      type: body === undefined ? 'directory' : 'file',
+      mode: body === undefined ? 0o755 : 0o644,
+      uid: 0,
+      gid: 0,
+      size: body?.length ?? 0,
+      mtime: 1_600_000_000,
+      ...more,
+    },
+    ...(body === undefined ? {} : { body: Buffer.from(body) }),
+  };
 }
 
 async function tarOf(...entries: PackEntry[]): Promise<Buffer> {
@@ -49,7 +68,10 @@ const stream = (bytes: Buffer): Readable => Readable.from([bytes], { objectMode:
 const inUse = (): readonly string[] => [];
 
 async function base(images: ImageStore, reference?: string, content = 'hello'): Promise<Image> {
-  return await images.import(stream(await tarOf(entry('etc'), entry('etc/motd', content), entry('bin'), entry('bin/tool', '#!', { mode: 0o4755, uid: 5, gid: 6 }))), reference === undefined ? {} : { reference });
+  return await images.import(
+    stream(await tarOf(entry('etc'), entry('etc/motd', content), entry('bin'), entry('bin/tool', '#!', { mode: 0o4755, uid: 5, gid: 6 }))),
+    reference === undefined ? {} : { reference },
+  );
 }
 
 test('an imported image is listed, found by name and id, tagged, and still there after a restart', async (t) => {
@@ -61,7 +83,18 @@ test('an imported image is listed, found by name and id, tagged, and still there
   assert.deepEqual(image.references, ['docker.io/library/demo:latest']);
   assert.equal(image.sizeBytes, 7);
   await images.tag('demo', 'localhost:5000/a/b:1');
-  for (const name of ['demo', 'demo:latest', 'docker.io/library/demo', image.id, image.id.slice(7), image.id.slice(7, 15), 'localhost:5000/a/b:1', `demo@${image.manifestDigest}`]) assert.equal((await images.get(name)).id, image.id, name);
+  for (const name of [
+    'demo',
+    'demo:latest',
+    'docker.io/library/demo',
+    image.id,
+    image.id.slice(7),
+    image.id.slice(7, 15),
+    'localhost:5000/a/b:1',
+    `demo@${image.manifestDigest}`,
+  ]) {
+    assert.equal((await images.get(name)).id, image.id, name);
+  }
   await assert.rejects(images.get('none'), { code: 'not-found', message: 'No such image: none:latest' });
   await assert.rejects(images.get('No:Good'), { code: 'invalid' });
   await assert.rejects(images.tag('demo', `x@${image.id}`), { code: 'invalid', message: 'refusing to create a tag with a digest reference' });
@@ -106,7 +139,11 @@ test('a snapshot is an overlay over the image; committing it makes a layer of wh
   const names = execFileSync('tar', ['-tf', images.content.path(layer.diffId)], { encoding: 'utf8' }).trim().split('\n');
   assert.deepEqual(names, ['bin/', 'bin/.wh..wh..opq', 'bin/new', 'etc/', 'etc/.wh.motd']);
   await assert.rejects(images.snapshots.mount('c1', target), { code: 'not-found' });
-  const made = await images.create({ ...image.document, rootfs: { type: 'layers', diff_ids: [...image.document.rootfs.diff_ids, layer.diffId] } }, [...image.layers, layer.descriptor], ['demo:2']);
+  const made = await images.create(
+    { ...image.document, rootfs: { type: 'layers', diff_ids: [...image.document.rootfs.diff_ids, layer.diffId] } },
+    [...image.layers, layer.descriptor],
+    ['demo:2'],
+  );
   assert.equal(await images.snapshots.unpack(made), layer.chainId, 'nothing had to be unpacked');
   const off = await images.snapshots.mountChain(layer.chainId, target);
   assert.deepEqual(readdirSync(join(target, 'bin')), ['new']);
@@ -122,7 +159,10 @@ test('a committed layer, unpacked somewhere else, is the same tree again; compre
   const work = async (key: string): Promise<void> => {
     await images.snapshots.prepare(key, chain);
     const unmount = await images.snapshots.mount(key, target);
-    execFileSync('sh', ['-ec', `cd ${target}; rm -r bin; mkdir bin; echo a >bin/a; ln bin/a bin/b; ln -s /x lnk; mknod null c 1 3; mkfifo pipe; touch -d @1000 bin/a lnk pipe null bin; setfattr -n user.k -v v bin/a 2>/dev/null || true; touch -h -d @1000 lnk; touch -d @1000 etc; rm etc/motd; touch -d @1000 etc`]);
+    execFileSync('sh', [
+      '-ec',
+      `cd ${target}; rm -r bin; mkdir bin; echo a >bin/a; ln bin/a bin/b; ln -s /x lnk; mknod null c 1 3; mkfifo pipe; touch -d @1000 bin/a lnk pipe null bin; setfattr -n user.k -v v bin/a 2>/dev/null || true; touch -h -d @1000 lnk; touch -d @1000 etc; rm etc/motd; touch -d @1000 etc`,
+    ]);
     await unmount();
   };
   await work('a');
@@ -152,7 +192,10 @@ test('save and load: what comes back has the same ids, whatever the compression'
   for (const bytes of [archive, gzipSync(archive), zstdCompressSync(archive)]) {
     const other = await store(t);
     const loaded = await other.load(stream(bytes));
-    assert.deepEqual(loaded.map((l) => [l.image.id, l.image.manifestDigest, l.references]), [[image.id, image.manifestDigest, ['docker.io/library/demo:1', 'docker.io/library/demo:2']]]);
+    assert.deepEqual(
+      loaded.map((l) => [l.image.id, l.image.manifestDigest, l.references]),
+      [[image.id, image.manifestDigest, ['docker.io/library/demo:1', 'docker.io/library/demo:2']]],
+    );
     const blobs = [];
     for await (const blob of other.content.list()) blobs.push(blob.digest);
     assert.deepEqual(blobs.sort(), [image.id, image.manifestDigest, image.layers[0]!.digest].sort(), 'nothing else is kept of the archive');
@@ -163,7 +206,12 @@ test('save and load: what comes back has the same ids, whatever the compression'
 test('an archive of an older Docker: layers as folders, one of them a symlink', async (t) => {
   const images = await store(t);
   const layer = await tarOf(entry('a', 'a'));
-  const config = JSON.stringify({ architecture: 'amd64', os: 'linux', config: { Cmd: ['/a'] }, rootfs: { type: 'layers', diff_ids: [digestOf(layer), digestOf(layer)] } });
+  const config = JSON.stringify({
+    architecture: 'amd64',
+    os: 'linux',
+    config: { Cmd: ['/a'] },
+    rootfs: { type: 'layers', diff_ids: [digestOf(layer), digestOf(layer)] },
+  });
   const archive = await tarOf(
     entry('1'),
     { header: { ...entry('1/layer.tar', '').header, size: layer.length }, body: layer },
@@ -178,8 +226,16 @@ test('an archive of an older Docker: layers as folders, one of them a symlink', 
 
 test('an image of no layers is loaded: its lists may be null', async (t) => {
   const images = await store(t);
-  const config = JSON.stringify({ architecture: 'amd64', os: 'linux', created: null, config: { Labels: { a: 'b' } }, rootfs: { type: 'layers', diff_ids: null } });
-  const [loaded] = await images.load(stream(await tarOf(entry('c', config), entry('manifest.json', JSON.stringify([{ Config: 'c', RepoTags: null, Layers: null }])))));
+  const config = JSON.stringify({
+    architecture: 'amd64',
+    os: 'linux',
+    created: null,
+    config: { Labels: { a: 'b' } },
+    rootfs: { type: 'layers', diff_ids: null },
+  });
+  const [loaded] = await images.load(
+    stream(await tarOf(entry('c', config), entry('manifest.json', JSON.stringify([{ Config: 'c', RepoTags: null, Layers: null }])))),
+  );
   assert.equal(loaded?.image.id, digestOf(config));
   assert.deepEqual(loaded.references, []);
   assert.equal((await images.get(digestOf(config))).sizeBytes, 0);
@@ -204,7 +260,13 @@ test('what is wrong with an archive is said, and nothing of it stays', async (t)
     [(await tarOf(layerEntry, entry('c', config(digestOf(layer))), entry('manifest.json', manifest))).subarray(0, 1300), /cut off/],
     [Buffer.concat([gzipSync(layer).subarray(0, 60)]), /damaged|unexpected end/],
   ];
-  for (const [archive, message] of cases) await assert.rejects(images.load(stream(archive)), (error: Error & { code: string }) => error.code === 'invalid' && message.test(error.message), String(message));
+  for (const [archive, message] of cases) {
+    await assert.rejects(
+      images.load(stream(archive)),
+      (error: Error & { code: string }) => error.code === 'invalid' && message.test(error.message),
+      String(message),
+    );
+  }
   assert.deepEqual(await images.list(), []);
   const blobs = [];
   for await (const blob of images.content.list()) blobs.push(blob.digest);
@@ -219,12 +281,21 @@ test('removing: by name, by id, with containers in the way, and with force', asy
   await images.tag('demo:1', 'other:1');
   const busy = (): readonly string[] => ['c'.repeat(64)];
   const short = image.id.slice(7, 19);
-  await assert.rejects(images.remove(image.id, { inUse }), { code: 'conflict', message: `conflict: unable to delete ${short} (must be forced) - image is referenced in multiple repositories` });
+  await assert.rejects(images.remove(image.id, { inUse }), {
+    code: 'conflict',
+    message: `conflict: unable to delete ${short} (must be forced) - image is referenced in multiple repositories`,
+  });
   assert.deepEqual(await images.remove('other:1', { inUse: busy }), [{ untagged: 'other:1' }], 'not its last name');
   assert.deepEqual(await images.remove('demo:1', { inUse: busy }), [{ untagged: 'demo:1' }]);
-  await assert.rejects(images.remove('demo:2', { inUse: busy }), { message: `conflict: unable to delete demo:2 (must be forced) - container cccccccccccc is using its referenced image ${short}` });
-  await assert.rejects(images.remove(short, { inUse: busy }), { message: `conflict: unable to delete ${short} (must be forced) - image is being used by stopped container cccccccccccc` });
-  await assert.rejects(images.remove(short, { inUse: busy, running: busy, force: true }), { message: `conflict: unable to delete ${short} (cannot be forced) - image is being used by running container cccccccccccc` });
+  await assert.rejects(images.remove('demo:2', { inUse: busy }), {
+    message: `conflict: unable to delete demo:2 (must be forced) - container cccccccccccc is using its referenced image ${short}`,
+  });
+  await assert.rejects(images.remove(short, { inUse: busy }), {
+    message: `conflict: unable to delete ${short} (must be forced) - image is being used by stopped container cccccccccccc`,
+  });
+  await assert.rejects(images.remove(short, { inUse: busy, running: busy, force: true }), {
+    message: `conflict: unable to delete ${short} (cannot be forced) - image is being used by running container cccccccccccc`,
+  });
   assert.deepEqual(await images.remove('demo:2', { inUse: busy, running: busy, force: true }), [{ untagged: 'demo:2' }]);
   const chain = chainIds(image.document.rootfs.diff_ids)[0]!;
   await images.snapshots.prepare('c1', chain);

@@ -16,7 +16,20 @@ import type { PullParts } from './distribution/pull.ts';
 import { pushImage } from './distribution/push.ts';
 import { chainIds } from './digest.ts';
 import { readBoot, restoreChain, syncFileSystem } from './durability.ts';
-import type { ContentStore, Credentials, Descriptor, Image, ImageConfig, ImageDocument, ImageEvent, Images, Platform, Snapshots, TransferOptions, Trees } from './images.ts';
+import type {
+  ContentStore,
+  Credentials,
+  Descriptor,
+  Image,
+  ImageConfig,
+  ImageDocument,
+  ImageEvent,
+  Images,
+  Platform,
+  Snapshots,
+  TransferOptions,
+  Trees,
+} from './images.ts';
 import { importImage } from './import.ts';
 import { Journal } from './journal.ts';
 import { LayerStore } from './layers/layer-store.ts';
@@ -78,7 +91,16 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageStore
   const journal = await Journal.open(join(folder, 'images.log'));
   const catalog = new Catalog(journal, content, layers);
   const restore = (chainId: string): Promise<void> => restoreChain({ catalog, content, layers }, chainId);
-  const snapshots = await OverlaySnapshots.open({ folder, restore, layers, content, mounts: options.host.mounts, trash, workers, onCommitted: (chainId) => leases.written(chainId) });
+  const snapshots = await OverlaySnapshots.open({
+    folder,
+    restore,
+    layers,
+    content,
+    mounts: options.host.mounts,
+    trash,
+    workers,
+    onCommitted: (chainId) => leases.written(chainId),
+  });
   const listeners = new Set<(event: ImageEvent) => void>();
   const parts: PullParts = {
     clock,
@@ -152,7 +174,10 @@ export class ImageStore implements Images {
     return await this.#alone(() => removeImage(this.#parts, nameOrId, options, async () => (await collectGarbage(this.#parts, this.#startedMs)).deleted));
   }
 
-  async import(tar: Readable, options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig; readonly platform?: Platform }): Promise<Image> {
+  async import(
+    tar: Readable,
+    options: { readonly reference?: string; readonly message?: string; readonly config?: ImageConfig; readonly platform?: Platform },
+  ): Promise<Image> {
     return await importImage(this.#parts, tar, options);
   }
 
@@ -168,7 +193,11 @@ export class ImageStore implements Images {
     return await logIn(this.#parts, serverAddress, credentials, signal);
   }
 
-  async askRegistry(reference: string, credentials?: Credentials, signal?: AbortSignal): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }> {
+  async askRegistry(
+    reference: string,
+    credentials?: Credentials,
+    signal?: AbortSignal,
+  ): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }> {
     return await askRegistry(this.#parts, reference, credentials, signal);
   }
 
@@ -180,7 +209,12 @@ export class ImageStore implements Images {
     return await saveImages(this.#parts, namesOrIds, options.names);
   }
 
-  async create(document: ImageDocument, layers: readonly Descriptor[], references: readonly string[], options: { readonly annotations?: Readonly<Record<string, string>> } = {}): Promise<Image> {
+  async create(
+    document: ImageDocument,
+    layers: readonly Descriptor[],
+    references: readonly string[],
+    options: { readonly annotations?: Readonly<Record<string, string>> } = {},
+  ): Promise<Image> {
     const names = references.map((reference) => fullName(parseTagged(reference)));
     const lease = this.#parts.leases.open(...layers.map((layer) => layer.digest));
     try {
@@ -220,7 +254,11 @@ export class ImageStore implements Images {
     return await this.#alone(() => collectGarbage(this.#parts, this.#startedMs));
   }
 
-  async prune(options: { readonly all?: boolean; readonly match?: (image: Image) => boolean; readonly inUse: (id: string) => readonly string[] }): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }> {
+  async prune(options: {
+    readonly all?: boolean;
+    readonly match?: (image: Image) => boolean;
+    readonly inUse: (id: string) => readonly string[];
+  }): Promise<{ readonly bytes: number; readonly deleted: readonly string[] }> {
     return await this.#alone(async () => {
       const { catalog } = this.#parts;
       const named = new Set([...catalog.references.values()].map((record) => record.id));

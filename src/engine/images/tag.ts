@@ -10,7 +10,9 @@ export async function tagImage(parts: Parts, nameOrId: string, target: string): 
   const reference = parseTagged(target);
   if (reference.digest !== undefined) throw new LongshoreError('invalid', 'refusing to create a tag with a digest reference');
   // `sha256:abc` would be taken for an id ever after.
-  if (DIGEST_ALGORITHMS.has(familiar(fullName(reference)).replace(/:[^:/]+$/, ''))) throw new LongshoreError('invalid', 'refusing to create an ambiguous tag using digest algorithm as name', { object: target });
+  if (DIGEST_ALGORITHMS.has(familiar(fullName(reference)).replace(/:[^:/]+$/, ''))) {
+    throw new LongshoreError('invalid', 'refusing to create an ambiguous tag using digest algorithm as name', { object: target });
+  }
   const id = catalog.resolve(nameOrId);
   const record = catalog.images.get(id)!;
   const name = fullName(reference);

@@ -23,13 +23,19 @@ export class WorkerTrees implements Trees {
 
   async copy({ unpack, ...copy }: Parameters<Trees['copy']>[0], signal?: AbortSignal): Promise<void> {
     const { bavail, bsize } = await statfs(copy.into);
-    await this.#workers.run({ kind: 'tree-copy', ...copy, ...(unpack ? { unpack: { maxBytes: Math.max(bavail * bsize - RESERVE_BYTES, 0) } } : {}) }, options(signal));
+    await this.#workers.run(
+      { kind: 'tree-copy', ...copy, ...(unpack ? { unpack: { maxBytes: Math.max(bavail * bsize - RESERVE_BYTES, 0) } } : {}) },
+      options(signal),
+    );
   }
 
   async unpack(archive: string, into: string, signal?: AbortSignal): Promise<void> {
     const { bavail, bsize } = await statfs(into);
     const maxBytes = Math.max(bavail * bsize - RESERVE_BYTES, 0);
-    await this.#workers.run({ kind: 'unpack', path: archive, into, options: { whiteouts: 'none', maxBytes, owner: { uid: 0, gid: 0 } }, maxEntries: 1_000_000 }, options(signal));
+    await this.#workers.run(
+      { kind: 'unpack', path: archive, into, options: { whiteouts: 'none', maxBytes, owner: { uid: 0, gid: 0 } }, maxEntries: 1_000_000 },
+      options(signal),
+    );
   }
 
   async pack(folder: string, path: string, signal?: AbortSignal): Promise<void> {

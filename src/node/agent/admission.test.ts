@@ -18,7 +18,10 @@ test('what fits is taken', () => {
 });
 
 test('resources that others have are named with their amounts', () => {
-  assert.deepEqual(refusal(asking({ cpu: '1600m' }), [asking({ cpu: '500m' })], node), { reason: 'OutOfcpu', message: "Node didn't have enough resource: cpu, requested: 1600, used: 500, capacity: 2000" });
+  assert.deepEqual(refusal(asking({ cpu: '1600m' }), [asking({ cpu: '500m' })], node), {
+    reason: 'OutOfcpu',
+    message: "Node didn't have enough resource: cpu, requested: 1600, used: 500, capacity: 2000",
+  });
   assert.equal(refusal(asking({ memory: '2Gi' }), [], node)?.reason, 'OutOfmemory');
   assert.equal(refusal(pod({}), [pod({}), pod({}), pod({})], node)?.reason, 'OutOfpods');
   assert.equal(refusal(asking({ 'example.com/gpu': '1' }), [asking({ 'example.com/gpu': '1' })], node)?.reason, 'OutOfexample.com/gpu');
@@ -31,13 +34,22 @@ test('a port of the host has one owner', () => {
 test('selectors hold for pods that name their node themselves, too', () => {
   assert.equal(refusal(pod({}, { nodeSelector: { zone: 'a' } }), [], node), undefined);
   assert.equal(refusal(pod({}, { nodeSelector: { zone: 'b' } }), [], node)?.reason, 'NodeAffinity');
-  const required = (values: string[]): Partial<PodSpec> => ({ affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'zone', operator: 'In', values }] }] } } } });
+  const required = (values: string[]): Partial<PodSpec> => ({
+    affinity: {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [{ matchExpressions: [{ key: 'zone', operator: 'In', values }] }],
+        },
+      },
+    },
+  });
   assert.equal(refusal(pod({}, required(['a'])), [], node), undefined);
   assert.equal(refusal(pod({}, required(['b'])), [], node)?.reason, 'NodeAffinity');
 });
 
 test('kernel parameters that reach beyond the pod are not set', () => {
-  const setting = (name: string, spec: Partial<PodSpec> = {}): string | undefined => refusal(pod({}, { securityContext: { sysctls: [{ name, value: '1' }] }, ...spec }), [], node)?.message;
+  const setting = (name: string, spec: Partial<PodSpec> = {}): string | undefined =>
+    refusal(pod({}, { securityContext: { sysctls: [{ name, value: '1' }] }, ...spec }), [], node)?.message;
   assert.equal(setting('kernel.shm_rmid_forced'), undefined);
   assert.equal(setting('net/ipv4/tcp_syncookies'), undefined);
   assert.equal(setting('kernel.msgmax'), 'forbidden sysctl: "kernel.msgmax" not allowlisted');

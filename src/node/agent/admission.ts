@@ -30,7 +30,9 @@ function refusalByResources(pod: Pod, others: readonly Pod[], node: Node): PodFa
   const list = node.status?.allocatable;
   if (!list) return undefined;
   const lacking = (reason: string, resource: string, requested: number, used: number, capacity: number): PodFailure | undefined =>
-    requested > 0 && used + requested > capacity ? { reason, message: `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}` } : undefined;
+    requested > 0 && used + requested > capacity
+      ? { reason, message: `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}` }
+      : undefined;
   const wanted = podRequests(pod);
   const can = listToResources(list);
   const taken = others.map(podRequests);
@@ -57,20 +59,43 @@ function refusalBySelector(pod: Pod, node: Node): PodFailure | undefined {
 
 function refusalByPorts(pod: Pod, others: readonly Pod[]): PodFailure | undefined {
   const wanted = hostPortsOf(pod);
-  if (wanted.length === 0 || !others.some((other) => hostPortsOf(other).some((theirs) => wanted.some((ours) => portsClash(ours, theirs))))) return undefined;
+  if (
+    wanted.length === 0 ||
+    !others.some((other) => hostPortsOf(other).some((theirs) => wanted.some((ours) => portsClash(ours, theirs))))
+  ) {
+    return undefined;
+  }
   return { reason: 'NodePorts', message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports" };
 }
 
 /** Kernel parameters of a namespace that can't harm other pods. */
 const SAFE_SYSCTLS = new Set([
   'kernel.shm_rmid_forced',
-  ...['ip_local_port_range', 'tcp_syncookies', 'ping_group_range', 'ip_unprivileged_port_start', 'ip_local_reserved_ports', 'tcp_keepalive_time', 'tcp_fin_timeout', 'tcp_keepalive_intvl', 'tcp_keepalive_probes', 'tcp_rmem', 'tcp_wmem'].map((name) => `net.ipv4.${name}`),
+  ...[
+    'ip_local_port_range',
+    'tcp_syncookies',
+    'ping_group_range',
+    'ip_unprivileged_port_start',
+    'ip_local_reserved_ports',
+    'tcp_keepalive_time',
+    'tcp_fin_timeout',
+    'tcp_keepalive_intvl',
+    'tcp_keepalive_probes',
+    'tcp_rmem',
+    'tcp_wmem',
+  ].map((name) => `net.ipv4.${name}`),
 ]);
 
 function refusalBySysctls({ spec }: Pod): PodFailure | undefined {
   for (const sysctl of spec?.securityContext?.sysctls ?? []) {
     const name = sysctl.name.replaceAll('/', '.');
-    const why = !SAFE_SYSCTLS.has(name) ? 'not allowlisted' : name.startsWith('net.') && spec?.hostNetwork ? 'not allowed with host net enabled' : name.startsWith('kernel.') && spec?.hostIPC ? 'not allowed with host ipc enabled' : undefined;
+    const why = !SAFE_SYSCTLS.has(name)
+      ? 'not allowlisted'
+      : name.startsWith('net.') && spec?.hostNetwork
+        ? 'not allowed with host net enabled'
+        : name.startsWith('kernel.') && spec?.hostIPC
+          ? 'not allowed with host ipc enabled'
+          : undefined;
     if (why !== undefined) return { reason: 'SysctlForbidden', message: `forbidden sysctl: "${sysctl.name}" ${why}` };
   }
   return undefined;

@@ -104,7 +104,14 @@ export function startAgent(options: AgentOptions): Agent {
     const worker = new PodWorker(context, pod, gone);
     // What has begun was taken once.
     const node = nodeInformer.store.get(facts.name);
-    const why = node === undefined || pod.status?.startTime !== undefined || isTerminal(pod) || pod.metadata?.deletionTimestamp !== undefined ? undefined : refusal(pod, [...workers.values()].filter((other) => !other.failed && !isTerminal(other.pod)).map((other) => other.pod), node);
+    const why =
+      node === undefined || pod.status?.startTime !== undefined || isTerminal(pod) || pod.metadata?.deletionTimestamp !== undefined
+        ? undefined
+        : refusal(
+            pod,
+            [...workers.values()].filter((other) => !other.failed && !isTerminal(other.pod)).map((other) => other.pod),
+            node,
+          );
     if (why) worker.refuse(why);
     workers.set(uid, worker);
     byName.set(nameOf(pod), worker);
@@ -135,7 +142,10 @@ export function startAgent(options: AgentOptions): Agent {
 
   const stopEvents = cri.onContainerEvent(({ containerEventType, containerId }) => {
     if (containerEventType !== 'CONTAINER_STOPPED_EVENT') return;
-    cri.listContainers({ id: containerId }).then(([container]) => workers.get(container?.labels[LABEL.podUid] ?? '')?.poke(), (error: unknown) => logger.warn('could not look at a container that ended', { container: containerId, error: messageOf(error) }));
+    cri.listContainers({ id: containerId }).then(
+      ([container]) => workers.get(container?.labels[LABEL.podUid] ?? '')?.poke(),
+      (error: unknown) => logger.warn('could not look at a container that ended', { container: containerId, error: messageOf(error) }),
+    );
   });
 
   const ready = (async () => {
@@ -161,7 +171,17 @@ export function startAgent(options: AgentOptions): Agent {
   let cancelRefresh = (): void => {};
   const refresh = (): void => {
     cancelRefresh = clock.after(REFRESH_MS, () => {
-      void Promise.all([...workers.values()].filter(({ sandboxId }) => sandboxId !== undefined).map(({ pod }) => volumes.refresh(pod).catch((error: unknown) => logger.debug("could not bring a pod's files up to date", { pod: nameOf(pod), error: messageOf(error) })))).then(() => {
+      void Promise.all(
+        [...workers.values()]
+          .filter(({ sandboxId }) => sandboxId !== undefined)
+          .map(({ pod }) =>
+            volumes
+              .refresh(pod)
+              .catch((error: unknown) =>
+                logger.debug("could not bring a pod's files up to date", { pod: nameOf(pod), error: messageOf(error) }),
+              ),
+          ),
+      ).then(() => {
         if (!closed) refresh();
       });
     });
@@ -196,6 +216,11 @@ async function resolvConf(path: string): Promise<{ servers: string[]; searches: 
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
-  const words = (keyword: string): string[][] => text.split('\n').map((line) => line.trim().split(/\s+/)).filter(([first]) => first === keyword).map(([, ...rest]) => rest);
+  const words = (keyword: string): string[][] =>
+    text
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([first]) => first === keyword)
+      .map(([, ...rest]) => rest);
   return { servers: words('nameserver').flat(), searches: words('search').at(-1) ?? [], options: words('options').flat() };
 }

@@ -19,7 +19,13 @@ export class Backoff<Why = undefined> {
     const before = this.#entries.get(key);
     const fresh = !before || nowMs - before.readyAt > this.#forgetMs;
     const delayMs = fresh ? this.#firstMs : Math.min(this.#longestMs, before.delayMs * 2);
-    if (this.#entries.size >= MANY) for (const [old, { readyAt }] of this.#entries) if (nowMs - readyAt > this.#forgetMs) this.#entries.delete(old);
+    if (this.#entries.size >= MANY) {
+      for (const [old, { readyAt }] of this.#entries) {
+        if (nowMs - readyAt > this.#forgetMs) {
+          this.#entries.delete(old);
+        }
+      }
+    }
     this.#entries.set(key, { delayMs, readyAt: nowMs + delayMs, why });
     return nowMs + delayMs;
   }

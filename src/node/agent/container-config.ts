@@ -20,16 +20,30 @@ export function logFolder(root: string, pod: Pod): string {
 export async function sandboxConfig(context: AgentContext, pod: Pod, attempt: number): Promise<PodSandboxConfig> {
   const { name = '', namespace = '', uid = '' } = pod.metadata ?? {};
   const { spec } = pod;
-  if (spec?.hostUsers === false) throw new LongshoreError('not-implemented', 'user namespaces (hostUsers: false) are not supported', { object: `pod ${namespace}/${name}`, remedy: 'Leave hostUsers out, and give the containers a user that is not root.' });
+  if (spec?.hostUsers === false) {
+    throw new LongshoreError('not-implemented', 'user namespaces (hostUsers: false) are not supported', {
+      object: `pod ${namespace}/${name}`,
+      remedy: 'Leave hostUsers out, and give the containers a user that is not root.',
+    });
+  }
   const qos = qosClass(pod);
   return {
     metadata: { name, namespace, uid, attempt },
     hostname: spec?.hostNetwork ? context.nodeName : kernelHostname(pod, context.clusterDomain),
     logDirectory: logFolder(context.folder, pod),
     dnsConfig: await dnsConfig(context, pod),
-    portMappings: spec?.hostNetwork ? [] : (spec?.containers ?? []).flatMap((container) => (container.ports ?? []).filter(({ hostPort }) => hostPort).map((port) => ({
-      protocol: (port.protocol ?? 'TCP') as 'TCP', containerPort: port.containerPort, hostPort: port.hostPort ?? 0, hostIp: port.hostIP ?? '',
-    }))),
+    portMappings: spec?.hostNetwork
+      ? []
+      : (spec?.containers ?? []).flatMap((container) =>
+          (container.ports ?? [])
+            .filter(({ hostPort }) => hostPort)
+            .map((port) => ({
+              protocol: (port.protocol ?? 'TCP') as 'TCP',
+              containerPort: port.containerPort,
+              hostPort: port.hostPort ?? 0,
+              hostIp: port.hostIP ?? '',
+            })),
+        ),
     labels: { ...pod.metadata?.labels, [LABEL.podName]: name, [LABEL.podNamespace]: namespace, [LABEL.podUid]: uid },
     annotations: pod.metadata?.annotations ?? {},
     linux: {
@@ -46,11 +60,28 @@ export async function sandboxConfig(context: AgentContext, pod: Pod, attempt: nu
 }
 
 function namespaceOptions({ spec }: Pod): NamespaceOption {
-  return { network: spec?.hostNetwork ? 'NODE' : 'POD', pid: spec?.hostPID ? 'NODE' : spec?.shareProcessNamespace ? 'POD' : 'CONTAINER', ipc: spec?.hostIPC ? 'NODE' : 'POD' };
+  return {
+    network: spec?.hostNetwork ? 'NODE' : 'POD',
+    pid: spec?.hostPID ? 'NODE' : spec?.shareProcessNamespace ? 'POD' : 'CONTAINER',
+    ipc: spec?.hostIPC ? 'NODE' : 'POD',
+  };
 }
 
-/** What one container is to be. `targetId`: the container whose processes it is to see, as an ephemeral one may ask. @throws LongshoreError `not-found`, `invalid`: the waiting reason is CreateContainerConfigError */
-export async function containerConfig(context: AgentContext, pod: Pod, container: Container, attempt: number, imageId: string, podIp: string, volumes: ReadonlyMap<string, MountedVolume>, hosts: string | undefined, targetId?: string): Promise<ContainerConfig> {
+/**
+ * What one container is to be. `targetId`: the container whose processes it is to see, as an ephemeral one may ask.
+ * @throws LongshoreError `not-found`, `invalid`: the waiting reason is CreateContainerConfigError
+ */
+export async function containerConfig(
+  context: AgentContext,
+  pod: Pod,
+  container: Container,
+  attempt: number,
+  imageId: string,
+  podIp: string,
+  volumes: ReadonlyMap<string, MountedVolume>,
+  hosts: string | undefined,
+  targetId?: string,
+): Promise<ContainerConfig> {
   const envs = await environmentOf(context.environment, pod, podIp, container);
   const lookup = (name: string): string | undefined => envs.find(({ key }) => key === name)?.value;
   const security = container.securityContext;
@@ -70,8 +101,16 @@ export async function containerConfig(context: AgentContext, pod: Pod, container
     envs,
     mounts: await mountsOf(context, pod, container, volumes, lookup, hosts),
     devices: [],
-    labels: { [LABEL.podName]: pod.metadata?.name ?? '', [LABEL.podNamespace]: pod.metadata?.namespace ?? '', [LABEL.podUid]: pod.metadata?.uid ?? '', [LABEL.containerName]: container.name },
-    annotations: { 'io.kubernetes.container.restartCount': String(attempt), 'io.kubernetes.container.terminationMessagePath': container.terminationMessagePath ?? '/dev/termination-log' },
+    labels: {
+      [LABEL.podName]: pod.metadata?.name ?? '',
+      [LABEL.podNamespace]: pod.metadata?.namespace ?? '',
+      [LABEL.podUid]: pod.metadata?.uid ?? '',
+      [LABEL.containerName]: container.name,
+    },
+    annotations: {
+      'io.kubernetes.container.restartCount': String(attempt),
+      'io.kubernetes.container.terminationMessagePath': container.terminationMessagePath ?? '/dev/termination-log',
+    },
     logPath: join(container.name, `${attempt}.log`),
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
@@ -87,7 +126,14 @@ export async function containerConfig(context: AgentContext, pod: Pod, container
         readonlyRootfs: security?.readOnlyRootFilesystem ?? false,
         supplementalGroups: [...(fsGroup === undefined ? [] : [fsGroup]), ...(podSecurity?.supplementalGroups ?? [])],
         noNewPrivs: security?.allowPrivilegeEscalation === false,
-        ...(seccomp && { seccomp: { profileType: seccomp.type as 'RuntimeDefault', ...(seccomp.localhostProfile !== undefined && { localhostRef: seccompPath(context.folder, seccomp.localhostProfile, container) }) } }),
+        ...(seccomp && {
+          seccomp: {
+            profileType: seccomp.type as 'RuntimeDefault',
+            ...(seccomp.localhostProfile !== undefined && {
+              localhostRef: seccompPath(context.folder, seccomp.localhostProfile, container),
+            }),
+          },
+        }),
       },
     },
   };
@@ -95,30 +141,61 @@ export async function containerConfig(context: AgentContext, pod: Pod, container
 
 /** A profile's file in the node's folder. @throws LongshoreError `invalid` for a path that leads out of it */
 function seccompPath(folder: string, profile: string, container: Container): string {
-  if (profile.startsWith('/') || profile.split('/').includes('..')) throw new LongshoreError('invalid', `seccomp profile "${profile}" must be relative and without ".."`, { object: `container ${container.name}` });
+  if (profile.startsWith('/') || profile.split('/').includes('..')) {
+    throw new LongshoreError('invalid', `seccomp profile "${profile}" must be relative and without ".."`, {
+      object: `container ${container.name}`,
+    });
+  }
   return join(folder, 'seccomp', profile);
 }
 
 function assertNonRoot(user: number | undefined, image: CriImage | undefined, container: Container): void {
-  if (user === 0) throw new LongshoreError('invalid', "container's runAsUser breaks non-root policy", { object: `container ${container.name}` });
+  if (user === 0) {
+    throw new LongshoreError('invalid', "container's runAsUser breaks non-root policy", { object: `container ${container.name}` });
+  }
   if (user !== undefined) return;
   if (image?.username && image.username !== '0') {
-    throw new LongshoreError('invalid', `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root`, { object: `container ${container.name}`, remedy: 'Set securityContext.runAsUser.' });
+    throw new LongshoreError(
+      'invalid',
+      `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root`,
+      { object: `container ${container.name}`, remedy: 'Set securityContext.runAsUser.' },
+    );
   }
-  if (!image?.uid) throw new LongshoreError('invalid', 'container has runAsNonRoot and image will run as root', { object: `container ${container.name}`, remedy: 'Set securityContext.runAsUser, or USER in the image.' });
+  if (!image?.uid) {
+    throw new LongshoreError('invalid', 'container has runAsNonRoot and image will run as root', {
+      object: `container ${container.name}`,
+      remedy: 'Set securityContext.runAsUser, or USER in the image.',
+    });
+  }
 }
 
-async function mountsOf(context: AgentContext, pod: Pod, container: Container, volumes: ReadonlyMap<string, MountedVolume>, lookup: (name: string) => string | undefined, hosts: string | undefined): Promise<CriMount[]> {
+async function mountsOf(
+  context: AgentContext,
+  pod: Pod,
+  container: Container,
+  volumes: ReadonlyMap<string, MountedVolume>,
+  lookup: (name: string) => string | undefined,
+  hosts: string | undefined,
+): Promise<CriMount[]> {
   const kinds = { None: 'PRIVATE', HostToContainer: 'HOST_TO_CONTAINER', Bidirectional: 'BIDIRECTIONAL' } as const;
   const mounts: CriMount[] = [];
   for (const [at, { name, mountPath, readOnly, subPath, subPathExpr, mountPropagation }] of (container.volumeMounts ?? []).entries()) {
     const volume = volumes.get(name);
-    if (!volume) throw new LongshoreError('not-found', `volume "${name}" is not among the pod's volumes`, { object: `container ${container.name}` });
+    if (!volume) {
+      throw new LongshoreError('not-found', `volume "${name}" is not among the pod's volumes`, { object: `container ${container.name}` });
+    }
     const sub = subPathExpr ? expand(subPathExpr, lookup) : subPath;
     const hostPath = sub ? await context.volumes.subPath(pod, volume, sub, `${container.name}-${at}`) : volume.path;
-    mounts.push({ containerPath: mountPath.startsWith('/') ? mountPath : `/${mountPath}`, hostPath, readonly: (readOnly ?? false) || volume.readOnly, propagation: kinds[(mountPropagation ?? 'None') as 'None'] });
+    mounts.push({
+      containerPath: mountPath.startsWith('/') ? mountPath : `/${mountPath}`,
+      hostPath,
+      readonly: (readOnly ?? false) || volume.readOnly,
+      propagation: kinds[(mountPropagation ?? 'None') as 'None'],
+    });
   }
-  if (hosts !== undefined && !mounts.some(({ containerPath }) => containerPath === '/etc/hosts')) mounts.push({ containerPath: '/etc/hosts', hostPath: hosts, readonly: false, propagation: 'PRIVATE' });
+  if (hosts !== undefined && !mounts.some(({ containerPath }) => containerPath === '/etc/hosts')) {
+    mounts.push({ containerPath: '/etc/hosts', hostPath: hosts, readonly: false, propagation: 'PRIVATE' });
+  }
   const message = await terminationMessageFile(context, pod, container);
   mounts.push({ containerPath: container.terminationMessagePath || '/dev/termination-log', hostPath: message, readonly: false, propagation: 'PRIVATE' });
   return mounts;

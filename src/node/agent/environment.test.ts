@@ -20,17 +20,36 @@ const source: EnvironmentSource = {
   allocatable: () => ({ milliCpu: 2000, memory: 2 ** 30 }),
   nodeAddress: '192.0.2.1',
 };
-const pod: Pod = { metadata: { name: 'p', namespace: 'shop', uid: 'u', labels: { app: 'web' } }, spec: { nodeName: 'n', serviceAccountName: 'default', containers: [] } };
+const pod: Pod = {
+  metadata: { name: 'p', namespace: 'shop', uid: 'u', labels: { app: 'web' } },
+  spec: { nodeName: 'n', serviceAccountName: 'default', containers: [] },
+};
 
 async function environment(container: Partial<Container>): Promise<Readonly<Record<string, string>>> {
   const made = await environmentOf(source, pod, '10.42.0.7', { name: 'c', ...container });
   return Object.fromEntries(made.map(({ key, value }) => [key, value]));
 }
 
-const field = (name: string, fieldPath: string): { readonly name: string; readonly valueFrom: { readonly fieldRef: { readonly fieldPath: string } } } => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+const field = (
+  name: string,
+  fieldPath: string,
+): { readonly name: string; readonly valueFrom: { readonly fieldRef: { readonly fieldPath: string } } } => ({
+  name,
+  valueFrom: { fieldRef: { fieldPath } },
+});
 
 test('fields of the pod, with the addresses that the API does not know yet', async () => {
-  const made = await environment({ env: [field('POD', 'metadata.name'), field('IP', 'status.podIP'), field('IPS', 'status.podIPs'), field('HOST', 'status.hostIP'), field('HOSTS', 'status.hostIPs'), field('APP', "metadata.labels['app']"), field('NODE', 'spec.nodeName')] });
+  const made = await environment({
+    env: [
+      field('POD', 'metadata.name'),
+      field('IP', 'status.podIP'),
+      field('IPS', 'status.podIPs'),
+      field('HOST', 'status.hostIP'),
+      field('HOSTS', 'status.hostIPs'),
+      field('APP', "metadata.labels['app']"),
+      field('NODE', 'spec.nodeName'),
+    ],
+  });
   const { POD, IP, IPS, HOST, HOSTS, APP, NODE } = made;
   assert.deepEqual([POD, IP, IPS, HOST, HOSTS, APP, NODE], ['p', '10.42.0.7', '10.42.0.7', '192.0.2.1', '192.0.2.1', 'web', 'n']);
 });
@@ -38,15 +57,25 @@ test('fields of the pod, with the addresses that the API does not know yet', asy
 test('what comes later wins, and sees what came before', async () => {
   const made = await environment({
     envFrom: [{ prefix: 'S_', configMapRef: { name: 'settings' } }, { secretRef: { name: 'keys' } }],
-    env: [{ name: 'A', value: '$(S_level)-$(MISSING)-$$(A)' }, { name: 'token', value: 'mine' }, { name: 'URL', value: 'sql://$(MY_DB_SERVICE_HOST):$(MY_DB_SERVICE_PORT_SQL)' }],
+    env: [
+      { name: 'A', value: '$(S_level)-$(MISSING)-$$(A)' },
+      { name: 'token', value: 'mine' },
+      { name: 'URL', value: 'sql://$(MY_DB_SERVICE_HOST):$(MY_DB_SERVICE_PORT_SQL)' },
+    ],
   });
   assert.deepEqual([made.S_level, made.A, made.token, made.URL], ['info', 'info-$(MISSING)-$(A)', 'mine', 'sql://10.43.0.9:5432']);
   assert.equal(Object.keys(made).some((key) => key.includes('=')), false, 'a key that is no name of a variable is left out');
 });
 
 test('what is missing is named, unless it is optional', async () => {
-  await assert.rejects(environment({ env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 'keys', key: 'no' } } }] }), /couldn't find key no in Secret shop\/keys/);
+  await assert.rejects(
+    environment({ env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 'keys', key: 'no' } } }] }),
+    /couldn't find key no in Secret shop\/keys/,
+  );
   await assert.rejects(environment({ envFrom: [{ configMapRef: { name: 'nope' } }] }), /nope not found/);
-  const made = await environment({ envFrom: [{ configMapRef: { name: 'nope', optional: true } }], env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'settings', key: 'no', optional: true } } }] });
+  const made = await environment({
+    envFrom: [{ configMapRef: { name: 'nope', optional: true } }],
+    env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'settings', key: 'no', optional: true } } }],
+  });
   assert.equal('A' in made, false);
 });

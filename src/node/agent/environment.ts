@@ -30,7 +30,11 @@ export async function environmentOf(source: EnvironmentSource, pod: Pod, podIp: 
       for (const [key, value] of Object.entries(found?.data ?? {})) if (isVariableName(prefix + key)) result.set(prefix + key, value);
     } else if (secretRef) {
       const found = await fetch<Secret>(source, pod, secrets, secretRef.name ?? '', secretRef.optional);
-      for (const [key, value] of Object.entries(found?.data ?? {})) if (isVariableName(prefix + key)) result.set(prefix + key, decode(value));
+      for (const [key, value] of Object.entries(found?.data ?? {})) {
+        if (isVariableName(prefix + key)) {
+          result.set(prefix + key, decode(value));
+        }
+      }
     }
   }
   for (const variable of container.env ?? []) {
@@ -49,7 +53,9 @@ async function fromSource(source: EnvironmentSource, pod: Pod, podIp: string, co
     if (fieldPath === 'status.hostIP' || fieldPath === 'status.hostIPs') return source.nodeAddress;
     return podField(pod, fieldPath);
   }
-  if (valueFrom?.resourceFieldRef) return resourceField(pod, valueFrom.resourceFieldRef.containerName || container.name, valueFrom.resourceFieldRef, source.allocatable());
+  if (valueFrom?.resourceFieldRef) {
+    return resourceField(pod, valueFrom.resourceFieldRef.containerName || container.name, valueFrom.resourceFieldRef, source.allocatable());
+  }
   if (valueFrom?.configMapKeyRef) {
     const { name = '', key, optional } = valueFrom.configMapKeyRef;
     return required((await fetch<ConfigMap>(source, pod, configMaps, name, optional))?.data?.[key], 'configmap', pod, name, key, optional);
@@ -59,15 +65,27 @@ async function fromSource(source: EnvironmentSource, pod: Pod, podIp: string, co
     const value = required((await fetch<Secret>(source, pod, secrets, name, optional))?.data?.[key], 'secret', pod, name, key, optional);
     return value === undefined ? undefined : decode(value);
   }
-  throw new LongshoreError('not-implemented', `environment from ${Object.keys(valueFrom ?? {}).join(', ')} is not supported`, { object: `container ${container.name}` });
+  throw new LongshoreError('not-implemented', `environment from ${Object.keys(valueFrom ?? {}).join(', ')} is not supported`, {
+    object: `container ${container.name}`,
+  });
 }
 
 function required(value: string | undefined, kind: string, pod: Pod, name: string, key: string, optional: boolean | undefined): string | undefined {
   if (value !== undefined || optional) return value;
-  throw new LongshoreError('not-found', `couldn't find key ${key} in ${kind === 'secret' ? 'Secret' : 'ConfigMap'} ${pod.metadata?.namespace}/${name}`, { remedy: 'Add the key, or mark the reference as optional.' });
+  throw new LongshoreError(
+    'not-found',
+    `couldn't find key ${key} in ${kind === 'secret' ? 'Secret' : 'ConfigMap'} ${pod.metadata?.namespace}/${name}`,
+    { remedy: 'Add the key, or mark the reference as optional.' },
+  );
 }
 
-async function fetch<T extends KubeObject>(source: EnvironmentSource, pod: Pod, resource: typeof configMaps, name: string, optional: boolean | undefined): Promise<T | undefined> {
+async function fetch<T extends KubeObject>(
+  source: EnvironmentSource,
+  pod: Pod,
+  resource: typeof configMaps,
+  name: string,
+  optional: boolean | undefined,
+): Promise<T | undefined> {
   try {
     return await source.transport.get<T>(resource, pod.metadata?.namespace, name);
   } catch (error) {
@@ -93,7 +111,11 @@ function addService(into: Map<string, string>, { metadata, spec }: Service): voi
   const name = (metadata?.name ?? '').toUpperCase().replaceAll('-', '_');
   into.set(`${name}_SERVICE_HOST`, ip);
   into.set(`${name}_SERVICE_PORT`, String(ports[0]!.port));
-  for (const port of ports) if (port.name) into.set(`${name}_SERVICE_PORT_${port.name.toUpperCase().replaceAll('-', '_')}`, String(port.port));
+  for (const port of ports) {
+    if (port.name) {
+      into.set(`${name}_SERVICE_PORT_${port.name.toUpperCase().replaceAll('-', '_')}`, String(port.port));
+    }
+  }
   ports.forEach((port, at) => {
     const protocol = port.protocol ?? 'TCP';
     const url = `${protocol.toLowerCase()}://${ip}:${port.port}`;

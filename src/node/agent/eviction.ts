@@ -25,7 +25,13 @@ export function startEviction({ volumes, clock, logger, pods }: EvictionOptions)
       if (isTerminal(pod) || pod.metadata?.deletionTimestamp !== undefined || !isLimited(pod)) continue;
       try {
         const volume = await volumes.outgrown(pod);
-        if (volume && !ended) worker.evict({ reason: 'Evicted', message: `Usage of EmptyDir volume "${volume.name}" exceeds the limit "${volume.emptyDir?.sizeLimit}". `, disrupted: true });
+        if (volume && !ended) {
+          worker.evict({
+            reason: 'Evicted',
+            message: `Usage of EmptyDir volume "${volume.name}" exceeds the limit "${volume.emptyDir?.sizeLimit}". `,
+            disrupted: true,
+          });
+        }
       } catch (error) {
         logger.warn("could not measure a pod's volumes", { pod: `${pod.metadata?.namespace}/${pod.metadata?.name}`, error: messageOf(error) });
       }

@@ -26,7 +26,14 @@ export interface Heartbeat {
  * Registers the node, renews its Lease each 10 s, and writes its status each 5 minutes and when it changes. `prepare` brings the node in line
  * with its spec before its status is told: a restart must not make a node look unready that is not.
  */
-export function startHeartbeat(options: { readonly transport: Transport; readonly cri: Cri; readonly facts: NodeFacts; readonly clock: Clock; readonly logger: Logger; readonly prepare: (node: Node) => Promise<void> }): Heartbeat {
+export function startHeartbeat(options: {
+  readonly transport: Transport;
+  readonly cri: Cri;
+  readonly facts: NodeFacts;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly prepare: (node: Node) => Promise<void>;
+}): Heartbeat {
   const { transport, cri, facts, clock, logger } = options;
   const abort = new AbortController();
   let lastMs = -Infinity;
@@ -48,8 +55,21 @@ export function startHeartbeat(options: { readonly transport: Transport; readonl
     const now = clock.now();
     const status = await nodeStatus(facts, cri, node.status, now);
     const text = JSON.stringify({ ...status, conditions: status.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest) });
-    if (text === lastText && now - lastMs < STATUS_MS && node.status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'Unknown') return;
-    await transport.patch<Node>(nodes, undefined, facts.name, 'strategic', { status: { ...status, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] } }, { subresource: 'status' });
+    if (
+      text === lastText &&
+      now - lastMs < STATUS_MS &&
+      node.status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'Unknown'
+    ) {
+      return;
+    }
+    await transport.patch<Node>(
+      nodes,
+      undefined,
+      facts.name,
+      'strategic',
+      { status: { ...status, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] } },
+      { subresource: 'status' },
+    );
     lastText = text;
     lastMs = now;
   }
@@ -57,10 +77,17 @@ export function startHeartbeat(options: { readonly transport: Transport; readonl
   async function renewLease(): Promise<void> {
     const renewTime = rfc3339Micro(clock.now());
     try {
-      await transport.patch(leases, LEASE_NAMESPACE, facts.name, 'merge', { spec: { holderIdentity: facts.name, leaseDurationSeconds: LEASE_SECONDS, renewTime } });
+      await transport.patch(leases, LEASE_NAMESPACE, facts.name, 'merge', {
+        spec: { holderIdentity: facts.name, leaseDurationSeconds: LEASE_SECONDS, renewTime },
+      });
     } catch (error) {
       if (!isCode(error, 'not-found')) throw error;
-      await transport.create<Lease>(leases, LEASE_NAMESPACE, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: facts.name, namespace: LEASE_NAMESPACE }, spec: { holderIdentity: facts.name, leaseDurationSeconds: LEASE_SECONDS, renewTime } });
+      await transport.create<Lease>(leases, LEASE_NAMESPACE, {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name: facts.name, namespace: LEASE_NAMESPACE },
+        spec: { holderIdentity: facts.name, leaseDurationSeconds: LEASE_SECONDS, renewTime },
+      });
     }
   }
 

@@ -121,8 +121,13 @@ export class ImagePuller {
       if (text === '') continue;
       const auths = (JSON.parse(text) as { auths?: Record<string, Partial<AuthConfig>> }).auths ?? {};
       for (const [host, entry] of Object.entries(auths)) {
-        const bare = host.replace(/^https?:\/\//, '').replace(/\/.*$/, '').replace(/^index\.docker\.io$|^registry-1\.docker\.io$/, 'docker.io');
-        if (bare === registry) return { username: '', password: '', auth: '', serverAddress: host, identityToken: '', registryToken: '', ...entry };
+        const bare = host
+          .replace(/^https?:\/\//, '')
+          .replace(/\/.*$/, '')
+          .replace(/^index\.docker\.io$|^registry-1\.docker\.io$/, 'docker.io');
+        if (bare === registry) {
+          return { username: '', password: '', auth: '', serverAddress: host, identityToken: '', registryToken: '', ...entry };
+        }
       }
     }
     return undefined;

@@ -8,8 +8,22 @@ import { withLastWords } from './last-words.ts';
 import type { PodView } from './view.ts';
 
 const run = (logPath: string): CriContainerStatus => ({
-  id: 'c', metadata: { name: 'app', attempt: 0 }, image: 'i', imageRef: '', imageId: '', createdAt: 0n, labels: {}, annotations: {}, state: 'CONTAINER_EXITED', startedAt: 0n, finishedAt: 1n,
-  exitCode: 1, reason: 'Error', message: '', mounts: [], logPath,
+  id: 'c',
+  metadata: { name: 'app', attempt: 0 },
+  image: 'i',
+  imageRef: '',
+  imageId: '',
+  createdAt: 0n,
+  labels: {},
+  annotations: {},
+  state: 'CONTAINER_EXITED',
+  startedAt: 0n,
+  finishedAt: 1n,
+  exitCode: 1,
+  reason: 'Error',
+  message: '',
+  mounts: [],
+  logPath,
 });
 
 test('what a container left to say is read no further than it is shown, however much it wrote', async () => {
@@ -19,7 +33,13 @@ test('what a container left to say is read no further than it is shown, however 
   const said = async (container: Partial<Container>, more: number = 0): Promise<string> => {
     const containers = [{ name: 'app', ...container }, ...Array.from({ length: more }, (_, n) => ({ name: `c${n}` }))];
     const pod: Pod = { metadata: { uid: 'u' }, spec: { containers } };
-    const view: PodView = { sandbox: undefined, olderSandboxes: [], emptySandboxes: [], stale: [], containers: new Map([['app', { latest: run(log), previous: undefined }]]) };
+    const view: PodView = {
+      sandbox: undefined,
+      olderSandboxes: [],
+      emptySandboxes: [],
+      stale: [],
+      containers: new Map([['app', { latest: run(log), previous: undefined }]]),
+    };
     return (await withLastWords(folder, pod, view)).containers.get('app')!.latest.message;
   };
   try {

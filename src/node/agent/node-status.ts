@@ -57,30 +57,81 @@ export async function nodeStatus(facts: NodeFacts, cri: Cri, before: NodeStatus 
   const diskBytes = disk.blocks * disk.bsize;
   const freeBytes = disk.bavail * disk.bsize;
   const capacity = (cpu: string, memoryBytes: number, storage: number): Record<string, string> => ({
-    cpu, memory: `${Math.floor(memoryBytes / 1024)}Ki`, 'ephemeral-storage': `${Math.floor(storage / 1024)}Ki`, pods: String(facts.maxPods), 'hugepages-1Gi': '0', 'hugepages-2Mi': '0',
+    cpu,
+    memory: `${Math.floor(memoryBytes / 1024)}Ki`,
+    'ephemeral-storage': `${Math.floor(storage / 1024)}Ki`,
+    pods: String(facts.maxPods),
+    'hugepages-1Gi': '0',
+    'hugepages-2Mi': '0',
   });
-  const condition = (type: string, holds: boolean, [reasonTrue, messageTrue]: readonly [string, string], [reasonFalse, messageFalse]: readonly [string, string]): NodeCondition => {
+  const condition = (
+    type: string,
+    holds: boolean,
+    [reasonTrue, messageTrue]: readonly [string, string],
+    [reasonFalse, messageFalse]: readonly [string, string],
+  ): NodeCondition => {
     const status = holds ? 'True' : 'False';
     const old = before?.conditions?.find((each) => each.type === type);
-    return { type, status, reason: holds ? reasonTrue : reasonFalse, message: holds ? messageTrue : messageFalse, lastHeartbeatTime: rfc3339(nowMs), lastTransitionTime: old?.status === status && old.lastTransitionTime ? old.lastTransitionTime : rfc3339(nowMs) };
+    return {
+      type,
+      status,
+      reason: holds ? reasonTrue : reasonFalse,
+      message: holds ? messageTrue : messageFalse,
+      lastHeartbeatTime: rfc3339(nowMs),
+      lastTransitionTime: old?.status === status && old.lastTransitionTime ? old.lastTransitionTime : rfc3339(nowMs),
+    };
   };
   const ready = runtime.runtimeReady && runtime.networkReady;
   return {
     capacity: capacity(String(availableParallelism()), memory, diskBytes),
     allocatable: capacity(String(can.milliCpu / 1000), can.memory, diskBytes * 0.9),
     conditions: [
-      condition('MemoryPressure', freemem() < 100 * 2 ** 20, ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'], ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available']),
-      condition('DiskPressure', freeBytes < diskBytes * 0.02, ['KubeletHasDiskPressure', 'kubelet has disk pressure'], ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure']),
-      condition('PIDPressure', false, ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'], ['KubeletHasSufficientPID', 'kubelet has sufficient PID available']),
-      condition('Ready', ready, ['KubeletReady', 'kubelet is posting ready status'], ['KubeletNotReady', runtime.message ?? 'the container runtime is not ready']),
+      condition(
+        'MemoryPressure',
+        freemem() < 100 * 2 ** 20,
+        ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
+        ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+      ),
+      condition(
+        'DiskPressure',
+        freeBytes < diskBytes * 0.02,
+        ['KubeletHasDiskPressure', 'kubelet has disk pressure'],
+        ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+      ),
+      condition(
+        'PIDPressure',
+        false,
+        ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
+        ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+      ),
+      condition(
+        'Ready',
+        ready,
+        ['KubeletReady', 'kubelet is posting ready status'],
+        ['KubeletNotReady', runtime.message ?? 'the container runtime is not ready'],
+      ),
     ],
-    addresses: [{ type: 'InternalIP', address: facts.address }, { type: 'Hostname', address: facts.name }],
+    addresses: [
+      { type: 'InternalIP', address: facts.address },
+      { type: 'Hostname', address: facts.name },
+    ],
     daemonEndpoints: { kubeletEndpoint: { Port: facts.port } },
     nodeInfo: {
-      machineID: machineId.trim(), systemUUID: machineId.trim(), bootID: bootId.trim(), kernelVersion: release(), osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(os)?.[1] ?? 'Linux',
-      containerRuntimeVersion: `longshore://${facts.runtimeVersion}`, kubeletVersion: facts.kubeletVersion, kubeProxyVersion: facts.kubeletVersion, operatingSystem: 'linux', architecture: architecture(),
+      machineID: machineId.trim(),
+      systemUUID: machineId.trim(),
+      bootID: bootId.trim(),
+      kernelVersion: release(),
+      osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(os)?.[1] ?? 'Linux',
+      containerRuntimeVersion: `longshore://${facts.runtimeVersion}`,
+      kubeletVersion: facts.kubeletVersion,
+      kubeProxyVersion: facts.kubeletVersion,
+      operatingSystem: 'linux',
+      architecture: architecture(),
     },
-    images: images.filter(({ repoTags }) => repoTags.length > 0).slice(0, 50).map(({ repoTags, repoDigests, size }) => ({ names: [...repoDigests, ...repoTags], sizeBytes: Number(size) })),
+    images: images
+      .filter(({ repoTags }) => repoTags.length > 0)
+      .slice(0, 50)
+      .map(({ repoTags, repoDigests, size }) => ({ names: [...repoDigests, ...repoTags], sizeBytes: Number(size) })),
   };
 }
 

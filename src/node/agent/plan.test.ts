@@ -7,7 +7,11 @@ import { podStatus } from './status.ts';
 import type { ContainerView, PodView } from './view.ts';
 
 const NOW = 1_000_000;
-const pod = (spec: Partial<PodSpec>, status: Pod['status'] = {}): Pod => ({ metadata: { name: 'p', namespace: 'default', uid: 'u' }, spec: { containers: [{ name: 'app', image: 'i' }], ...spec }, status });
+const pod = (spec: Partial<PodSpec>, status: Pod['status'] = {}): Pod => ({
+  metadata: { name: 'p', namespace: 'default', uid: 'u' },
+  spec: { containers: [{ name: 'app', image: 'i' }], ...spec },
+  status,
+});
 
 const sandbox: PodSandboxStatus = {
   id: 's', metadata: { name: 'p', uid: 'u', namespace: 'default', attempt: 0 }, state: 'SANDBOX_READY', createdAt: 0n, labels: {}, annotations: {},
@@ -26,7 +30,8 @@ const view = (...runs: CriContainerStatus[]): PodView => ({
 });
 
 const healthy: HealthView = { started: () => true, mustRestart: () => undefined };
-const plan = (each: Pod, seen: PodView, backoff: (name: string) => number | undefined = () => undefined, health = healthy): PodPlan => planPod(each, seen, health, { readyAt: backoff }, NOW);
+const plan = (each: Pod, seen: PodView, backoff: (name: string) => number | undefined = () => undefined, health = healthy): PodPlan =>
+  planPod(each, seen, health, { readyAt: backoff }, NOW);
 const starts = ({ start }: PodPlan): string[] => start.map(({ container, attempt }) => `${container.name}#${attempt}`);
 
 test('a new pod needs a sandbox before anything else, and a broken one a younger sandbox', () => {
@@ -72,7 +77,9 @@ test('what ends is restarted as the policy says, and not before its back-off', (
 
 test('what a crash of the agent left made but never run starts for the first time, whatever the policy', () => {
   const left = view({ ...run('app', 0, 2), state: 'CONTAINER_CREATED' });
-  for (const restartPolicy of ['Always', 'OnFailure', 'Never'] as const) assert.deepEqual(starts(plan(pod({ restartPolicy }), left, () => NOW + 1)), ['app#2']);
+  for (const restartPolicy of ['Always', 'OnFailure', 'Never'] as const) {
+    assert.deepEqual(starts(plan(pod({ restartPolicy }), left, () => NOW + 1)), ['app#2']);
+  }
   const ephemeral = pod({ ephemeralContainers: [{ name: 'look' }] });
   assert.deepEqual(starts(plan(ephemeral, view(run('app', 'running'), { ...run('look', 0), state: 'CONTAINER_CREATED' }))), ['look#0']);
   assert.deepEqual(starts(plan(ephemeral, view(run('app', 'running'), run('look', 0)))), []);
@@ -88,11 +95,21 @@ test('a pod that does not restart ends with its containers', () => {
 });
 
 test('a new sandbox does again what the one before had done, and counts it', () => {
-  const left = (...runs: CriContainerStatus[]): PodView => ({ ...view(), containers: new Map(runs.map((latest): [string, ContainerView] => [latest.metadata.name, { latest, previous: undefined, older: true }])) });
+  const left = (...runs: CriContainerStatus[]): PodView => ({
+    ...view(),
+    containers: new Map(
+      runs.map((latest): [string, ContainerView] => [latest.metadata.name, { latest, previous: undefined, older: true }]),
+    ),
+  });
   const each = pod({ initContainers: [{ name: 'init' }], containers: [{ name: 'app' }, { name: 'done' }], restartPolicy: 'OnFailure' });
   const before = left(run('init', 0), run('app', 137, 3), run('done', 0));
   assert.deepEqual(starts(plan(each, before)), ['init#1']);
-  assert.deepEqual(starts(plan(each, { ...before, containers: new Map([...before.containers, ['init', { latest: run('init', 0, 1), previous: undefined }]]) })), ['app#4']);
+  assert.deepEqual(
+    starts(
+      plan(each, { ...before, containers: new Map([...before.containers, ['init', { latest: run('init', 0, 1), previous: undefined }]]) }),
+    ),
+    ['app#4'],
+  );
   assert.equal(plan({ ...each, spec: { ...each.spec!, restartPolicy: 'Never' } }, before).finished, 'Failed');
 });
 
@@ -122,7 +139,10 @@ test('the status tells what runs, where, and whether it is ready', () => {
   const running = status(pod({}), view(run('app', 'running', 1)));
   assert.equal(running.phase, 'Running');
   assert.equal(running.podIP, '10.42.0.9');
-  assert.deepEqual(running.containerStatuses!.map(({ ready, restartCount, started }) => ({ ready, restartCount, started })), [{ ready: true, restartCount: 1, started: true }]);
+  assert.deepEqual(
+    running.containerStatuses!.map(({ ready, restartCount, started }) => ({ ready, restartCount, started })),
+    [{ ready: true, restartCount: 1, started: true }],
+  );
   assert.equal(condition(running, 'Ready'), 'True');
   const unready = status(pod({}), view(run('app', 'running')), { ready: () => false });
   assert.equal(condition(unready, 'Ready'), 'False');
@@ -154,5 +174,8 @@ test('the time of a condition changes with its status alone', () => {
   const again = status(pod({}, first), view(run('app', 'running')), { nowMs: NOW + 60_000 });
   assert.deepEqual(again.conditions, first.conditions);
   const changed = status(pod({}, first), view(run('app', 'running')), { nowMs: NOW + 60_000, ready: () => false });
-  assert.notEqual(changed.conditions!.find(({ type }) => type === 'Ready')!.lastTransitionTime, first.conditions!.find(({ type }) => type === 'Ready')!.lastTransitionTime);
+  assert.notEqual(
+    changed.conditions!.find(({ type }) => type === 'Ready')!.lastTransitionTime,
+    first.conditions!.find(({ type }) => type === 'Ready')!.lastTransitionTime,
+  );
 });

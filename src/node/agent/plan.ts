@@ -99,7 +99,11 @@ export function planPod(pod: Pod, view: PodView, health: HealthView, backoff: Ba
     else start.push({ container, attempt: latest.metadata.attempt + 1, init });
   };
 
-  for (const container of ephemeralContainers(pod)) if ((view.containers.get(container.name)?.latest.state ?? 'CONTAINER_CREATED') === 'CONTAINER_CREATED') start.push({ container, attempt: 0, init: false });
+  for (const container of ephemeralContainers(pod)) {
+    if ((view.containers.get(container.name)?.latest.state ?? 'CONTAINER_CREATED') === 'CONTAINER_CREATED') {
+      start.push({ container, attempt: 0, init: false });
+    }
+  }
 
   let initialized = true;
   const appsBegan = containers.some(({ name }) => current(name) !== undefined);
@@ -131,7 +135,9 @@ export function planPod(pod: Pod, view: PodView, health: HealthView, backoff: Ba
  * the pod's. An init container that failed is tried again unless that is Never.
  */
 function mayRestart(container: Container, podPolicy: string, exitCode: number): boolean {
-  const rule = container.restartPolicyRules?.find(({ exitCodes }) => exitCodes !== undefined && (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === 'In'));
+  const rule = container.restartPolicyRules?.find(
+    ({ exitCodes }) => exitCodes !== undefined && (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === 'In'),
+  );
   if (rule?.action === 'Restart') return true;
   const policy = container.restartPolicy ?? podPolicy;
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
@@ -149,7 +155,9 @@ function outcome(pod: Pod, view: PodView, policy: string): PodPlan['finished'] {
     const code = exitCode(container);
     return code !== undefined && !mayRestart(container, policy, code);
   };
-  if ((pod.spec?.initContainers ?? []).some((container) => !isSidecar(container) && exitCode(container) !== 0 && isDone(container))) return 'Failed';
+  if ((pod.spec?.initContainers ?? []).some((container) => !isSidecar(container) && exitCode(container) !== 0 && isDone(container))) {
+    return 'Failed';
+  }
   const containers = pod.spec?.containers ?? [];
   if (containers.length === 0 || !containers.every(isDone)) return undefined;
   return containers.every((container) => exitCode(container) === 0) ? 'Succeeded' : 'Failed';

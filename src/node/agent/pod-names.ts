@@ -26,7 +26,14 @@ export function kernelHostname(pod: Pod, clusterDomain: string): string {
   if (hostnameOverride) return hostnameOverride;
   const full = setHostnameAsFQDN ? fullName(pod, clusterDomain) : undefined;
   if (full !== undefined && full.length > KERNEL_NAME_BYTES) {
-    throw new LongshoreError('invalid', `Failed to construct FQDN from Pod hostname and cluster domain, FQDN ${full} is too long (${KERNEL_NAME_BYTES} characters is the max, ${full.length} characters requested)`, { object: `pod ${pod.metadata?.namespace}/${pod.metadata?.name}`, remedy: 'Shorten hostname or subdomain, or leave setHostnameAsFQDN out.' });
+    throw new LongshoreError(
+      'invalid',
+      `Failed to construct FQDN from Pod hostname and cluster domain, FQDN ${full} is too long (${KERNEL_NAME_BYTES} characters is the max, ${full.length} characters requested)`,
+      {
+        object: `pod ${pod.metadata?.namespace}/${pod.metadata?.name}`,
+        remedy: 'Shorten hostname or subdomain, or leave setHostnameAsFQDN out.',
+      },
+    );
   }
   return full ?? hostname(pod);
 }
@@ -40,10 +47,17 @@ export async function dnsConfig(context: AgentContext, pod: Pod): Promise<NonNul
   const policy = pod.spec?.dnsPolicy ?? 'ClusterFirst';
   const cluster = policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && !pod.spec?.hostNetwork);
   const domain = context.clusterDomain;
-  const base = policy === 'None' ? { servers: [], searches: [], options: [] }
-    : cluster ? { servers: context.clusterDns, searches: [`${pod.metadata?.namespace}.svc.${domain}`, `svc.${domain}`, domain, ...host.searches], options: ['ndots:5'] }
-    : host;
-  const ownOptions = (own?.options ?? []).map(({ name, value }) => (value === undefined ? name ?? '' : `${name}:${value}`));
+  const base =
+    policy === 'None'
+      ? { servers: [], searches: [], options: [] }
+      : cluster
+        ? {
+            servers: context.clusterDns,
+            searches: [`${pod.metadata?.namespace}.svc.${domain}`, `svc.${domain}`, domain, ...host.searches],
+            options: ['ndots:5'],
+          }
+        : host;
+  const ownOptions = (own?.options ?? []).map(({ name, value }) => (value === undefined ? (name ?? '') : `${name}:${value}`));
   const overridden = new Set(ownOptions.map((option) => option.split(':')[0]));
   return {
     servers: [...new Set([...base.servers, ...(own?.nameservers ?? [])])].slice(0, 3),
@@ -57,9 +71,16 @@ export async function hostsFile(context: Pick<AgentContext, 'folder' | 'clusterD
   const folder = podFolder(context.folder, pod.metadata?.uid ?? '');
   await mkdir(folder, { recursive: true, mode: 0o750 });
   const path = join(folder, 'etc-hosts');
-  const names = [fullName(pod, context.clusterDomain), pod.spec?.hostnameOverride ?? hostname(pod)].filter((name) => name !== undefined).join('\t');
-  const base = pod.spec?.hostNetwork ? `# Kubernetes-managed hosts file (host network).\n${await hostsOfHost()}` : `# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n${address}\t${names}\n`;
-  await writeFile(path, base + (pod.spec?.hostAliases ?? []).map(({ ip, hostnames }) => `${ip}\t${(hostnames ?? []).join('\t')}\n`).join(''));
+  const names = [fullName(pod, context.clusterDomain), pod.spec?.hostnameOverride ?? hostname(pod)]
+    .filter((name) => name !== undefined)
+    .join('\t');
+  const base = pod.spec?.hostNetwork
+    ? `# Kubernetes-managed hosts file (host network).\n${await hostsOfHost()}`
+    : `# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n${address}\t${names}\n`;
+  await writeFile(
+    path,
+    base + (pod.spec?.hostAliases ?? []).map(({ ip, hostnames }) => `${ip}\t${(hostnames ?? []).join('\t')}\n`).join(''),
+  );
   return path;
 }
 

@@ -10,7 +10,9 @@ import { StatusWriter } from './status-writer.ts';
 const pod: Pod = { metadata: { name: 'p', namespace: 'default', uid: 'u' } };
 
 function writer(patch: (body: { readonly status: { readonly phase?: string } }) => Promise<unknown>): StatusWriter {
-  const transport = { patch: (_resource: unknown, _namespace: unknown, _name: unknown, _type: unknown, body: unknown) => patch(body as { status: object }) } as unknown as Transport;
+  const transport = {
+    patch: (_resource: unknown, _namespace: unknown, _name: unknown, _type: unknown, body: unknown) => patch(body as { status: object }),
+  } as unknown as Transport;
   return new StatusWriter(transport, systemClock, silentLogger);
 }
 

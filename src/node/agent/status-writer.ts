@@ -83,6 +83,8 @@ function patchOf(pod: Pod, status: PodStatus): Record<string, unknown> {
   }
   const oldIp = pod.status?.podIP;
   // podIPs is a map by ip to a strategic patch: an old address would stay beside the new one.
-  if (status.podIP !== undefined && oldIp !== undefined && oldIp !== status.podIP) patch.podIPs = [{ $patch: 'replace' }, ...(status.podIPs ?? [])];
+  if (status.podIP !== undefined && oldIp !== undefined && oldIp !== status.podIP) {
+    patch.podIPs = [{ $patch: 'replace' }, ...(status.podIPs ?? [])];
+  }
   return patch;
 }

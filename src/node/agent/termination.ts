@@ -41,7 +41,11 @@ export async function terminatePod(
 
   const { pod } = current();
   const tookTraffic = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
-  const regular = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container)), ...ephemeralContainers(pod)];
+  const regular = [
+    ...(pod.spec?.containers ?? []),
+    ...(pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container)),
+    ...ephemeralContainers(pod),
+  ];
   if (tookTraffic && regular.some(running) && graceMs() > 2 * context.drainMs) {
     await clock.sleep(context.drainMs);
     // A machine under load may need longer to hear of its end.
@@ -61,7 +65,17 @@ export async function terminatePod(
         clock.sleep(leftMs()).then(() => 'it did not end within the grace period'),
       ]);
       if (failure !== undefined) {
-        context.events.event({ apiVersion: 'v1', kind: 'Pod', ...(pod.metadata && { metadata: pod.metadata }), fieldPath: `spec.containers{${container.name}}` }, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${failure}`);
+        context.events.event(
+          {
+            apiVersion: 'v1',
+            kind: 'Pod',
+            ...(pod.metadata && { metadata: pod.metadata }),
+            fieldPath: `spec.containers{${container.name}}`,
+          },
+          'Warning',
+          'FailedPreStopHook',
+          `PreStopHook failed: ${failure}`,
+        );
       }
     }
     prober.unwatch(id);
@@ -82,7 +96,9 @@ export async function terminatePod(
           continue;
         }
         promised = left;
-        cri.stopContainer(id, Math.ceil(left / 1000)).catch((error: unknown) => logger.warn('could not stop a container sooner', { container: id, error: messageOf(error) }));
+        cri
+          .stopContainer(id, Math.ceil(left / 1000))
+          .catch((error: unknown) => logger.warn('could not stop a container sooner', { container: id, error: messageOf(error) }));
       }
     };
     void watch();

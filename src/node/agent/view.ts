@@ -54,5 +54,11 @@ export async function viewPod(cri: Cri, uid: string): Promise<PodView> {
   }
   const needed = new Set([...views.values()].flatMap(({ latest, previous }) => [latest, ...(previous ? [previous] : [])]).map(({ id }) => sandboxOf.get(id)));
   const olderSandboxes = newestFirst.slice(1).map(({ id }) => id);
-  return { sandbox: newestFirst[0] && (await cri.podSandboxStatus(newestFirst[0].id)), olderSandboxes, emptySandboxes: olderSandboxes.filter((id) => !needed.has(id)), containers: views, stale };
+  return {
+    sandbox: newestFirst[0] && (await cri.podSandboxStatus(newestFirst[0].id)),
+    olderSandboxes,
+    emptySandboxes: olderSandboxes.filter((id) => !needed.has(id)),
+    containers: views,
+    stale,
+  };
 }

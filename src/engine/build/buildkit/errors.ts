@@ -28,5 +28,13 @@ export function toSourceStatus(error: unknown, source: SourceFile | undefined): 
     info: { filename: source.filename, data: Buffer.from(source.text).toString('base64'), language: 'Dockerfile' },
     ranges: [{ start: { line: place.line }, end: { line: place.endLine } }],
   });
-  return new GrpcError(status.code, status.message, RpcStatus.encode({ code: status.code, message: status.message, details: [{ typeUrl: 'github.com/moby/buildkit/errdefs.Source+json', value: Buffer.from(value) }] }));
+  return new GrpcError(
+    status.code,
+    status.message,
+    RpcStatus.encode({
+      code: status.code,
+      message: status.message,
+      details: [{ typeUrl: 'github.com/moby/buildkit/errdefs.Source+json', value: Buffer.from(value) }],
+    }),
+  );
 }

@@ -26,7 +26,9 @@ const METHOD = '/moby.filesync.v1.FileSync/DiffCopy';
 export async function receiveFiles(session: Session, options: ReceiveOptions): Promise<void> {
   if (!session.supports(METHOD)) throw new LongshoreError('not-found', 'no local sources enabled', { object: options.name });
   const call = session.client.call(METHOD, metadata(options), options.signal);
-  const receiver = new FolderReceiver(options.into, options.progress ?? (() => {}), (id) => call.send(Packet.encode({ type: PACKET.REQ, id })));
+  const receiver = new FolderReceiver(options.into, options.progress ?? (() => {}), (id) =>
+    call.send(Packet.encode({ type: PACKET.REQ, id })),
+  );
   let finished = false;
   const finishing = receiver.complete.then(async () => {
     await receiver.finish();
@@ -43,7 +45,9 @@ export async function receiveFiles(session: Session, options: ReceiveOptions): P
     for await (const bytes of call.messages) {
       options.signal.throwIfAborted();
       const packet = Packet.decode(bytes);
-      if (packet.type === PACKET.ERR) throw new LongshoreError('invalid', `error from sender: ${packet.data.toString('utf8')}`, { object: options.name });
+      if (packet.type === PACKET.ERR) {
+        throw new LongshoreError('invalid', `error from sender: ${packet.data.toString('utf8')}`, { object: options.name });
+      }
       if (packet.type === PACKET.STAT && packet.stat && packet.stat.path !== '') await receiver.stat(packet.stat);
       else if (packet.type === PACKET.STAT) receiver.allTold();
       else if (packet.type === PACKET.DATA) await receiver.data(packet.id, packet.data);

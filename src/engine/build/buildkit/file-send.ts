@@ -13,7 +13,13 @@ const METHOD = '/moby.filesync.v1.FileSend/DiffCopy';
 const PIECE = 1 << 20;
 
 /** Sends one file (a tar) to the client's output number `exporter`. */
-export async function sendFile(session: Session, exporter: number, source: Readable, metadata: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+export async function sendFile(
+  session: Session,
+  exporter: number,
+  source: Readable,
+  metadata: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
   const call = open(session, exporter, metadata, signal);
   // Its end, or its failure, comes by the other direction.
   const ended = drain(call);
@@ -52,7 +58,9 @@ export async function sendFolder(session: Session, exporter: number, root: strin
       if (packet.type !== PACKET.REQ) continue;
       const path = files[packet.id];
       if (path === undefined) throw new LongshoreError('invalid', `the client asked for an invalid file id ${packet.id}`);
-      for await (const data of createReadStream(join(root, path), { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>) await call.send(Packet.encode({ type: PACKET.DATA, id: packet.id, data }));
+      for await (const data of createReadStream(join(root, path), { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>) {
+        await call.send(Packet.encode({ type: PACKET.DATA, id: packet.id, data }));
+      }
       await call.send(Packet.encode({ type: PACKET.DATA, id: packet.id }));
     }
     await telling;
@@ -63,7 +71,14 @@ export async function sendFolder(session: Session, exporter: number, root: strin
 
 function open(session: Session, exporter: number, metadata: Readonly<Record<string, string>>, signal: AbortSignal): ClientCall {
   if (!session.supports(METHOD)) throw new LongshoreError('invalid', 'the client takes no output');
-  return session.client.call(METHOD, { 'buildkit-attachable-exporter-id': String(exporter), ...Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`exporter-md-${key}`, value])) }, signal);
+  return session.client.call(
+    METHOD,
+    {
+      'buildkit-attachable-exporter-id': String(exporter),
+      ...Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`exporter-md-${key}`, value])),
+    },
+    signal,
+  );
 }
 
 async function drain(call: ClientCall): Promise<void> {
@@ -86,7 +101,9 @@ async function* walk(root: string, folder: string): AsyncGenerator<Partial<Stat>
       size: stats.isFile() ? stats.size : 0,
       modTime: BigInt(Math.round(stats.mtimeMs * 1000)) * 1000n,
       ...(stats.isSymbolicLink() ? { linkname: await readlink(join(root, path)) } : {}),
-      ...(stats.isBlockDevice() || stats.isCharacterDevice() ? { devMajor: (stats.rdev >> 8) & 0xfff, devMinor: (stats.rdev & 0xff) | ((stats.rdev >>> 12) & 0xfff00) } : {}),
+      ...(stats.isBlockDevice() || stats.isCharacterDevice()
+        ? { devMajor: (stats.rdev >> 8) & 0xfff, devMinor: (stats.rdev & 0xff) | ((stats.rdev >>> 12) & 0xfff00) }
+        : {}),
     };
     if (stats.isDirectory()) yield* walk(root, path);
   }

@@ -65,9 +65,13 @@ export class FolderReceiver {
     const path = checkPath(stat.path);
     const parent = this.#folders.get(path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '');
     if (!parent) throw new LongshoreError('invalid', `the client sent ${path} without its folder`, { object: path });
-    if (this.#folders.has(path) || this.#files.has(path)) throw new LongshoreError('invalid', `the client sent ${path} twice`, { object: path });
+    if (this.#folders.has(path) || this.#files.has(path)) {
+      throw new LongshoreError('invalid', `the client sent ${path} twice`, { object: path });
+    }
     const kind = kindOf(stat.mode);
-    if (kind === 'file' && stat.linkname !== '' && !this.#files.has(checkPath(stat.linkname))) throw new LongshoreError('invalid', `the client sent ${path} as a link to ${stat.linkname}, which it has not sent`, { object: path });
+    if (kind === 'file' && stat.linkname !== '' && !this.#files.has(checkPath(stat.linkname))) {
+      throw new LongshoreError('invalid', `the client sent ${path} as a link to ${stat.linkname}, which it has not sent`, { object: path });
+    }
     // Sockets, pipes and devices have no place in a context.
     if (kind === 'other') return;
     if (kind !== 'directory') this.#files.add(path);
@@ -136,7 +140,11 @@ export class FolderReceiver {
         if (!this.#folders.has(path) && !this.#files.has(path)) await rm(join(this.#root, path), { recursive: true, force: true });
       }
     }
-    for (const stat of this.#times.toReversed()) if (kindOf(stat.mode) === 'directory') await lutimes(join(this.#root, stat.path), seconds(stat), seconds(stat));
+    for (const stat of this.#times.toReversed()) {
+      if (kindOf(stat.mode) === 'directory') {
+        await lutimes(join(this.#root, stat.path), seconds(stat), seconds(stat));
+      }
+    }
     this.#progress(this.#bytes, this.#files.size);
   }
 
@@ -209,7 +217,13 @@ export class FolderReceiver {
 
 /** @throws `invalid` for what is not a clean, relative path */
 function checkPath(path: string): string {
-  if (path === '' || path.length > 4096 || path.startsWith('/') || path.includes('\0') || path.split('/').some((part) => part === '' || part === '.' || part === '..')) {
+  if (
+    path === '' ||
+    path.length > 4096 ||
+    path.startsWith('/') ||
+    path.includes('\0') ||
+    path.split('/').some((part) => part === '' || part === '.' || part === '..')
+  ) {
     throw new LongshoreError('invalid', `the client sent a file with the invalid path ${JSON.stringify(path.slice(0, 200))}`);
   }
   return path;
@@ -220,7 +234,14 @@ const CLOCK_GRAIN_NS = 2000n;
 
 function same(there: BigIntStats, stat: Stat): boolean {
   const apart = there.mtimeNs - stat.modTime;
-  return there.isFile() && there.size === BigInt(stat.size) && apart < CLOCK_GRAIN_NS && apart > -CLOCK_GRAIN_NS && Number(there.mode & 0o7777n) === permissionsOf(stat.mode) && there.nlink === 1n;
+  return (
+    there.isFile() &&
+    there.size === BigInt(stat.size) &&
+    apart < CLOCK_GRAIN_NS &&
+    apart > -CLOCK_GRAIN_NS &&
+    Number(there.mode & 0o7777n) === permissionsOf(stat.mode) &&
+    there.nlink === 1n
+  );
 }
 
 function seconds(stat: Stat): number {

@@ -38,7 +38,13 @@ export async function buildDockerfile(build: FrontendBuild): Promise<BuildResult
     const { text, ignore } = await loadDefinition(build, filename, undo);
     build.onSource({ filename, text });
     // Not a refusal: the build is right without, and pipelines give it to whatever builder there is.
-    if (attrs['cache-imports'] || attrs['cache-from']) progress.warn(digestOf(`${build.ref}\0definition`), '--cache-from is not read: this builder takes what was built here before from its own cache', 0);
+    if (attrs['cache-imports'] || attrs['cache-from']) {
+      progress.warn(
+        digestOf(`${build.ref}\0definition`),
+        '--cache-from is not read: this builder takes what was built here before from its own cache',
+        0,
+      );
+    }
     const dockerfile = parseDockerfile(text);
     const contextName = attrs['contextkey'] || 'context';
     const request: BuildRequest = {
@@ -69,13 +75,36 @@ export async function buildDockerfile(build: FrontendBuild): Promise<BuildResult
 }
 
 function refuse(attrs: Readonly<Record<string, string>>): void {
-  if (attrs['requestid'] !== undefined) throw new LongshoreError('not-implemented', `${attrs['requestid'] === 'frontend.lint' ? '--check' : `--call ${attrs['requestid'].replace('frontend.', '')}`} is not supported by this builder`, { remedy: 'Build without --call and --check.' });
-  if ((attrs['platform'] ?? '').includes(',')) throw new LongshoreError('not-implemented', 'building for several platforms at once is not supported', { remedy: 'Build for one platform at a time, with --platform.' });
+  if (attrs['requestid'] !== undefined) {
+    throw new LongshoreError(
+      'not-implemented',
+      `${attrs['requestid'] === 'frontend.lint' ? '--check' : `--call ${attrs['requestid'].replace('frontend.', '')}`} is not supported by this builder`,
+      { remedy: 'Build without --call and --check.' },
+    );
+  }
+  if ((attrs['platform'] ?? '').includes(',')) {
+    throw new LongshoreError('not-implemented', 'building for several platforms at once is not supported', {
+      remedy: 'Build for one platform at a time, with --platform.',
+    });
+  }
   const sbom = attrs['attest:sbom'];
-  if (sbom !== undefined && !sbom.includes('disabled=true')) throw new LongshoreError('not-implemented', 'attestations (--sbom) are not made by this builder', { remedy: 'Build without --sbom.' });
-  for (const [name, flag] of [['ulimit', '--ulimit'], ['cgroup-parent', '--cgroup-parent']] as const) if (attrs[name]) throw new LongshoreError('not-implemented', `${flag} is not supported by this builder`, { remedy: `Build without ${flag}.` });
+  if (sbom !== undefined && !sbom.includes('disabled=true')) {
+    throw new LongshoreError('not-implemented', 'attestations (--sbom) are not made by this builder', { remedy: 'Build without --sbom.' });
+  }
+  for (const [name, flag] of [
+    ['ulimit', '--ulimit'],
+    ['cgroup-parent', '--cgroup-parent'],
+  ] as const) {
+    if (attrs[name]) {
+      throw new LongshoreError('not-implemented', `${flag} is not supported by this builder`, { remedy: `Build without ${flag}.` });
+    }
+  }
   const context = attrs['context'];
-  if (context !== undefined && context !== '') throw new LongshoreError('not-implemented', `building from ${context.replace(/\/\/[^/@]*@/, '//')} is not supported`, { remedy: 'Fetch it first, and build from the folder.' });
+  if (context !== undefined && context !== '') {
+    throw new LongshoreError('not-implemented', `building from ${context.replace(/\/\/[^/@]*@/, '//')} is not supported`, {
+      remedy: 'Fetch it first, and build from the folder.',
+    });
+  }
 }
 
 /** The Dockerfile, and what .dockerignore says. */
@@ -85,19 +114,35 @@ async function loadDefinition(build: FrontendBuild, filename: string, undo: Undo
   const { path, release } = await folders.take(session.sharedKey === '' ? '' : `${session.sharedKey} ${name}`);
   undo.push(release);
   const own = `${filename}.dockerignore`;
-  const text = await progress.step(digestOf(`${ref}\0definition`), `[internal] load build definition from ${filename}`, [], async (step) => {
-    await receiveFiles(session, { name, into: path, include: [filename, own], follow: [filename, own], signal });
-    const found = await parts.images.trees.read(path, filename, DOCKERFILE_BYTES);
-    if (found === undefined) throw new LongshoreError('not-found', `failed to read dockerfile: open ${filename}: no such file or directory`, { object: filename, remedy: 'Name the Dockerfile with -f.' });
-    step.status(`transferring dockerfile:`, Buffer.byteLength(found), Buffer.byteLength(found), true);
-    return found;
-  });
+  const text = await progress.step(
+    digestOf(`${ref}\0definition`),
+    `[internal] load build definition from ${filename}`,
+    [],
+    async (step) => {
+      await receiveFiles(session, { name, into: path, include: [filename, own], follow: [filename, own], signal });
+      const found = await parts.images.trees.read(path, filename, DOCKERFILE_BYTES);
+      if (found === undefined) {
+        throw new LongshoreError('not-found', `failed to read dockerfile: open ${filename}: no such file or directory`, {
+          object: filename,
+          remedy: 'Name the Dockerfile with -f.',
+        });
+      }
+      step.status(`transferring dockerfile:`, Buffer.byteLength(found), Buffer.byteLength(found), true);
+      return found;
+    },
+  );
   const special = await parts.images.trees.read(path, own, DOCKERFILE_BYTES);
   if (special !== undefined) return { text, ignore: ignorePatterns(special) };
   const ignore = await progress.step(digestOf(`${ref}\0ignore`), '[internal] load .dockerignore', [], async (step) => {
     const context = await folders.take('');
     try {
-      await receiveFiles(session, { name: attrs['contextkey'] || 'context', into: context.path, include: ['.dockerignore'], follow: ['.dockerignore'], signal });
+      await receiveFiles(session, {
+        name: attrs['contextkey'] || 'context',
+        into: context.path,
+        include: ['.dockerignore'],
+        follow: ['.dockerignore'],
+        signal,
+      });
       const found = (await parts.images.trees.read(context.path, '.dockerignore', DOCKERFILE_BYTES)) ?? '';
       step.status('transferring context:', Buffer.byteLength(found), Buffer.byteLength(found), true);
       return ignorePatterns(found);
@@ -132,9 +177,16 @@ function namedContexts(build: FrontendBuild, undo: UndoStack): ReadonlyMap<strin
   const out = new Map<string, NamedContext>();
   for (const [key, address] of Object.entries(prefixed(build.attrs, 'context:'))) {
     const name = key.toLowerCase();
-    if (address.startsWith('docker-image://')) out.set(name, { kind: 'image', reference: address.slice('docker-image://'.length) });
-    else if (address.startsWith('local:')) out.set(name, { kind: 'folder', source: sessionContext(build, address.slice('local:'.length), `[context ${name}] load from client`, [], undo) });
-    else out.set(name, { kind: 'unsupported', address });
+    if (address.startsWith('docker-image://')) {
+      out.set(name, { kind: 'image', reference: address.slice('docker-image://'.length) });
+    } else if (address.startsWith('local:')) {
+      out.set(name, {
+        kind: 'folder',
+        source: sessionContext(build, address.slice('local:'.length), `[context ${name}] load from client`, [], undo),
+      });
+    } else {
+      out.set(name, { kind: 'unsupported', address });
+    }
   }
   return out;
 }

@@ -1,4 +1,7 @@
-/** The messages of BuildKit's API that are spoken here: names and numbers from its published definitions (github.com/moby/buildkit, api, session, frontend/gateway). */
+/**
+ * The messages of BuildKit's API that are spoken here: names and numbers from its published definitions
+ * (github.com/moby/buildkit, api, session, frontend/gateway).
+ */
 import { message } from '../../../lib/protobuf.ts';
 import type { Message } from '../../../lib/protobuf.ts';
 
@@ -57,7 +60,9 @@ export const SolveRequest: Message<SolveRequest> = message<SolveRequest>({
   cache: [8, CacheOptions],
   exporters: [13, Exporter, 'repeated'],
 });
-export const SolveResponse: Message<{ readonly exporterResponse: Strings }> = message<{ readonly exporterResponse: Strings }>({ exporterResponse: [1, 'string', 'map'] });
+export const SolveResponse: Message<{ readonly exporterResponse: Strings }> = message<{ readonly exporterResponse: Strings }>({
+  exporterResponse: [1, 'string', 'map'],
+});
 
 export const StatusRequest: Message<{ readonly ref: string }> = message<{ readonly ref: string }>({ ref: [1, 'string'] });
 
@@ -70,7 +75,15 @@ export interface StatusVertex {
   readonly completed: Timestamp | undefined;
   readonly error: string;
 }
-const StatusVertex = message<StatusVertex>({ digest: [1, 'string'], inputs: [2, 'string', 'repeated'], name: [3, 'string'], cached: [4, 'bool'], started: [5, Timestamp], completed: [6, Timestamp], error: [7, 'string'] });
+const StatusVertex = message<StatusVertex>({
+  digest: [1, 'string'],
+  inputs: [2, 'string', 'repeated'],
+  name: [3, 'string'],
+  cached: [4, 'bool'],
+  started: [5, Timestamp],
+  completed: [6, Timestamp],
+  error: [7, 'string'],
+});
 export interface VertexStatus {
   readonly id: string;
   readonly vertex: string;
@@ -81,7 +94,16 @@ export interface VertexStatus {
   readonly started: Timestamp | undefined;
   readonly completed: Timestamp | undefined;
 }
-const VertexStatus = message<VertexStatus>({ id: [1, 'string'], vertex: [2, 'string'], name: [3, 'string'], current: [4, 'int64'], total: [5, 'int64'], timestamp: [6, Timestamp], started: [7, Timestamp], completed: [8, Timestamp] });
+const VertexStatus = message<VertexStatus>({
+  id: [1, 'string'],
+  vertex: [2, 'string'],
+  name: [3, 'string'],
+  current: [4, 'int64'],
+  total: [5, 'int64'],
+  timestamp: [6, Timestamp],
+  started: [7, Timestamp],
+  completed: [8, Timestamp],
+});
 export interface VertexLog {
   readonly vertex: string;
   readonly timestamp: Timestamp | undefined;
@@ -101,9 +123,18 @@ export interface StatusResponse {
   readonly logs: readonly VertexLog[];
   readonly warnings: readonly VertexWarning[];
 }
-export const StatusResponse: Message<StatusResponse> = message<StatusResponse>({ vertexes: [1, StatusVertex, 'repeated'], statuses: [2, VertexStatus, 'repeated'], logs: [3, VertexLog, 'repeated'], warnings: [4, VertexWarning, 'repeated'] });
+export const StatusResponse: Message<StatusResponse> = message<StatusResponse>({
+  vertexes: [1, StatusVertex, 'repeated'],
+  statuses: [2, VertexStatus, 'repeated'],
+  logs: [3, VertexLog, 'repeated'],
+  warnings: [4, VertexWarning, 'repeated'],
+});
 
-const PlatformMessage = message<{ readonly architecture: string; readonly os: string; readonly variant: string }>({ architecture: [1, 'string'], os: [2, 'string'], variant: [3, 'string'] });
+const PlatformMessage = message<{ readonly architecture: string; readonly os: string; readonly variant: string }>({
+  architecture: [1, 'string'],
+  os: [2, 'string'],
+  variant: [3, 'string'],
+});
 export interface BuildkitVersion {
   readonly package: string;
   readonly version: string;
@@ -116,9 +147,18 @@ export interface WorkerRecord {
   readonly platforms: readonly { readonly architecture: string; readonly os: string; readonly variant: string }[];
   readonly version: BuildkitVersion | undefined;
 }
-const WorkerRecord = message<WorkerRecord>({ id: [1, 'string'], labels: [2, 'string', 'map'], platforms: [3, PlatformMessage, 'repeated'], version: [5, BuildkitVersion] });
-export const ListWorkersResponse: Message<{ readonly record: readonly WorkerRecord[] }> = message<{ readonly record: readonly WorkerRecord[] }>({ record: [1, WorkerRecord, 'repeated'] });
-export const InfoResponse: Message<{ readonly version: BuildkitVersion | undefined }> = message<{ readonly version: BuildkitVersion | undefined }>({ version: [1, BuildkitVersion] });
+const WorkerRecord = message<WorkerRecord>({
+  id: [1, 'string'],
+  labels: [2, 'string', 'map'],
+  platforms: [3, PlatformMessage, 'repeated'],
+  version: [5, BuildkitVersion],
+});
+export const ListWorkersResponse: Message<{ readonly record: readonly WorkerRecord[] }> = message<{
+  readonly record: readonly WorkerRecord[];
+}>({ record: [1, WorkerRecord, 'repeated'] });
+export const InfoResponse: Message<{ readonly version: BuildkitVersion | undefined }> = message<{
+  readonly version: BuildkitVersion | undefined;
+}>({ version: [1, BuildkitVersion] });
 
 export interface UsageRecord {
   readonly id: string;
@@ -132,8 +172,21 @@ export interface UsageRecord {
   readonly recordType: string;
   readonly shared: boolean;
 }
-export const UsageRecord: Message<UsageRecord> = message<UsageRecord>({ id: [1, 'string'], mutable: [2, 'bool'], inUse: [3, 'bool'], size: [4, 'int64'], createdAt: [6, Timestamp], lastUsedAt: [7, Timestamp], usageCount: [8, 'int64'], description: [9, 'string'], recordType: [10, 'string'], shared: [11, 'bool'] });
-export const DiskUsageResponse: Message<{ readonly record: readonly UsageRecord[] }> = message<{ readonly record: readonly UsageRecord[] }>({ record: [1, UsageRecord, 'repeated'] });
+export const UsageRecord: Message<UsageRecord> = message<UsageRecord>({
+  id: [1, 'string'],
+  mutable: [2, 'bool'],
+  inUse: [3, 'bool'],
+  size: [4, 'int64'],
+  createdAt: [6, Timestamp],
+  lastUsedAt: [7, Timestamp],
+  usageCount: [8, 'int64'],
+  description: [9, 'string'],
+  recordType: [10, 'string'],
+  shared: [11, 'bool'],
+});
+export const DiskUsageResponse: Message<{ readonly record: readonly UsageRecord[] }> = message<{ readonly record: readonly UsageRecord[] }>(
+  { record: [1, UsageRecord, 'repeated'] },
+);
 export interface PruneRequest {
   readonly filter: readonly string[];
   readonly all: boolean;
@@ -141,7 +194,13 @@ export interface PruneRequest {
   readonly reservedSpace: number;
   readonly maxUsedSpace: number;
 }
-export const PruneRequest: Message<PruneRequest> = message<PruneRequest>({ filter: [1, 'string', 'repeated'], all: [2, 'bool'], keepDuration: [3, 'int64'], reservedSpace: [4, 'int64'], maxUsedSpace: [5, 'int64'] });
+export const PruneRequest: Message<PruneRequest> = message<PruneRequest>({
+  filter: [1, 'string', 'repeated'],
+  all: [2, 'bool'],
+  keepDuration: [3, 'int64'],
+  reservedSpace: [4, 'int64'],
+  maxUsedSpace: [5, 'int64'],
+});
 
 export interface Ref {
   readonly id: string;
@@ -160,8 +219,14 @@ export interface GatewaySolveRequest {
   readonly frontend: string;
   readonly frontendOpt: Strings;
 }
-export const GatewaySolveRequest: Message<GatewaySolveRequest> = message<GatewaySolveRequest>({ definition: [1, 'bytes'], frontend: [2, 'string'], frontendOpt: [3, 'string', 'map'] });
-export const GatewaySolveResponse: Message<{ readonly result: GatewayResult | undefined }> = message<{ readonly result: GatewayResult | undefined }>({ result: [3, GatewayResult] });
+export const GatewaySolveRequest: Message<GatewaySolveRequest> = message<GatewaySolveRequest>({
+  definition: [1, 'bytes'],
+  frontend: [2, 'string'],
+  frontendOpt: [3, 'string', 'map'],
+});
+export const GatewaySolveResponse: Message<{ readonly result: GatewayResult | undefined }> = message<{
+  readonly result: GatewayResult | undefined;
+}>({ result: [3, GatewayResult] });
 export interface ReturnRequest {
   readonly result: GatewayResult | undefined;
   readonly error: RpcStatus | undefined;
@@ -173,7 +238,11 @@ export interface PongResponse {
   readonly llb: readonly { readonly id: string; readonly enabled: boolean }[];
   readonly workers: readonly WorkerRecord[];
 }
-export const PongResponse: Message<PongResponse> = message<PongResponse>({ frontend: [1, Capability, 'repeated'], llb: [2, Capability, 'repeated'], workers: [3, WorkerRecord, 'repeated'] });
+export const PongResponse: Message<PongResponse> = message<PongResponse>({
+  frontend: [1, Capability, 'repeated'],
+  llb: [2, Capability, 'repeated'],
+  workers: [3, WorkerRecord, 'repeated'],
+});
 export interface ReadFileRequest {
   readonly ref: string;
   readonly path: string;
@@ -186,7 +255,10 @@ export const SecretResponse: Message<{ readonly data: Buffer }> = message<{ read
 /** moby.sshforward.v1. */
 export const CheckAgentRequest: Message<{ readonly id: string }> = message<{ readonly id: string }>({ id: [1, 'string'] });
 export const CredentialsRequest: Message<{ readonly host: string }> = message<{ readonly host: string }>({ host: [1, 'string'] });
-export const CredentialsResponse: Message<{ readonly username: string; readonly secret: string }> = message<{ readonly username: string; readonly secret: string }>({ username: [1, 'string'], secret: [2, 'string'] });
+export const CredentialsResponse: Message<{ readonly username: string; readonly secret: string }> = message<{
+  readonly username: string;
+  readonly secret: string;
+}>({ username: [1, 'string'], secret: [2, 'string'] });
 export const BytesMessage: Message<{ readonly data: Buffer }> = message<{ readonly data: Buffer }>({ data: [1, 'bytes'] });
 
 /** A file in transfer (github.com/tonistiigi/fsutil, types). */
@@ -203,7 +275,17 @@ export interface Stat {
   readonly devMajor: number;
   readonly devMinor: number;
 }
-const Stat = message<Stat>({ path: [1, 'string'], mode: [2, 'uint32'], uid: [3, 'uint32'], gid: [4, 'uint32'], size: [5, 'int64'], modTime: [6, 'bigint'], linkname: [7, 'string'], devMajor: [8, 'int64'], devMinor: [9, 'int64'] });
+const Stat = message<Stat>({
+  path: [1, 'string'],
+  mode: [2, 'uint32'],
+  uid: [3, 'uint32'],
+  gid: [4, 'uint32'],
+  size: [5, 'int64'],
+  modTime: [6, 'bigint'],
+  linkname: [7, 'string'],
+  devMajor: [8, 'int64'],
+  devMinor: [9, 'int64'],
+});
 export const PACKET = { STAT: 0, REQ: 1, DATA: 2, FIN: 3, ERR: 4 } as const;
 export interface Packet {
   readonly type: number;

@@ -92,7 +92,9 @@ export class Session {
 
   async #askCredentials(host: string, signal: AbortSignal): Promise<Credentials | undefined> {
     if (!this.supports('/moby.filesync.v1.Auth/Credentials')) return undefined;
-    const { username, secret } = CredentialsResponse.decode(await this.client.unary('/moby.filesync.v1.Auth/Credentials', CredentialsRequest.encode({ host }), {}, signal));
+    const { username, secret } = CredentialsResponse.decode(
+      await this.client.unary('/moby.filesync.v1.Auth/Credentials', CredentialsRequest.encode({ host }), {}, signal),
+    );
     if (secret === '') return undefined;
     return username === '' ? { identityToken: secret } : { username, password: secret };
   }

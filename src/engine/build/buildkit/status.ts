@@ -28,7 +28,16 @@ export class StatusQueue {
         this.#pending.logs.push({ vertex: event.vertex, timestamp: timestamp(event.timeMs), stream: event.stream === 'stdout' ? 1 : 2, msg: event.data });
         break;
       case 'status':
-        this.#pending.statuses.push({ id: event.id, vertex: event.vertex, name: '', current: event.current, total: event.total, timestamp: timestamp(event.timeMs), started: timestamp(event.startedMs), completed: timestamp(event.completedMs) });
+        this.#pending.statuses.push({
+          id: event.id,
+          vertex: event.vertex,
+          name: '',
+          current: event.current,
+          total: event.total,
+          timestamp: timestamp(event.timeMs),
+          started: timestamp(event.startedMs),
+          completed: timestamp(event.completedMs),
+        });
         break;
       case 'warning':
         this.#pending.warnings.push({ vertex: event.vertex, level: 1, short: Buffer.from(event.text) });

@@ -1,6 +1,19 @@
 // Files between a client and the builder: what comes is what the client has, and no client reaches beyond its folder.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -53,7 +66,11 @@ type File = Partial<Stat> & { readonly path: string; readonly mode: number; read
 /** Sends files as a client does; tells which were asked for. */
 function sender(files: readonly File[], asked: string[] = []): GrpcHandler {
   return async (call: ServerCall) => {
-    for (const { content, ...stat } of files) await call.send(Packet.encode({ type: PACKET.STAT, stat: { modTime: 1_600_000_000_000_000_000n, size: content?.length ?? 0, ...stat } as Stat }));
+    for (const { content, ...stat } of files) {
+      await call.send(
+        Packet.encode({ type: PACKET.STAT, stat: { modTime: 1_600_000_000_000_000_000n, size: content?.length ?? 0, ...stat } as Stat }),
+      );
+    }
     await call.send(Packet.encode({ type: PACKET.STAT }));
     for await (const bytes of call.messages) {
       const packet = Packet.decode(bytes);
@@ -65,7 +82,9 @@ function sender(files: readonly File[], asked: string[] = []): GrpcHandler {
       const file = files[packet.id]!;
       asked.push(file.path);
       const content = Buffer.from(file.content ?? '');
-      for (let at = 0; at < content.length; at += 5) await call.send(Packet.encode({ type: PACKET.DATA, id: packet.id, data: content.subarray(at, at + 5) }));
+      for (let at = 0; at < content.length; at += 5) {
+        await call.send(Packet.encode({ type: PACKET.DATA, id: packet.id, data: content.subarray(at, at + 5) }));
+      }
       await call.send(Packet.encode({ type: PACKET.DATA, id: packet.id }));
     }
   };
@@ -86,14 +105,37 @@ test('a folder comes whole; the second time only what has changed, and what is g
   assert.deepEqual(asked.toSorted(), ['a', 'd/empty', 'd/run']);
   assert.equal(readFileSync(join(into, 'a'), 'utf8'), 'hello world');
   assert.equal(readlinkSync(join(into, 'd/link')), '../../outside');
-  assert.deepEqual([statSync(join(into, 'd')).mode & 0o777, statSync(join(into, 'd/run')).mode & 0o7777, statSync(join(into, 'a')).mtimeMs], [0o750, 0o4755, 1_600_000_000_000]);
+  assert.deepEqual(
+    [statSync(join(into, 'd')).mode & 0o777, statSync(join(into, 'd/run')).mode & 0o7777, statSync(join(into, 'a')).mtimeMs],
+    [0o750, 0o4755, 1_600_000_000_000],
+  );
   assert.equal(statSync(join(into, 'e')).ino, statSync(join(into, 'a')).ino);
   writeFileSync(join(into, 'stray'), '');
   mkdirSync(join(into, 'd/stray/deep'), { recursive: true });
   const again: string[] = [];
-  await receiveFiles(await session(t, { [SYNC]: sender([{ path: 'd', mode: (DIRECTORY | 0o755) >>> 0 }, { path: 'd/empty', mode: 0o600, content: '' }, { path: 'd/run', mode: 0o755, content: 'changed' }], again) }), { name: 'context', into, signal });
+  await receiveFiles(
+    await session(t, {
+      [SYNC]: sender(
+        [
+          { path: 'd', mode: (DIRECTORY | 0o755) >>> 0 },
+          { path: 'd/empty', mode: 0o600, content: '' },
+          { path: 'd/run', mode: 0o755, content: 'changed' },
+        ],
+        again,
+      ),
+    }),
+    { name: 'context', into, signal },
+  );
   assert.deepEqual(again, ['d/run']);
-  assert.deepEqual([existsSync(join(into, 'stray')), existsSync(join(into, 'd/stray')), existsSync(join(into, 'a')), readFileSync(join(into, 'd/run'), 'utf8')], [false, false, false, 'changed']);
+  assert.deepEqual(
+    [
+      existsSync(join(into, 'stray')),
+      existsSync(join(into, 'd/stray')),
+      existsSync(join(into, 'a')),
+      readFileSync(join(into, 'd/run'), 'utf8'),
+    ],
+    [false, false, false, 'changed'],
+  );
 });
 
 test('a hostile client stays in its folder', async (t) => {
@@ -121,7 +163,15 @@ test('a hostile client stays in its folder', async (t) => {
   const into = join(outside, 'links');
   mkdirSync(into);
   symlinkSync(outside, join(into, 'a'));
-  await receiveFiles(await session(t, { [SYNC]: sender([{ path: 'a', mode: (DIRECTORY | 0o755) >>> 0 }, { path: 'a/secret', mode: 0o644, content: 'evil' }]) }), { name: 'context', into, signal });
+  await receiveFiles(
+    await session(t, {
+      [SYNC]: sender([
+        { path: 'a', mode: (DIRECTORY | 0o755) >>> 0 },
+        { path: 'a/secret', mode: 0o644, content: 'evil' },
+      ]),
+    }),
+    { name: 'context', into, signal },
+  );
   assert.equal(readFileSync(join(outside, 'secret'), 'utf8'), 'secret');
   assert.ok(lstatSync(join(into, 'a')).isDirectory());
 });
@@ -134,7 +184,14 @@ test('a client that lies about the protocol, breaks off, or has no such folder',
   };
   await assert.rejects(receiveFiles(await session(t, { [SYNC]: unasked }), { name: 'c', into, signal }), /was not asked for/);
   await assert.rejects(receiveFiles(await session(t, { [SYNC]: () => Promise.resolve() }), { name: 'c', into, signal }), /ended early/);
-  await assert.rejects(receiveFiles(await session(t, { [SYNC]: () => Promise.reject(new GrpcError(GRPC.NOT_FOUND, 'no access allowed to dir "c"')) }), { name: 'c', into, signal }), /no access allowed/);
+  await assert.rejects(
+    receiveFiles(await session(t, { [SYNC]: () => Promise.reject(new GrpcError(GRPC.NOT_FOUND, 'no access allowed to dir "c"')) }), {
+      name: 'c',
+      into,
+      signal,
+    }),
+    /no access allowed/,
+  );
   await assert.rejects(receiveFiles(await session(t, {}), { name: 'c', into, signal }), /no local sources enabled/);
   const error: GrpcHandler = async (call) => {
     await call.send(Packet.encode({ type: PACKET.ERR, data: Buffer.from('disk on fire') }));
@@ -148,8 +205,17 @@ test('what is asked for goes as metadata, names in other alphabets too', async (
     seen = { ...call.metadata };
     await sender([])(call);
   };
-  await receiveFiles(await session(t, { [SYNC]: handler }), { name: 'context', into: folder(t), exclude: ['*.log', 'ü'], follow: ['a', 'b'], signal });
-  assert.deepEqual([seen['dir-name'], seen['exclude-patterns'], seen['exclude-patterns-encoded'], seen['followpaths']], ['context', '*.log, %C3%BC', '1', 'a, b']);
+  await receiveFiles(await session(t, { [SYNC]: handler }), {
+    name: 'context',
+    into: folder(t),
+    exclude: ['*.log', 'ü'],
+    follow: ['a', 'b'],
+    signal,
+  });
+  assert.deepEqual(
+    [seen['dir-name'], seen['exclude-patterns'], seen['exclude-patterns-encoded'], seen['followpaths']],
+    ['context', '*.log, %C3%BC', '1', 'a, b'],
+  );
 });
 
 test('results go to the client: a file in pieces, a folder by the same protocol', async (t) => {
@@ -161,7 +227,16 @@ test('results go to the client: a file in pieces, a folder by the same protocol'
   };
   await sendFile(await session(t, { [SEND]: take }), 2, Readable.from([bytes], { objectMode: false }), {}, signal);
   assert.ok(got.equals(bytes));
-  await assert.rejects(sendFile(await session(t, { [SEND]: () => Promise.reject(new GrpcError(GRPC.ALREADY_EXISTS, 'target already exists')) }), 0, Readable.from([bytes], { objectMode: false }), {}, signal), /target already exists/);
+  await assert.rejects(
+    sendFile(
+      await session(t, { [SEND]: () => Promise.reject(new GrpcError(GRPC.ALREADY_EXISTS, 'target already exists')) }),
+      0,
+      Readable.from([bytes], { objectMode: false }),
+      {},
+      signal,
+    ),
+    /target already exists/,
+  );
 
   const root = folder(t);
   mkdirSync(join(root, 'd'));
@@ -182,7 +257,14 @@ test('results go to the client: a file in pieces, a folder by the same protocol'
     }
   };
   await sendFolder(await session(t, { [SEND]: receive }), 0, root, signal);
-  assert.deepEqual(stats.map((stat) => [stat.path, stat.mode, stat.size, stat.linkname]), [['d', (DIRECTORY | 0o755) >>> 0, 0, ''], ['d/x', 0o640, 7, ''], ['l', (SYMLINK | 0o777) >>> 0, 0, 'd/x']]);
+  assert.deepEqual(
+    stats.map((stat) => [stat.path, stat.mode, stat.size, stat.linkname]),
+    [
+      ['d', (DIRECTORY | 0o755) >>> 0, 0, ''],
+      ['d/x', 0o640, 7, ''],
+      ['l', (SYMLINK | 0o777) >>> 0, 0, 'd/x'],
+    ],
+  );
   assert.equal(stats[1]!.modTime, 1_000_000_000_000n);
   assert.equal(content, 'content');
 });
@@ -192,12 +274,22 @@ test('secrets and credentials: asked for once, and none is no error', async (t) 
   const one = await session(t, {
     '/moby.buildkit.secrets.v1.Secrets/GetSecret': unary((message) => {
       const { id } = SecretRequest.decode(message);
-      return id === 'there' ? Promise.resolve(SecretResponse.encode({ data: Buffer.from('value') })) : Promise.reject(new GrpcError(GRPC.NOT_FOUND, 'secret not found'));
+      return id === 'there'
+        ? Promise.resolve(SecretResponse.encode({ data: Buffer.from('value') }))
+        : Promise.reject(new GrpcError(GRPC.NOT_FOUND, 'secret not found'));
     }),
     '/moby.filesync.v1.Auth/Credentials': unary((message) => {
       asked++;
       const { host } = CredentialsRequest.decode(message);
-      return Promise.resolve(CredentialsResponse.encode(host === 'registry-1.docker.io' ? { username: 'me', secret: 'pass' } : host === 'token.example' ? { username: '', secret: 'identity' } : {}));
+      return Promise.resolve(
+        CredentialsResponse.encode(
+          host === 'registry-1.docker.io'
+            ? { username: 'me', secret: 'pass' }
+            : host === 'token.example'
+              ? { username: '', secret: 'identity' }
+              : {},
+        ),
+      );
     }),
   });
   assert.equal((await one.secret('there', signal))?.toString(), 'value');

@@ -69,7 +69,9 @@ class Reader {
     };
     for (;;) {
       if (this.#at >= this.#text.length) {
-        if (stop !== '') throw new WordError(`unexpected end of statement while looking for matching ${stop === '}' ? 'closing brace' : stop}`);
+        if (stop !== '') {
+          throw new WordError(`unexpected end of statement while looking for matching ${stop === '}' ? 'closing brace' : stop}`);
+        }
         this.#depth--;
         return out;
       }
@@ -213,7 +215,11 @@ function replace(value: string, pattern: string, by: string, all: boolean): stri
   let out = '';
   for (let at = 0; at < value.length; ) {
     let length = 0;
-    for (let n = Math.min(value.length - at, 4096); n > 0 && length === 0; n--) if (globMatches(pattern, value.slice(at, at + n))) length = n;
+    for (let n = Math.min(value.length - at, 4096); n > 0 && length === 0; n--) {
+      if (globMatches(pattern, value.slice(at, at + n))) {
+        length = n;
+      }
+    }
     if (length === 0) {
       out += value[at++];
       continue;

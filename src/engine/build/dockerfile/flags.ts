@@ -6,7 +6,11 @@ type FlagKind = 'value' | 'boolean' | 'list';
  * Sorts an instruction's flags by name.
  * @throws DockerfileError for an unknown, doubled or malformed one
  */
-export function checkFlags(line: { readonly line: number; readonly endLine: number }, flags: readonly string[], known: Readonly<Record<string, FlagKind>>): Readonly<Record<string, readonly string[] | undefined>> {
+export function checkFlags(
+  line: { readonly line: number; readonly endLine: number },
+  flags: readonly string[],
+  known: Readonly<Record<string, FlagKind>>,
+): Readonly<Record<string, readonly string[] | undefined>> {
   const found: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
   const fail = (message: string): never => {
     throw new DockerfileError(message, line.line, line.endLine);

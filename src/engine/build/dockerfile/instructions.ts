@@ -51,7 +51,13 @@ export interface CopyFlags {
 
 export type Instruction = Position &
   (
-    | { readonly kind: 'ADD' | 'COPY'; readonly flags: CopyFlags; readonly sources: readonly string[]; readonly heredocs: readonly Heredoc[]; readonly destination: string }
+    | {
+        readonly kind: 'ADD' | 'COPY';
+        readonly flags: CopyFlags;
+        readonly sources: readonly string[];
+        readonly heredocs: readonly Heredoc[];
+        readonly destination: string;
+      }
     | { readonly kind: 'ARG'; readonly names: readonly { readonly name: string; readonly value: string | undefined }[] }
     | { readonly kind: 'CMD' | 'ENTRYPOINT'; readonly command: Command }
     | { readonly kind: 'ENV' | 'LABEL'; readonly pairs: readonly (readonly [string, string])[] }
@@ -59,7 +65,13 @@ export type Instruction = Position &
     | { readonly kind: 'HEALTHCHECK'; readonly health: HealthCheck }
     | { readonly kind: 'MAINTAINER'; readonly name: string }
     | { readonly kind: 'ONBUILD'; readonly trigger: string }
-    | { readonly kind: 'RUN'; readonly command: Command; readonly heredocs: readonly Heredoc[]; readonly mounts: readonly string[]; readonly network: 'default' | 'none' | 'host' }
+    | {
+        readonly kind: 'RUN';
+        readonly command: Command;
+        readonly heredocs: readonly Heredoc[];
+        readonly mounts: readonly string[];
+        readonly network: 'default' | 'none' | 'host';
+      }
     | { readonly kind: 'SHELL'; readonly shell: readonly string[] }
     | { readonly kind: 'STOPSIGNAL' | 'USER' | 'WORKDIR'; readonly value: string }
     | { readonly kind: 'VOLUME'; readonly paths: readonly string[] }

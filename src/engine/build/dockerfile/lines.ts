@@ -82,7 +82,9 @@ function directives(raw: readonly string[]): { escape: '\\' | '`'; syntax: strin
     const key = match[1]!.toLowerCase();
     if (!['escape', 'syntax', 'check'].includes(key)) break;
     if (found.has(key)) throw new DockerfileError(`only one ${key} parser directive can be used`, at + 1);
-    if (key === 'escape' && match[2] !== '\\' && match[2] !== '`') throw new DockerfileError(`invalid escape token '${match[2]}' does not match \` or \\`, at + 1);
+    if (key === 'escape' && match[2] !== '\\' && match[2] !== '`') {
+      throw new DockerfileError(`invalid escape token '${match[2]}' does not match \` or \\`, at + 1);
+    }
     found.set(key, match[2]!);
   }
   return { escape: found.get('escape') === '`' ? '`' : '\\', syntax: found.get('syntax') };

@@ -10,7 +10,9 @@ function instructions(text: string): readonly Instruction[] {
 }
 
 test('lines: directives, comments, continuations, where each instruction stands', () => {
-  const file = parseDockerfile('# syntax=docker/dockerfile:1\n# escape=`\n\n# comment\nARG A=1\nFROM base AS One\nRUN a `\n  # within\n\n  b `\n  c\n  # escape=x\nCMD ["x"]');
+  const file = parseDockerfile(
+    '# syntax=docker/dockerfile:1\n# escape=`\n\n# comment\nARG A=1\nFROM base AS One\nRUN a `\n  # within\n\n  b `\n  c\n  # escape=x\nCMD ["x"]',
+  );
   assert.equal(file.syntax, 'docker/dockerfile:1');
   assert.equal(file.escape, '`');
   assert.deepEqual(file.globals, [{ name: 'A', value: '1', line: 5 }]);
@@ -22,7 +24,9 @@ test('lines: directives, comments, continuations, where each instruction stands'
 });
 
 test('forms of commands, words and pairs', () => {
-  const [a, b, c, d, e, f, g] = instructions('RUN ["a", "b c"]\nRUN [ -f x ] && echo\nENTRYPOINT exec x $Y\nENV a=b c="d e" f=g\\ h\nENV old  style value\nLABEL "k k"=v\nCMD') as [Instruction, Instruction, Instruction, Instruction, Instruction, Instruction, Instruction];
+  const [a, b, c, d, e, f, g] = instructions(
+    'RUN ["a", "b c"]\nRUN [ -f x ] && echo\nENTRYPOINT exec x $Y\nENV a=b c="d e" f=g\\ h\nENV old  style value\nLABEL "k k"=v\nCMD',
+  ) as [Instruction, Instruction, Instruction, Instruction, Instruction, Instruction, Instruction];
   assert.deepEqual(a.kind === 'RUN' && a.command, { form: 'exec', args: ['a', 'b c'] });
   assert.deepEqual(b.kind === 'RUN' && b.command, { form: 'shell', line: '[ -f x ] && echo' });
   assert.deepEqual(c.kind === 'ENTRYPOINT' && c.command, { form: 'shell', line: 'exec x $Y' });
@@ -33,17 +37,37 @@ test('forms of commands, words and pairs', () => {
 });
 
 test('COPY and ADD: flags, several sources, JSON form, heredocs', () => {
-  const [copy, json, here] = instructions('COPY --from=b --chown=1:2 --chmod=644 --link --exclude=*.o --exclude=x a b /c/\nADD ["a b", "/d e"]\nCOPY <<A <<-"B" x /d/\n$one\nA\n\ttwo\n\tB') as [Instruction, Instruction, Instruction];
+  const [copy, json, here] = instructions(
+    'COPY --from=b --chown=1:2 --chmod=644 --link --exclude=*.o --exclude=x a b /c/\nADD ["a b", "/d e"]\nCOPY <<A <<-"B" x /d/\n$one\nA\n\ttwo\n\tB',
+  ) as [Instruction, Instruction, Instruction];
   assert.ok(copy.kind === 'COPY' && json.kind === 'ADD' && here.kind === 'COPY');
   assert.deepEqual(copy.flags, { from: 'b', chown: '1:2', chmod: '644', link: true, parents: false, keepGitDir: false, exclude: ['*.o', 'x'] });
   assert.deepEqual([copy.sources, copy.destination], [['a', 'b'], '/c/']);
   assert.deepEqual([json.sources, json.destination], [['a b'], '/d e']);
-  assert.deepEqual([here.sources, here.destination, here.heredocs], [['x'], '/d/', [{ name: 'A', expand: true, content: '$one\n' }, { name: 'B', expand: false, content: 'two\n' }]]);
+  assert.deepEqual(
+    [here.sources, here.destination, here.heredocs],
+    [
+      ['x'],
+      '/d/',
+      [
+        { name: 'A', expand: true, content: '$one\n' },
+        { name: 'B', expand: false, content: 'two\n' },
+      ],
+    ],
+  );
 });
 
 test('HEALTHCHECK', () => {
-  const [a, b, c] = instructions('HEALTHCHECK --interval=1m30s --timeout=500ms --start-period=5s --retries=3 CMD curl x\nHEALTHCHECK CMD ["a"]\nHEALTHCHECK NONE') as [Instruction, Instruction, Instruction];
-  assert.deepEqual(a.kind === 'HEALTHCHECK' && a.health, { test: ['CMD-SHELL', 'curl x'], interval: 90e9, timeout: 5e8, startPeriod: 5e9, retries: 3 });
+  const [a, b, c] = instructions(
+    'HEALTHCHECK --interval=1m30s --timeout=500ms --start-period=5s --retries=3 CMD curl x\nHEALTHCHECK CMD ["a"]\nHEALTHCHECK NONE',
+  ) as [Instruction, Instruction, Instruction];
+  assert.deepEqual(a.kind === 'HEALTHCHECK' && a.health, {
+    test: ['CMD-SHELL', 'curl x'],
+    interval: 90e9,
+    timeout: 5e8,
+    startPeriod: 5e9,
+    retries: 3,
+  });
   assert.deepEqual(b.kind === 'HEALTHCHECK' && b.health, { test: ['CMD', 'a'] });
   assert.deepEqual(c.kind === 'HEALTHCHECK' && c.health, { test: ['NONE'] });
 });
@@ -58,8 +82,14 @@ test('mistakes are told with their line', () => {
     ['FROM x\nblub y', 'dockerfile parse error on line 2: unknown instruction: blub'],
     ['FROM', 'dockerfile parse error on line 1: FROM requires either one or three arguments'],
     ['FROM a b', 'dockerfile parse error on line 1: FROM requires either one or three arguments'],
-    ['FROM x AS 1a', 'dockerfile parse error on line 1: invalid name for build stage: "1a", name can\'t start with a number or contain symbols'],
-    ['FROM x\nCOPY a', 'dockerfile parse error on line 2: COPY requires at least two arguments, but only one was provided. Destination could not be determined'],
+    [
+      'FROM x AS 1a',
+      'dockerfile parse error on line 1: invalid name for build stage: "1a", name can\'t start with a number or contain symbols',
+    ],
+    [
+      'FROM x\nCOPY a',
+      'dockerfile parse error on line 2: COPY requires at least two arguments, but only one was provided. Destination could not be determined',
+    ],
     ['FROM x\nCOPY --form=y a b', 'dockerfile parse error on line 2: unknown flag: --form (did you mean from?)'],
     ['FROM x\nCOPY --from=y --from=z a b', 'dockerfile parse error on line 2: duplicate flag specified: --from'],
     ['FROM x\nCOPY --chown a b', 'dockerfile parse error on line 2: missing a value on flag: --chown'],
@@ -94,9 +124,19 @@ test('words: quotes, variables and their modifiers', () => {
     ['$1', ''],
     ['a b', 'a b'],
   ];
-  for (const [word, expected] of cases) assert.equal(expandWord(word, (name) => values[name]), expected, word);
-  assert.deepEqual(expandWords('$list "a b" c\\ d', (name) => ({ list: '1 2' })[name]), ['1', '2', 'a b', 'c d']);
-  for (const word of ['${', '${a', '${a:', '${a:x}', '${}', '"a', "'a", '${a^}']) assert.throws(() => expandWord(word, () => 'v'), WordError, word);
+  for (const [word, expected] of cases)
+    assert.equal(
+      expandWord(word, (name) => values[name]),
+      expected,
+      word,
+    );
+  assert.deepEqual(
+    expandWords('$list "a b" c\\ d', (name) => ({ list: '1 2' })[name]),
+    ['1', '2', 'a b', 'c d'],
+  );
+  for (const word of ['${', '${a', '${a:', '${a:x}', '${}', '"a', "'a", '${a^}']) {
+    assert.throws(() => expandWord(word, () => 'v'), WordError, word);
+  }
   assert.throws(() => expandWord('${none:?must be set}', () => undefined), /none: must be set/);
   assert.equal(expandHeredoc('"$a" \'$a\' \\$a \\n', (name) => values[name]), '"A" \'A\' $a \\n');
 });
@@ -112,8 +152,27 @@ test('words do not take for ever, or all memory', () => {
 
 test('mounts of RUN', () => {
   assert.deepEqual(parseMount('target=/x'), { type: 'bind', target: '/x', required: false, readOnly: true, sharing: 'shared' });
-  assert.deepEqual(parseMount('type=cache,id=a,dst=/x,sharing=locked,mode=0755,uid=1,gid=2,from=b,src=/s'), { type: 'cache', id: 'a', target: '/x', sharing: 'locked', mode: 0o755, uid: 1, gid: 2, from: 'b', source: '/s', required: false, readOnly: false });
-  assert.deepEqual(parseMount('type=secret,id=a,required,env=B'), { type: 'secret', id: 'a', env: 'B', required: true, readOnly: true, sharing: 'shared' });
+  assert.deepEqual(parseMount('type=cache,id=a,dst=/x,sharing=locked,mode=0755,uid=1,gid=2,from=b,src=/s'), {
+    type: 'cache',
+    id: 'a',
+    target: '/x',
+    sharing: 'locked',
+    mode: 0o755,
+    uid: 1,
+    gid: 2,
+    from: 'b',
+    source: '/s',
+    required: false,
+    readOnly: false,
+  });
+  assert.deepEqual(parseMount('type=secret,id=a,required,env=B'), {
+    type: 'secret',
+    id: 'a',
+    env: 'B',
+    required: true,
+    readOnly: true,
+    sharing: 'shared',
+  });
   assert.equal(parseMount('type=tmpfs,target=/x,size=10m').sizeBytes, 10 << 20);
   assert.equal(parseMount('type=bind,target=/x,rw').readOnly, false);
   for (const [text, message] of [

@@ -59,7 +59,12 @@ function parseFrom(line: Line, rest: string, index: number): Stage & { instructi
   let name: string | undefined;
   if (words.length === 3 && words[1]!.toLowerCase() === 'as') {
     name = words[2]!.toLowerCase();
-    if (!/^[a-z][a-z0-9-_.]*$/.test(name)) throw new DockerfileError(`invalid name for build stage: ${JSON.stringify(words[2])}, name can't start with a number or contain symbols`, line.line);
+    if (!/^[a-z][a-z0-9-_.]*$/.test(name)) {
+      throw new DockerfileError(
+        `invalid name for build stage: ${JSON.stringify(words[2])}, name can't start with a number or contain symbols`,
+        line.line,
+      );
+    }
   } else if (words.length !== 1) throw new DockerfileError('FROM requires either one or three arguments', line.line, line.endLine);
   return { ...positionOf(line), index, name, base: words[0]!, platform: platform?.at(-1), instructions: [] };
 }
@@ -173,10 +178,28 @@ function parseCopy(line: Line, name: 'ADD' | 'COPY', rest: string): { flags: Cop
   const { from, chown, chmod, link, parents, exclude = [], checksum, 'keep-git-dir': keep, unpack } = checkFlags(
     line,
     given,
-    name === 'COPY' ? { from: 'value', chown: 'value', chmod: 'value', link: 'boolean', parents: 'boolean', exclude: 'list' } : { chown: 'value', chmod: 'value', link: 'boolean', exclude: 'list', checksum: 'value', 'keep-git-dir': 'boolean', unpack: 'boolean' },
+    name === 'COPY'
+      ? { from: 'value', chown: 'value', chmod: 'value', link: 'boolean', parents: 'boolean', exclude: 'list' }
+      : {
+          chown: 'value',
+          chmod: 'value',
+          link: 'boolean',
+          exclude: 'list',
+          checksum: 'value',
+          'keep-git-dir': 'boolean',
+          unpack: 'boolean',
+        },
   );
   const words = jsonForm(after) ?? splitWords(after, line.escape);
-  if (words.length < 2) throw new DockerfileError(words.length === 0 ? `${name} requires at least two arguments` : `${name} requires at least two arguments, but only one was provided. Destination could not be determined`, line.line, line.endLine);
+  if (words.length < 2) {
+    throw new DockerfileError(
+      words.length === 0
+        ? `${name} requires at least two arguments`
+        : `${name} requires at least two arguments, but only one was provided. Destination could not be determined`,
+      line.line,
+      line.endLine,
+    );
+  }
   const destination = words.pop()!;
   if (heredocsIn(destination).length > 0) throw new DockerfileError(`${name} cannot accept a heredoc as a destination`, line.line);
   const isTrue = (value: readonly string[] | undefined): boolean => value?.at(-1) === 'true';

@@ -49,5 +49,8 @@ export function jsonForm(text: string): string[] | undefined {
 }
 
 function unquote(word: string): string {
-  return word.replaceAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'/g, (_, double: string | undefined, single: string | undefined) => single ?? double?.replaceAll(/\\(["\\$])/g, '$1') ?? '');
+  return word.replaceAll(
+    /"((?:[^"\\]|\\.)*)"|'([^']*)'/g,
+    (_, double: string | undefined, single: string | undefined) => single ?? double?.replaceAll(/\\(["\\$])/g, '$1') ?? '',
+  );
 }

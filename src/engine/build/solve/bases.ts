@@ -29,11 +29,20 @@ export async function resolveBase(parts: BuildParts, request: BuildRequest, name
       progress: (event) => {
         if (event.id === undefined) return;
         const done = event.status === 'Pull complete' || event.status === 'Already exists' || event.status === 'Download complete';
-        step.status(`${event.status === 'Extracting' ? 'extracting' : 'sha256:'} ${event.id}`.replace(': ', ':'), event.current ?? event.total ?? 0, event.total ?? 0, done);
+        step.status(
+          `${event.status === 'Extracting' ? 'extracting' : 'sha256:'} ${event.id}`.replace(': ', ':'),
+          event.current ?? event.total ?? 0,
+          event.total ?? 0,
+          done,
+        );
       },
     });
   } catch (error) {
     if (!(error instanceof LongshoreError) || error.code === 'canceled') throw error;
-    throw new LongshoreError(error.code, `${fullName(reference)}: failed to resolve source metadata for ${platformName(platform)}: ${error.message}`, { object: `image ${name}`, ...(error.remedy === undefined ? {} : { remedy: error.remedy }), cause: error });
+    throw new LongshoreError(
+      error.code,
+      `${fullName(reference)}: failed to resolve source metadata for ${platformName(platform)}: ${error.message}`,
+      { object: `image ${name}`, ...(error.remedy === undefined ? {} : { remedy: error.remedy }), cause: error },
+    );
   }
 }

@@ -19,7 +19,12 @@ export class CacheMounts {
    * Lends the folder of an id. `locked` waits for others that want it locked; `private` takes another one when it is lent.
    * @returns its path, and what gives it back
    */
-  async take(id: string, sharing: 'shared' | 'private' | 'locked', owner: { readonly uid: number; readonly gid: number; readonly mode: number }, signal: AbortSignal): Promise<{ readonly path: string; readonly release: Undo }> {
+  async take(
+    id: string,
+    sharing: 'shared' | 'private' | 'locked',
+    owner: { readonly uid: number; readonly gid: number; readonly mode: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly path: string; readonly release: Undo }> {
     const name = createHash('sha256').update(id).digest('hex').slice(0, 32);
     if (sharing === 'private') {
       let n = 0;
@@ -55,7 +60,11 @@ export class CacheMounts {
       if (isErrno(error, 'ENOENT')) return;
       throw error;
     }
-    for (const name of names) if (!this.#locks.has(name) && !this.#private.has(name) && !this.#private.has(`${name}-0`)) await rm(join(this.#folder, name), { recursive: true, force: true });
+    for (const name of names) {
+      if (!this.#locks.has(name) && !this.#private.has(name) && !this.#private.has(`${name}-0`)) {
+        await rm(join(this.#folder, name), { recursive: true, force: true });
+      }
+    }
   }
 
   async #make(name: string, owner: { readonly uid: number; readonly gid: number; readonly mode: number }): Promise<string> {

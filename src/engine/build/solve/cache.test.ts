@@ -36,7 +36,11 @@ function store(gone: ReadonlySet<string> = new Set()): Parts & { readonly held: 
   };
 }
 
-const step = (n: number): StepResult => ({ chainId: `chain-${n}`, layer: { descriptor: { mediaType: 'x', digest: `sha256:${n}`, size: 100 }, diffId: `sha256:${n}` }, createdMs: n });
+const step = (n: number): StepResult => ({
+  chainId: `chain-${n}`,
+  layer: { descriptor: { mediaType: 'x', digest: `sha256:${n}`, size: 100 }, diffId: `sha256:${n}` },
+  createdMs: n,
+});
 const look = { ignore: false, onCached: () => {} };
 
 test('a step is done once, kept over a restart, and forgotten when its layer is gone', async (t) => {

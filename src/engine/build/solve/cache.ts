@@ -78,7 +78,12 @@ export class BuildCache {
    * The step's result: from the cache, from the same step of another build that runs now, or by `work`.
    * @param options.ignore don't look: `--no-cache`
    */
-  async run(key: string, description: string, work: () => Promise<StepResult>, options: { readonly ignore: boolean; readonly signal?: AbortSignal; readonly onCached: () => void }): Promise<StepResult> {
+  async run(
+    key: string,
+    description: string,
+    work: () => Promise<StepResult>,
+    options: { readonly ignore: boolean; readonly signal?: AbortSignal; readonly onCached: () => void },
+  ): Promise<StepResult> {
     for (;;) {
       const known = options.ignore ? undefined : this.#records.get(key);
       if (known) {
@@ -107,7 +112,12 @@ export class BuildCache {
     }
   }
 
-  async prune(options: { readonly all: boolean; readonly keepBytes?: number; readonly untilMs?: number; readonly match?: (record: BuildCacheRecord) => boolean }): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
+  async prune(options: {
+    readonly all: boolean;
+    readonly keepBytes?: number;
+    readonly untilMs?: number;
+    readonly match?: (record: BuildCacheRecord) => boolean;
+  }): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
     const oldest = [...this.#records].sort(([a], [b]) => this.#lastUsed(a) - this.#lastUsed(b));
     let total = oldest.reduce((sum, [, record]) => sum + record.bytes, 0);
     const gone: [string, CacheRecord][] = [];
@@ -148,7 +158,16 @@ export class BuildCache {
   async #perform(key: string, description: string, work: () => Promise<StepResult>): Promise<StepResult> {
     const { chainId, layer, createdMs } = await work();
     const now = this.#clock.now();
-    const record: CacheRecord = { chainId, ...(layer ? { layer } : {}), createdMs, description, type: 'regular', bytes: layer?.descriptor.size ?? 0, lastUsedMs: now, useCount: 0 };
+    const record: CacheRecord = {
+      chainId,
+      ...(layer ? { layer } : {}),
+      createdMs,
+      description,
+      type: 'regular',
+      bytes: layer?.descriptor.size ?? 0,
+      lastUsedMs: now,
+      useCount: 0,
+    };
     this.#hold(key, record);
     // The record last: uses of the one that it replaces don't bring that back.
     await this.#journal.commit([...this.#uses(), { table: 'steps', key, value: record }]);
@@ -178,7 +197,13 @@ export class BuildCache {
     const changes: Change[] = [];
     for (const [key, { count, lastMs }] of this.#used) {
       const record = this.#records.get(key);
-      if (record) changes.push({ table: 'steps', key, value: { ...record, useCount: record.useCount + count, lastUsedMs: lastMs } satisfies CacheRecord });
+      if (record) {
+        changes.push({
+          table: 'steps',
+          key,
+          value: { ...record, useCount: record.useCount + count, lastUsedMs: lastMs } satisfies CacheRecord,
+        });
+      }
     }
     this.#used.clear();
     return changes;

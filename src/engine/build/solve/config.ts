@@ -42,7 +42,13 @@ export interface ConfigChange {
  * Instructions that only change the image's configuration. @param word expands a word
  * @param cmdSet whether this stage has set CMD: then ENTRYPOINT keeps it
  */
-export function changeConfig(config: ImageConfig, instruction: Instruction, word: (text: string) => string, words: (text: string) => readonly string[], cmdSet: boolean): ConfigChange | undefined {
+export function changeConfig(
+  config: ImageConfig,
+  instruction: Instruction,
+  word: (text: string) => string,
+  words: (text: string) => readonly string[],
+  cmdSet: boolean,
+): ConfigChange | undefined {
   const fail = (message: string): never => {
     throw new DockerfileError(message, instruction.line, instruction.endLine);
   };
@@ -61,11 +67,21 @@ export function changeConfig(config: ImageConfig, instruction: Instruction, word
     case 'LABEL': {
       const pairs = instruction.pairs.map(([name, value]): [string, string] => [word(name), word(value)]);
       if (pairs.some(([name]) => name === '')) fail('LABEL names can not be blank');
-      return { config: { ...config, Labels: { ...config.Labels, ...Object.fromEntries(pairs) } }, history: `LABEL ${pairs.map(([name, value]) => `${name}=${value}`).join(' ')}` };
+      return {
+        config: { ...config, Labels: { ...config.Labels, ...Object.fromEntries(pairs) } },
+        history: `LABEL ${pairs.map(([name, value]) => `${name}=${value}`).join(' ')}`,
+      };
     }
     case 'EXPOSE': {
       const ports = instruction.ports.flatMap((text) => words(text)).flatMap((port) => portsOf(port, fail));
-      return { config: { ...config, ExposedPorts: { ...config.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) } }, history: `EXPOSE ${JSON.stringify(Object.fromEntries(ports.map((port) => [port, {}]))).replace(/^\{/, 'map[').replace(/\}$/, ']').replaceAll('"', '').replaceAll(',', ' ')}` };
+      return {
+        config: { ...config, ExposedPorts: { ...config.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) } },
+        history: `EXPOSE ${JSON.stringify(Object.fromEntries(ports.map((port) => [port, {}])))
+          .replace(/^\{/, 'map[')
+          .replace(/\}$/, ']')
+          .replaceAll('"', '')
+          .replaceAll(',', ' ')}`,
+      };
     }
     case 'HEALTHCHECK': {
       const { test, interval, timeout, startPeriod, startInterval, retries } = instruction.health;
@@ -84,10 +100,15 @@ export function changeConfig(config: ImageConfig, instruction: Instruction, word
     case 'ONBUILD':
       return { config: { ...config, OnBuild: [...(config.OnBuild ?? []), instruction.trigger] }, history: `ONBUILD ${instruction.trigger}` };
     case 'SHELL':
-      return { config: { ...config, Shell: instruction.shell }, history: `SHELL ${JSON.stringify(instruction.shell).replaceAll('","', ' ').replaceAll('"', '')}` };
+      return {
+        config: { ...config, Shell: instruction.shell },
+        history: `SHELL ${JSON.stringify(instruction.shell).replaceAll('","', ' ').replaceAll('"', '')}`,
+      };
     case 'STOPSIGNAL': {
       const signal = word(instruction.value);
-      if (!/^(?:SIG)?[A-Z0-9+-]+$/i.test(signal) || (/^\d+$/.test(signal) && (Number(signal) < 1 || Number(signal) > 64))) fail(`Invalid signal: ${signal}`);
+      if (!/^(?:SIG)?[A-Z0-9+-]+$/i.test(signal) || (/^\d+$/.test(signal) && (Number(signal) < 1 || Number(signal) > 64))) {
+        fail(`Invalid signal: ${signal}`);
+      }
       return { config: { ...config, StopSignal: signal }, history: `STOPSIGNAL ${signal}` };
     }
     case 'USER': {
@@ -97,7 +118,10 @@ export function changeConfig(config: ImageConfig, instruction: Instruction, word
     case 'VOLUME': {
       const paths = instruction.paths.map(word);
       if (paths.includes('')) fail('VOLUME specified can not be an empty string');
-      return { config: { ...config, Volumes: { ...config.Volumes, ...Object.fromEntries(paths.map((path) => [path, {}])) } }, history: `VOLUME ${JSON.stringify(paths).replaceAll('"', '').replaceAll(',', ' ')}` };
+      return {
+        config: { ...config, Volumes: { ...config.Volumes, ...Object.fromEntries(paths.map((path) => [path, {}])) } },
+        history: `VOLUME ${JSON.stringify(paths).replaceAll('"', '').replaceAll(',', ' ')}`,
+      };
     }
     default:
       return undefined;

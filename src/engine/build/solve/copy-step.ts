@@ -22,7 +22,9 @@ export async function ownerOf(root: string, chown: string | undefined): Promise<
 /** The bits of `--chmod`. @throws DockerfileError for anything but an octal number */
 export function modeOf(chmod: string | undefined, line: number): number | undefined {
   if (chmod === undefined || chmod === '') return undefined;
-  if (!/^[0-7]{1,5}$/.test(chmod)) throw new DockerfileError(`invalid chmod parameter: '${chmod}'. it should be octal string and between 0 and 07777`, line);
+  if (!/^[0-7]{1,5}$/.test(chmod)) {
+    throw new DockerfileError(`invalid chmod parameter: '${chmod}'. it should be octal string and between 0 and 07777`, line);
+  }
   return parseInt(chmod, 8);
 }
 
@@ -53,14 +55,22 @@ export async function download(parts: BuildParts, address: string, checksum: str
   const remove = (): Promise<void> => rm(root, { recursive: true, force: true });
   try {
     const response = await fetch(url, { signal, headers: { 'User-Agent': 'longshore' } });
-    if (!response.ok || !response.body) throw new LongshoreError(response.status === 404 ? 'not-found' : 'unavailable', `invalid response status ${response.status} of ${address}`, { object: address });
+    if (!response.ok || !response.body) {
+      throw new LongshoreError(
+        response.status === 404 ? 'not-found' : 'unavailable',
+        `invalid response status ${response.status} of ${address}`,
+        { object: address },
+      );
+    }
     const total = Number(response.headers.get('content-length') ?? 0);
     const hash = createHash('sha256');
     let bytes = 0;
     const counted = async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
       for await (const piece of source) {
         bytes += piece.length;
-        if (bytes > DOWNLOAD_BYTES) throw new LongshoreError('too-large', `${address} has more than ${DOWNLOAD_BYTES} bytes`, { object: address });
+        if (bytes > DOWNLOAD_BYTES) {
+          throw new LongshoreError('too-large', `${address} has more than ${DOWNLOAD_BYTES} bytes`, { object: address });
+        }
         hash.update(piece);
         step.status(`downloading ${name}`, bytes, total, false);
         yield piece;
@@ -68,7 +78,9 @@ export async function download(parts: BuildParts, address: string, checksum: str
     };
     await pipeline(Readable.fromWeb(response.body), counted, createWriteStream(join(root, name), { mode: 0o600, flags: 'wx' }));
     const digest = `sha256:${hash.digest('hex')}`;
-    if (checksum !== undefined && checksum !== digest) throw new LongshoreError('invalid', `digest mismatch ${digest}: ${checksum} expected for ${address}`, { object: address });
+    if (checksum !== undefined && checksum !== digest) {
+      throw new LongshoreError('invalid', `digest mismatch ${digest}: ${checksum} expected for ${address}`, { object: address });
+    }
     const modified = Date.parse(response.headers.get('last-modified') ?? '');
     await utimes(join(root, name), (modified || 0) / 1000, (modified || 0) / 1000);
     step.status(`downloading ${name}`, bytes, bytes, true);
@@ -76,6 +88,10 @@ export async function download(parts: BuildParts, address: string, checksum: str
   } catch (error) {
     await remove();
     if (error instanceof LongshoreError || signal.aborted) throw error;
-    throw new LongshoreError('unavailable', `can't fetch ${address}: ${messageOf((error as Error).cause ?? error)}`, { object: address, remedy: "Check the address and this machine's network.", cause: error });
+    throw new LongshoreError('unavailable', `can't fetch ${address}: ${messageOf((error as Error).cause ?? error)}`, {
+      object: address,
+      remedy: "Check the address and this machine's network.",
+      cause: error,
+    });
   }
 }

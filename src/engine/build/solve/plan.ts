@@ -20,7 +20,11 @@ export interface Plan {
 }
 
 /** @throws DockerfileError, `not-found` for a target that isn't there */
-export function makePlan(dockerfile: Dockerfile, request: Pick<BuildRequest, 'buildArgs' | 'namedContexts' | 'platform' | 'target'>, builderPlatform: Platform): Plan {
+export function makePlan(
+  dockerfile: Dockerfile,
+  request: Pick<BuildRequest, 'buildArgs' | 'namedContexts' | 'platform' | 'target'>,
+  builderPlatform: Platform,
+): Plan {
   const globals = platformArgs(request.platform, builderPlatform, request.target);
   for (const { name, value, line } of dockerfile.globals) {
     const given = request.buildArgs[name];
@@ -64,13 +68,20 @@ function findTarget(dockerfile: Dockerfile, target: string): Stage {
   const last = dockerfile.stages.at(-1)!;
   if (target === '') return last;
   const found = findStage(dockerfile.stages, target) ?? (/^\d+$/.test(target) ? dockerfile.stages[Number(target)] : undefined);
-  if (!found) throw new LongshoreError('not-found', `target stage ${JSON.stringify(target)} could not be found`, { object: target, remedy: `The Dockerfile has ${dockerfile.stages.flatMap((stage) => (stage.name === undefined ? [] : [stage.name])).join(', ') || 'no named stages'}.` });
+  if (!found) {
+    throw new LongshoreError('not-found', `target stage ${JSON.stringify(target)} could not be found`, {
+      object: target,
+      remedy: `The Dockerfile has ${dockerfile.stages.flatMap((stage) => (stage.name === undefined ? [] : [stage.name])).join(', ') || 'no named stages'}.`,
+    });
+  }
   return found;
 }
 
 function sourcesOf(stage: Stage, earlier: readonly Stage[], request: Pick<BuildRequest, 'namedContexts'>): Stage[] {
   const names = stage.instructions.flatMap((instruction) => {
-    if (instruction.kind === 'COPY' && instruction.flags.from !== undefined) return [{ from: instruction.flags.from, line: instruction.line }];
+    if (instruction.kind === 'COPY' && instruction.flags.from !== undefined) {
+      return [{ from: instruction.flags.from, line: instruction.line }];
+    }
     if (instruction.kind !== 'RUN') return [];
     return instruction.mounts.flatMap((text) => {
       try {
@@ -86,7 +97,9 @@ function sourcesOf(stage: Stage, earlier: readonly Stage[], request: Pick<BuildR
   for (const { from, line } of names) {
     if (request.namedContexts.has(from.toLowerCase())) continue;
     const found = stageOf(earlier, from);
-    if (!found && /^\d+$/.test(from)) throw new DockerfileError(`invalid stage index ${from}: there are ${earlier.length} earlier stages`, line);
+    if (!found && /^\d+$/.test(from)) {
+      throw new DockerfileError(`invalid stage index ${from}: there are ${earlier.length} earlier stages`, line);
+    }
     if (found) out.push(found);
   }
   return out;

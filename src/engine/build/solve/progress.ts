@@ -16,7 +16,16 @@ export interface Vertex {
 export type BuildEvent =
   | { readonly type: 'vertex'; readonly vertex: Vertex }
   | { readonly type: 'log'; readonly vertex: string; readonly stream: 'stdout' | 'stderr'; readonly data: Buffer; readonly timeMs: number }
-  | { readonly type: 'status'; readonly vertex: string; readonly id: string; readonly current: number; readonly total: number; readonly timeMs: number; readonly startedMs: number; readonly completedMs: number | undefined }
+  | {
+      readonly type: 'status';
+      readonly vertex: string;
+      readonly id: string;
+      readonly current: number;
+      readonly total: number;
+      readonly timeMs: number;
+      readonly startedMs: number;
+      readonly completedMs: number | undefined;
+    }
   /** An instruction begins, those that are no steps included. */
   | { readonly type: 'instruction'; readonly text: string }
   | { readonly type: 'warning'; readonly vertex: string; readonly text: string; readonly line: number };
@@ -62,7 +71,8 @@ export class Progress {
     const startedMs = this.#clock.now();
     const began = new Map<string, number>();
     let cached = false;
-    const show = (completedMs: number | undefined, error?: string): void => void this.#sink({ type: 'vertex', vertex: { id, name, inputs, cached, startedMs, completedMs, error } });
+    const show = (completedMs: number | undefined, error?: string): void =>
+      void this.#sink({ type: 'vertex', vertex: { id, name, inputs, cached, startedMs, completedMs, error } });
     show(undefined);
     try {
       const result = await work({
@@ -72,7 +82,16 @@ export class Progress {
           const now = this.#clock.now();
           const statusStarted = began.get(status) ?? now;
           began.set(status, statusStarted);
-          void this.#sink({ type: 'status', vertex: id, id: status, current, total, timeMs: now, startedMs: statusStarted, completedMs: done ? now : undefined });
+          void this.#sink({
+            type: 'status',
+            vertex: id,
+            id: status,
+            current,
+            total,
+            timeMs: now,
+            startedMs: statusStarted,
+            completedMs: done ? now : undefined,
+          });
         },
         cached: () => void (cached = true),
       });

@@ -3,7 +3,18 @@ import { test } from 'node:test';
 import type { BuildCacheRecord } from '../builder.ts';
 import { recordFilter } from './record-filter.ts';
 
-const record = (id: string, type: string, shared = false): BuildCacheRecord => ({ id, parents: [], type, description: `made ${id}`, inUse: false, shared, bytes: 1, createdMs: 0, lastUsedMs: 0, usageCount: 1 });
+const record = (id: string, type: string, shared = false): BuildCacheRecord => ({
+  id,
+  parents: [],
+  type,
+  description: `made ${id}`,
+  inUse: false,
+  shared,
+  bytes: 1,
+  createdMs: 0,
+  lastUsedMs: 0,
+  usageCount: 1,
+});
 const records = [record('ab1', 'regular'), record('ab2', 'source.local', true), record('cd3', 'regular')];
 const ids = (...filters: string[]): string[] => records.filter(recordFilter(filters)).map(({ id }) => id);
 

@@ -28,7 +28,12 @@ export function recordFilter(filters: readonly string[]): (record: BuildCacheRec
 function condition(text: string): (record: BuildCacheRecord) => boolean {
   const [, name = '', operator, raw = ''] = /^\s*([\w.]+)\s*(?:(==|!=|~=)\s*(.*?))?\s*$/s.exec(text) ?? [];
   const field = FIELDS[name.toLowerCase()];
-  if (field === undefined) throw new LongshoreError('invalid', `invalid filter '${text}'`, { object: text, remedy: `Filter by ${Object.keys(FIELDS).join(', ')}, until or unused-for.` });
+  if (field === undefined) {
+    throw new LongshoreError('invalid', `invalid filter '${text}'`, {
+      object: text,
+      remedy: `Filter by ${Object.keys(FIELDS).join(', ')}, until or unused-for.`,
+    });
+  }
   const wanted = /^"(.*)"$/s.exec(raw)?.[1] ?? raw;
   if (operator === undefined) return (record) => !['', 'false'].includes(field(record));
   if (operator === '~=') {

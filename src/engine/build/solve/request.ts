@@ -35,7 +35,10 @@ export interface ContextSource {
   root(paths: readonly string[], progress: Progress): Promise<string>;
 }
 
-export type NamedContext = { readonly kind: 'image'; readonly reference: string } | { readonly kind: 'folder'; readonly source: ContextSource } | { readonly kind: 'unsupported'; readonly address: string };
+export type NamedContext =
+  | { readonly kind: 'image'; readonly reference: string }
+  | { readonly kind: 'folder'; readonly source: ContextSource }
+  | { readonly kind: 'unsupported'; readonly address: string };
 
 /** Hands one connection on to the agent, until either side ends it. */
 export type AgentConnection = (socket: Duplex) => Promise<void>;

@@ -36,7 +36,13 @@ export interface ResolvedRunMount {
 const STUBS = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/proc', '/sys', '/dev', '/dev/pts', '/dev/shm', '/dev/mqueue', '/sys/fs/cgroup'];
 
 /** Runs a command in the mounted layer, to its end. @returns places of mounts. @throws CommandError for an exit code other than 0 */
-export async function runCommand(parts: BuildParts, request: BuildRequest, scratch: Scratch, command: RunCommand, step: StepProgress): Promise<{ readonly stubs: readonly string[] }> {
+export async function runCommand(
+  parts: BuildParts,
+  request: BuildRequest,
+  scratch: Scratch,
+  command: RunCommand,
+  step: StepProgress,
+): Promise<{ readonly stubs: readonly string[] }> {
   const { containers } = parts;
   const { env, mounts } = await prepareMounts(parts, request, scratch.undo, command);
   const spec: ContainerSpec = {
@@ -87,7 +93,12 @@ function networkOf(parts: BuildParts, request: BuildRequest, wanted: RunCommand[
   return { mode: 'networks', endpoints: [{ networkId: parts.network }], ports: [] };
 }
 
-async function prepareMounts(parts: BuildParts, request: BuildRequest, undo: UndoStack, command: RunCommand): Promise<{ readonly mounts: MountSpec[]; readonly env: string[] }> {
+async function prepareMounts(
+  parts: BuildParts,
+  request: BuildRequest,
+  undo: UndoStack,
+  command: RunCommand,
+): Promise<{ readonly mounts: MountSpec[]; readonly env: string[] }> {
   const mounts: MountSpec[] = [];
   const env: string[] = [];
   let secrets: string | undefined;
@@ -127,18 +138,35 @@ async function prepareMounts(parts: BuildParts, request: BuildRequest, undo: Und
         const id = mount.id ?? mount.source ?? target.split('/').at(-1)!;
         const content = await request.secret(id);
         if (!content) {
-          if (mount.required) throw new LongshoreError('not-found', `secret ${id}: not found`, { object: `secret ${id}`, remedy: `Give it with --secret id=${id},src=FILE.` });
+          if (mount.required) {
+            throw new LongshoreError('not-found', `secret ${id}: not found`, {
+              object: `secret ${id}`,
+              remedy: `Give it with --secret id=${id},src=FILE.`,
+            });
+          }
           break;
         }
         if (mount.env !== undefined) env.push(`${mount.env}=${content.toString('utf8')}`);
-        if (mount.env === undefined || mount.target !== undefined) mounts.push({ type: 'bind', source: await secretFile(`secret-${n}`, content, mount.mode ?? 0o400, mount.uid ?? 0, mount.gid ?? 0), target, readOnly: true });
+        if (mount.env === undefined || mount.target !== undefined) {
+          mounts.push({
+            type: 'bind',
+            source: await secretFile(`secret-${n}`, content, mount.mode ?? 0o400, mount.uid ?? 0, mount.gid ?? 0),
+            target,
+            readOnly: true,
+          });
+        }
         break;
       }
       case 'ssh': {
         const id = mount.id ?? 'default';
         const agent = await request.sshAgent(id);
         if (!agent) {
-          if (mount.required) throw new LongshoreError('not-found', `SSH agent ${id}: not found`, { object: `ssh ${id}`, remedy: `Give it with --ssh ${id}.` });
+          if (mount.required) {
+            throw new LongshoreError('not-found', `SSH agent ${id}: not found`, {
+              object: `ssh ${id}`,
+              remedy: `Give it with --ssh ${id}.`,
+            });
+          }
           break;
         }
         const path = join(await volatile(), `ssh-${n}`);

@@ -18,7 +18,12 @@ export interface Scratch {
  * has changed: nothing, when nothing has. Whatever happens, nothing stays mounted.
  * @param stubs places of mounts that the work may have left
  */
-export async function inScratch(parts: BuildParts, chainId: string | undefined, signal: AbortSignal, work: (scratch: Scratch) => Promise<{ readonly stubs: readonly string[] } | void>): Promise<StepResult> {
+export async function inScratch(
+  parts: BuildParts,
+  chainId: string | undefined,
+  signal: AbortSignal,
+  work: (scratch: Scratch) => Promise<{ readonly stubs: readonly string[] } | void>,
+): Promise<StepResult> {
   const { clock, images, random } = parts;
   const key = `build-${hexId(random, 8)}`;
   const root = join(parts.folder, 'mnt', key);

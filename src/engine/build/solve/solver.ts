@@ -43,7 +43,9 @@ export class Solver implements BuildContext {
       const results = await Promise.allSettled(this.#stages.values());
       const { aborted, reason } = this.request.signal;
       // Whoever ended it may have said why.
-      if (aborted) throw reason instanceof LongshoreError ? reason : new LongshoreError('canceled', 'the build was cancelled', { cause: reason });
+      if (aborted) {
+        throw reason instanceof LongshoreError ? reason : new LongshoreError('canceled', 'the build was cancelled', { cause: reason });
+      }
       if (failed.signal.aborted) throw failed.signal.reason;
       for (const result of results) if (result.status === 'rejected') throw result.reason;
       return await this.#stages.get(this.plan.target)!;

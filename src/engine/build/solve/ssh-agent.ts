@@ -12,7 +12,12 @@ const MOST_CONNECTIONS = 32;
  * A socket on which a command finds the agent of the client: each connection is handed on. The keys stay where they are.
  * @returns what ends it and its connections
  */
-export async function serveAgent(path: string, owner: { readonly uid: number; readonly gid: number; readonly mode: number }, connect: AgentConnection, logger: Logger): Promise<() => Promise<void>> {
+export async function serveAgent(
+  path: string,
+  owner: { readonly uid: number; readonly gid: number; readonly mode: number },
+  connect: AgentConnection,
+  logger: Logger,
+): Promise<() => Promise<void>> {
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     open.add(socket);

@@ -26,7 +26,18 @@ export async function runInstruction(builder: StageContext, instruction: Run): P
   const user = config.User ?? '';
   const mounts = instruction.mounts.map((text) => parseMount(builder.word(text)));
   const sources = await Promise.all(mounts.map((mount) => mountKey(builder, mount)));
-  const key = keyOf('run', args, scripts, env, cwd, user, instruction.network === 'default' ? builder.request.networkMode : instruction.network, mounts, sources, builder.request.extraHosts);
+  const key = keyOf(
+    'run',
+    args,
+    scripts,
+    env,
+    cwd,
+    user,
+    instruction.network === 'default' ? builder.request.networkMode : instruction.network,
+    mounts,
+    sources,
+    builder.request.extraHosts,
+  );
   const createdBy = `RUN ${variables.length > 0 ? `|${variables.length} ${variables.join(' ')} ` : ''}${args.join(' ')} # buildkit`;
   await builder.step(instruction, createdBy, key, (step) =>
     slot(() =>
@@ -41,7 +52,10 @@ export async function runInstruction(builder: StageContext, instruction: Run): P
 }
 
 /** The command's words; heredocs become the script, its input, or a file of its own. */
-function commandOf(builder: StageContext, { command, heredocs }: Run): { args: readonly string[]; scripts: { path: string; content: string }[]; shown: string } {
+function commandOf(
+  builder: StageContext,
+  { command, heredocs }: Run,
+): { args: readonly string[]; scripts: { path: string; content: string }[]; shown: string } {
   if (command.form === 'exec') return { args: command.args, scripts: [], shown: command.args.join(' ') };
   const shell = shellOf(builder.config);
   const [only] = heredocs;
@@ -66,20 +80,39 @@ async function mountKey(builder: StageContext, mount: Mounts): Promise<string> {
     return await builder.solver.parts.images.trees.digest({ root, sources: [mount.source ?? '/'] }, builder.request.signal);
   }
   const from = await builder.fileSystem(mount.from);
-  return from.kind === 'chain' ? from.fsKey : await builder.solver.parts.images.trees.digest({ root: from.root, sources: [mount.source ?? '/'] }, builder.request.signal);
+  return from.kind === 'chain'
+    ? from.fsKey
+    : await builder.solver.parts.images.trees.digest({ root: from.root, sources: [mount.source ?? '/'] }, builder.request.signal);
 }
 
 /** Brings the mounts' sources here, one within the other, for as long as `work` takes. */
-async function withSources<T>(builder: StageContext, mounts: readonly Mounts[], at: number, resolved: readonly ResolvedRunMount[], work: (mounts: readonly ResolvedRunMount[]) => Promise<T>): Promise<T> {
+async function withSources<T>(
+  builder: StageContext,
+  mounts: readonly Mounts[],
+  at: number,
+  resolved: readonly ResolvedRunMount[],
+  work: (mounts: readonly ResolvedRunMount[]) => Promise<T>,
+): Promise<T> {
   const mount = mounts[at];
   if (!mount) return await work(resolved);
   const number = mounts.slice(0, at).filter(({ type }) => type === 'ssh').length;
-  const name = mount.target ?? (mount.type === 'ssh' ? `/run/buildkit/ssh_agent.${number}` : mount.type === 'secret' ? `/run/secrets/${mount.id ?? mount.source ?? ''}` : '');
+  const name =
+    mount.target ??
+    (mount.type === 'ssh'
+      ? `/run/buildkit/ssh_agent.${number}`
+      : mount.type === 'secret'
+        ? `/run/secrets/${mount.id ?? mount.source ?? ''}`
+        : '');
   const target = resolvePath(builder.config, name).replace(/(.)\/$/, '$1');
-  const next = (source?: ResolvedRunMount['source']): Promise<T> => withSources(builder, mounts, at + 1, [...resolved, { mount, target, ...(source ? { source } : {}) }], work);
+  const next = (source?: ResolvedRunMount['source']): Promise<T> =>
+    withSources(builder, mounts, at + 1, [...resolved, { mount, target, ...(source ? { source } : {}) }], work);
   if (mount.type !== 'bind') return await next();
   const path = mount.source ?? '/';
-  if (!mount.readOnly) throw new LongshoreError('not-implemented', 'RUN --mount=type=bind,rw is not supported', { remedy: 'Copy the files with COPY, or use a cache mount.' });
+  if (!mount.readOnly) {
+    throw new LongshoreError('not-implemented', 'RUN --mount=type=bind,rw is not supported', {
+      remedy: 'Copy the files with COPY, or use a cache mount.',
+    });
+  }
   if (mount.from === undefined) return await next({ root: await builder.solver.context(), path });
   const from = await builder.fileSystem(mount.from);
   if (from.kind === 'folder') return await next({ root: from.root, path });

@@ -72,7 +72,11 @@ export class StageBuilder implements StageContext {
       try {
         await this.#dispatch(instruction);
       } catch (error) {
-        throw placeError(error instanceof WordError ? new DockerfileError(error.message, instruction.line, instruction.endLine) : error, instruction.line, instruction.endLine);
+        throw placeError(
+          error instanceof WordError ? new DockerfileError(error.message, instruction.line, instruction.endLine) : error,
+          instruction.line,
+          instruction.endLine,
+        );
       }
     }
     return { document: this.#document(), layers: this.#layers, chainId: this.chainId, fsKey: this.fsKey };
@@ -90,7 +94,12 @@ export class StageBuilder implements StageContext {
   /** What a `--from` means: an earlier stage, a named context, or an image. */
   async fileSystem(name: string): Promise<NamedFileSystem> {
     const context = this.request.namedContexts.get(name.toLowerCase());
-    if (context?.kind === 'unsupported') throw new LongshoreError('not-implemented', `the build context ${name} (${context.address}) is of a kind that is not supported`, { object: name, remedy: 'Give a local folder or docker-image://….' });
+    if (context?.kind === 'unsupported') {
+      throw new LongshoreError('not-implemented', `the build context ${name} (${context.address}) is of a kind that is not supported`, {
+        object: name,
+        remedy: 'Give a local folder or docker-image://….',
+      });
+    }
     if (context?.kind === 'folder') return { kind: 'folder', root: await context.source.root([], this.request.progress) };
     const stage = context ? undefined : this.solver.find(this.stage, name);
     if (stage) {
@@ -98,7 +107,10 @@ export class StageBuilder implements StageContext {
       return { kind: 'chain', chainId, fsKey };
     }
     const image = await this.solver.base(context ? context.reference : name, undefined);
-    const chainId = image.document.rootfs.diff_ids.length > 0 ? await this.solver.parts.images.snapshots.unpack(image, undefined, this.request.signal) : undefined;
+    const chainId =
+      image.document.rootfs.diff_ids.length > 0
+        ? await this.solver.parts.images.snapshots.unpack(image, undefined, this.request.signal)
+        : undefined;
     return { kind: 'chain', chainId, fsKey: keyOf('image', chainId ?? '') };
   }
 
@@ -110,7 +122,9 @@ export class StageBuilder implements StageContext {
 
   /** Proxy settings that came with the build. */
   get proxies(): string[] {
-    return PROXY_ARGS.flatMap((name) => (this.request.buildArgs[name] === undefined || this.#args.has(name) ? [] : [`${name}=${this.request.buildArgs[name]}`]));
+    return PROXY_ARGS.flatMap((name) =>
+      this.request.buildArgs[name] === undefined || this.#args.has(name) ? [] : [`${name}=${this.request.buildArgs[name]}`],
+    );
   }
 
   get ignoreCache(): boolean {
@@ -125,7 +139,12 @@ export class StageBuilder implements StageContext {
   async step(instruction: Instruction, createdBy: string, key: string, work: (step: StepProgress) => Promise<StepResult>): Promise<void> {
     await this.#show(instruction.text, async (step) => {
       const full = keyOf('step', this.fsKey, key);
-      const result = await this.solver.parts.cache.run(full, `${this.stage.name === undefined ? '' : `${this.stage.name}: `}${instruction.text.slice(0, 200)}`, () => work(step), { ignore: this.ignoreCache, signal: this.request.signal, onCached: () => step.cached() });
+      const result = await this.solver.parts.cache.run(
+        full,
+        `${this.stage.name === undefined ? '' : `${this.stage.name}: `}${instruction.text.slice(0, 200)}`,
+        () => work(step),
+        { ignore: this.ignoreCache, signal: this.request.signal, onCached: () => step.cached() },
+      );
       this.apply(result, full, createdBy);
     });
   }
@@ -137,7 +156,12 @@ export class StageBuilder implements StageContext {
     const id = this.solver.vertexId('step', this.stage.index, number);
     const inputs = this.#last === undefined ? [] : [this.#last];
     this.#last = id;
-    await this.request.progress.step(id, `[${name === undefined ? '' : `${name} `}${String(number).padStart(String(this.#total).length)}/${this.#total}] ${text.replaceAll(/\s+/g, ' ')}`, inputs, work);
+    await this.request.progress.step(
+      id,
+      `[${name === undefined ? '' : `${name} `}${String(number).padStart(String(this.#total).length)}/${this.#total}] ${text.replaceAll(/\s+/g, ' ')}`,
+      inputs,
+      work,
+    );
   }
 
   apply(result: StepResult, fsKey: string, createdBy: string): void {
@@ -154,10 +178,16 @@ export class StageBuilder implements StageContext {
 
   async #fromImage(name: string): Promise<readonly string[]> {
     const context = this.request.namedContexts.get(name.toLowerCase());
-    if (context && context.kind !== 'image') throw new LongshoreError('not-implemented', `FROM ${name}: the build context ${name} is not an image`, { remedy: `Use it with COPY --from=${name}, or give it as docker-image://….` });
+    if (context && context.kind !== 'image') {
+      throw new LongshoreError('not-implemented', `FROM ${name}: the build context ${name} is not an image`, {
+        remedy: `Use it with COPY --from=${name}, or give it as docker-image://….`,
+      });
+    }
     const image = await this.solver.base(context ? context.reference : name, this.solver.plan.platforms.get(this.stage));
     await this.#show(`FROM ${image.references[0] ?? name}`, async (step) => {
-      if (image.document.rootfs.diff_ids.length > 0) this.chainId = await this.solver.parts.images.snapshots.unpack(image, undefined, this.request.signal);
+      if (image.document.rootfs.diff_ids.length > 0) {
+        this.chainId = await this.solver.parts.images.snapshots.unpack(image, undefined, this.request.signal);
+      }
       step.cached();
     });
     this.#from(image);
@@ -204,7 +234,13 @@ export class StageBuilder implements StageContext {
         return undefined;
       default: {
         const escape = this.request.dockerfile.escape;
-        const change = changeConfig(this.config, instruction, (text) => this.word(text), (text) => expandWords(text, (name) => this.lookup(name), escape), this.#cmdSet);
+        const change = changeConfig(
+          this.config,
+          instruction,
+          (text) => this.word(text),
+          (text) => expandWords(text, (name) => this.lookup(name), escape),
+          this.#cmdSet,
+        );
         if (!change) throw new Error(`no handler for ${instruction.kind}`);
         this.config = change.config;
         if (instruction.kind === 'CMD') this.#cmdSet = true;
@@ -239,7 +275,13 @@ export class StageBuilder implements StageContext {
   }
 
   #note(createdBy: string, empty: boolean): void {
-    this.#history.push({ ...(this.#created === undefined ? {} : { created: this.#created }), created_by: createdBy, ...(this.#author === undefined ? {} : { author: this.#author }), comment: COMMENT, ...(empty ? { empty_layer: true } : {}) });
+    this.#history.push({
+      ...(this.#created === undefined ? {} : { created: this.#created }),
+      created_by: createdBy,
+      ...(this.#author === undefined ? {} : { author: this.#author }),
+      comment: COMMENT,
+      ...(empty ? { empty_layer: true } : {}),
+    });
   }
 
   #document(): ImageDocument {

@@ -11,7 +11,15 @@ import type { ApiRequest, JsonAnswer } from '../request.ts';
 const STAT_HEADER = 'X-Docker-Container-Path-Stat';
 
 function encodeStat(stat: PathStat): string {
-  return Buffer.from(JSON.stringify({ name: stat.name, size: stat.size, mode: stat.mode, mtime: new Date(stat.mtimeMs).toISOString(), linkTarget: stat.linkTarget })).toString('base64');
+  return Buffer.from(
+    JSON.stringify({
+      name: stat.name,
+      size: stat.size,
+      mode: stat.mode,
+      mtime: new Date(stat.mtimeMs).toISOString(),
+      linkTarget: stat.linkTarget,
+    }),
+  ).toString('base64');
 }
 
 function pathOf(request: ApiRequest): string {

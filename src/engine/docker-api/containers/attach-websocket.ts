@@ -10,7 +10,11 @@ import { sendLogs } from './logs.ts';
 
 /** `GET /containers/{name}/attach/ws`: the container's streams as messages of a WebSocket, output without frames. @throws `invalid`, `conflict`, `not-found` */
 export async function attachByWebSocket(deps: Deps, request: ApiRequest, connection: Hijacked): Promise<void> {
-  if (!isWebSocketRequest(request.raw)) throw new LongshoreError('invalid', 'this wants a WebSocket', { remedy: 'For another kind of connection, POST to /containers/{name}/attach.' });
+  if (!isWebSocketRequest(request.raw)) {
+    throw new LongshoreError('invalid', 'this wants a WebSocket', {
+      remedy: 'For another kind of connection, POST to /containers/{name}/attach.',
+    });
+  }
   const container = attachable(deps, request);
   const keys = new DetachKeys(request.query.get('detachKeys') || undefined);
   const tty = container.spec.process.terminal;
@@ -33,7 +37,10 @@ export async function attachByWebSocket(deps: Deps, request: ApiRequest, connect
   deps.containers.announce(container.id, 'attach');
   if (request.flag('logs')) {
     const output = new Writable({ write: (piece: Buffer, _encoding, done) => void client.send(piece).then(() => done(), done) });
-    await sendLogs(deps.containers.logs(container.id, { stdout: request.flag('stdout'), stderr: request.flag('stderr') }), output, { tty: true, timestamps: false });
+    await sendLogs(deps.containers.logs(container.id, { stdout: request.flag('stdout'), stderr: request.flag('stderr') }), output, {
+      tty: true,
+      timestamps: false,
+    });
     await new Promise<void>((resolve) => output.end(resolve));
   }
   ready();

@@ -20,7 +20,12 @@ export async function attachContainer(deps: Deps, request: ApiRequest, connectio
   const streams = streaming ? await deps.containers.attach(container.id) : undefined;
   connection.accept(streamType(tty, request.minor));
   deps.containers.announce(container.id, 'attach');
-  if (request.flag('logs')) await sendLogs(deps.containers.logs(container.id, { stdout: request.flag('stdout'), stderr: request.flag('stderr') }), socket, { tty, timestamps: false });
+  if (request.flag('logs')) {
+    await sendLogs(deps.containers.logs(container.id, { stdout: request.flag('stdout'), stderr: request.flag('stderr') }), socket, {
+      tty,
+      timestamps: false,
+    });
+  }
   if (streams === undefined) {
     socket.end();
     return;
@@ -38,8 +43,12 @@ export async function attachContainer(deps: Deps, request: ApiRequest, connectio
 /** The container to attach to. @throws `conflict` in a state in which nothing would come */
 export function attachable(deps: Pick<Deps, 'containers'>, request: Pick<ApiRequest, 'params'>): Container {
   const container = deps.containers.get(request.params['name']!);
-  if (container.status === 'paused') throw new LongshoreError('conflict', `container ${container.name} is paused, unpause the container before attach`);
-  if (container.status === 'restarting') throw new LongshoreError('conflict', `container ${container.name} is restarting, wait until the container is running`);
+  if (container.status === 'paused') {
+    throw new LongshoreError('conflict', `container ${container.name} is paused, unpause the container before attach`);
+  }
+  if (container.status === 'restarting') {
+    throw new LongshoreError('conflict', `container ${container.name} is restarting, wait until the container is running`);
+  }
   return container;
 }
 
@@ -96,7 +105,12 @@ export async function attachAsBody(deps: Deps, request: ApiRequest, response: Se
   const streams = request.flag('stream') ? await deps.containers.attach(container.id) : undefined;
   response.writeHead(200, { 'Content-Type': RAW_STREAM });
   response.flushHeaders();
-  if (request.flag('logs')) await sendLogs(deps.containers.logs(container.id, { stdout: request.flag('stdout'), stderr: request.flag('stderr') }), response, { tty, timestamps: false });
+  if (request.flag('logs')) {
+    await sendLogs(deps.containers.logs(container.id, { stdout: request.flag('stdout'), stderr: request.flag('stderr') }), response, {
+      tty,
+      timestamps: false,
+    });
+  }
   if (streams !== undefined) {
     streams.onOutput((stream, data) => (request.flag(stream) ? write(response, tty ? data : frame(stream, data)) : undefined));
     request.signal.addEventListener('abort', () => streams.detach(), { once: true });

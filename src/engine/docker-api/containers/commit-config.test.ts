@@ -3,8 +3,18 @@ import { test } from 'node:test';
 import { committedConfig } from './commit-config.ts';
 
 const own = {
-  Env: ['A=1', 'PATH=/bin'], Cmd: ['serve'], Entrypoint: ['/run'], Labels: { a: '1', b: '2' }, ExposedPorts: { '80/tcp': {} }, WorkingDir: '/srv', User: 'web', StopSignal: 'SIGINT',
-  Healthcheck: { Test: ['CMD', 'check'], Interval: 5e9, Retries: 2 }, Hostname: 'box', Image: 'busybox', Tty: true,
+  Env: ['A=1', 'PATH=/bin'],
+  Cmd: ['serve'],
+  Entrypoint: ['/run'],
+  Labels: { a: '1', b: '2' },
+  ExposedPorts: { '80/tcp': {} },
+  WorkingDir: '/srv',
+  User: 'web',
+  StopSignal: 'SIGINT',
+  Healthcheck: { Test: ['CMD', 'check'], Interval: 5e9, Retries: 2 },
+  Hostname: 'box',
+  Image: 'busybox',
+  Tty: true,
 };
 
 test('nothing given: the image runs as its container does', () => {
@@ -14,7 +24,17 @@ test('nothing given: the image runs as its container does', () => {
 });
 
 test('what is given goes before, and is added to what there is', () => {
-  const config = committedConfig({ Env: ['A=2', 'C=3'], Labels: { b: '3' }, ExposedPorts: { '81/tcp': {} }, Healthcheck: { Interval: 9e9, Test: [] }, User: '', OnBuild: ['RUN x'] }, own);
+  const config = committedConfig(
+    {
+      Env: ['A=2', 'C=3'],
+      Labels: { b: '3' },
+      ExposedPorts: { '81/tcp': {} },
+      Healthcheck: { Interval: 9e9, Test: [] },
+      User: '',
+      OnBuild: ['RUN x'],
+    },
+    own,
+  );
   assert.deepEqual(config.Env, ['A=2', 'C=3', 'PATH=/bin']);
   assert.deepEqual(config.Labels, { a: '1', b: '3' });
   assert.deepEqual(Object.keys(config.ExposedPorts!).sort(), ['80/tcp', '81/tcp']);

@@ -1,7 +1,8 @@
 import type { ImageConfig } from '../../images/images.ts';
 import type { Config } from './config.ts';
 
-const words = (value: readonly string[] | string | null | undefined): readonly string[] => (value === null || value === undefined ? [] : typeof value === 'string' ? [value] : value);
+const words = (value: readonly string[] | string | null | undefined): readonly string[] =>
+  value === null || value === undefined ? [] : typeof value === 'string' ? [value] : value;
 const nameOf = (variable: string): string => variable.split('=', 1)[0]!;
 type Flags = Record<string, Record<string, never>>;
 

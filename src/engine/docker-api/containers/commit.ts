@@ -26,7 +26,11 @@ export async function commit(deps: Deps, request: ApiRequest): Promise<JsonAnswe
       createdMs: deps.clock.now(),
       config: committedConfig(body, keptOf(container).Config),
     });
-    deps.containers.announce(container.id, 'commit', { comment: request.query.get('comment') ?? '', imageID: image.id, ...(repository === '' ? {} : { imageRef: repository }) });
+    deps.containers.announce(container.id, 'commit', {
+      comment: request.query.get('comment') ?? '',
+      imageID: image.id,
+      ...(repository === '' ? {} : { imageRef: repository }),
+    });
     return { status: 201, body: { Id: image.id } };
   } finally {
     if (pause) await deps.containers.unpause(container.id);

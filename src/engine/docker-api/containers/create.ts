@@ -23,15 +23,25 @@ import { parseSignal } from './signals.ts';
 /** `POST /containers/create`. */
 export async function createContainer(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const body = await request.requiredJson<CreateBody>(CREATE);
-  if (!Object.keys(CONFIG).some((field) => Object.hasOwn(body, field))) throw new LongshoreError('invalid', 'config cannot be empty in order to create a container');
+  if (!Object.keys(CONFIG).some((field) => Object.hasOwn(body, field))) {
+    throw new LongshoreError('invalid', 'config cannot be empty in order to create a container');
+  }
   checkPortBindings(body.HostConfig?.PortBindings);
   if (!body.Image) throw new LongshoreError('invalid', 'no image specified', { remedy: 'Name an image.' });
-  if (request.minor < 44 && Object.keys(body.NetworkingConfig?.EndpointsConfig ?? {}).length > 1) throw new LongshoreError('invalid', 'Container cannot be created with multiple network endpoints', { remedy: 'Connect it to the others once it is there.' });
+  if (request.minor < 44 && Object.keys(body.NetworkingConfig?.EndpointsConfig ?? {}).length > 1) {
+    throw new LongshoreError('invalid', 'Container cannot be created with multiple network endpoints', {
+      remedy: 'Connect it to the others once it is there.',
+    });
+  }
   const platform = request.query.get('platform');
   const image = await deps.images.get(body.Image);
   const warnings: string[] = [];
   if (platform && !matchesPlatform(image, platform)) {
-    throw new LongshoreError('not-found', `image with reference ${body.Image} was found but does not provide the specified platform (${platform})`, { object: `image ${body.Image}` });
+    throw new LongshoreError(
+      'not-found',
+      `image with reference ${body.Image} was found but does not provide the specified platform (${platform})`,
+      { object: `image ${body.Image}` },
+    );
   }
   const spec = await specOf(deps, body, image, request.query.get('name') ?? undefined, warnings);
   const container = await deps.containers.create(spec);
@@ -48,19 +58,37 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
   checkNamespaceOwner(deps, host.PidMode);
   checkEnv(config.Env);
   const health = healthOf(config.Healthcheck);
-  for (const port of Object.keys(config.ExposedPorts ?? {})) parsePort(port.replace(/\/sctp$/i, '')); // which can't be published, but told of
-  if (config.WorkingDir && !config.WorkingDir.startsWith('/')) throw new LongshoreError('invalid', `the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
+  for (const port of Object.keys(config.ExposedPorts ?? {})) {
+    parsePort(port.replace(/\/sctp$/i, ''));
+  } // which can't be published, but told of
+  if (config.WorkingDir && !config.WorkingDir.startsWith('/')) {
+    throw new LongshoreError('invalid', `the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
+  }
   const kernel = { abilities: await deps.abilities(), warnings };
   const limits = limitsOf(host, kernel);
   const deviceLimits = deviceLimitsOf(host, kernel);
   const network = await translateNetwork(body, host, deps.networks);
   const { mounts, make } = await translateMounts(config, host, deps, mountsFrom(deps, host.VolumesFrom ?? []));
   await makeBindSources(make);
-  if (network.mode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0) warnings.push('Published ports are discarded when using host network mode');
+  if (network.mode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0) {
+    warnings.push('Published ports are discarded when using host network mode');
+  }
   const restart = restartPolicy(host);
   const args = [...words(config.Entrypoint), ...words(config.Cmd)];
-  if (args.length === 0) throw new LongshoreError('invalid', 'no command specified', { object: `image ${body.Image ?? ''}`, remedy: 'Give a command to run.' });
-  const kept: Kept = { Config: { ...config, Image: body.Image ?? '' }, HostConfig: { ...host, ...keptLimits(host, limits, deviceLimits), NetworkMode: network.mode, IpcMode: host.IpcMode || 'private', CgroupnsMode: cgroupNamespace(deps, host) }, Endpoints: network.endpoints };
+  if (args.length === 0) {
+    throw new LongshoreError('invalid', 'no command specified', { object: `image ${body.Image ?? ''}`, remedy: 'Give a command to run.' });
+  }
+  const kept: Kept = {
+    Config: { ...config, Image: body.Image ?? '' },
+    HostConfig: {
+      ...host,
+      ...keptLimits(host, limits, deviceLimits),
+      NetworkMode: network.mode,
+      IpcMode: host.IpcMode || 'private',
+      CgroupnsMode: cgroupNamespace(deps, host),
+    },
+    Endpoints: network.endpoints,
+  };
   const hostname = config.Hostname || (network.mode === 'host' ? machineName() : undefined);
   return {
     owner: 'docker',
@@ -80,7 +108,12 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
     ...(config.Domainname ? { domainname: config.Domainname } : {}),
     mounts,
     network: network.spec,
-    namespaces: { ipc: host.IpcMode || 'private', pid: host.PidMode || 'private', uts: host.UTSMode || (network.mode === 'host' ? 'host' : 'private'), cgroup: cgroupNamespace(deps, host) },
+    namespaces: {
+      ipc: host.IpcMode || 'private',
+      pid: host.PidMode || 'private',
+      uts: host.UTSMode || (network.mode === 'host' ? 'host' : 'private'),
+      cgroup: cgroupNamespace(deps, host),
+    },
     limits,
     ...(deviceLimits.length === 0 ? {} : { deviceLimits }),
     ...(host.CgroupParent ? { cgroupParent: safeParent(host.CgroupParent) } : {}),
@@ -97,8 +130,14 @@ async function specOf(deps: Deps, body: CreateBody, image: Image, name: string |
     ulimits: (host.Ulimits ?? []).map((limit) => ({ name: limit.Name ?? '', soft: limit.Soft ?? 0, hard: limit.Hard ?? 0 })),
     extraHosts: host.ExtraHosts ?? [],
     links: (host.Links ?? []).map((link) => linkOf(deps, link)),
-    ...((host.Dns?.length ?? 0) + (host.DnsSearch?.length ?? 0) + (host.DnsOptions?.length ?? 0) > 0 ? { dns: { servers: host.Dns ?? [], search: host.DnsSearch ?? [], options: host.DnsOptions ?? [] } } : {}),
-    devices: (host.Devices ?? []).map((device) => ({ hostPath: device.PathOnHost ?? '', containerPath: device.PathInContainer || (device.PathOnHost ?? ''), permissions: device.CgroupPermissions || 'rwm' })),
+    ...((host.Dns?.length ?? 0) + (host.DnsSearch?.length ?? 0) + (host.DnsOptions?.length ?? 0) > 0
+      ? { dns: { servers: host.Dns ?? [], search: host.DnsSearch ?? [], options: host.DnsOptions ?? [] } }
+      : {}),
+    devices: (host.Devices ?? []).map((device) => ({
+      hostPath: device.PathOnHost ?? '',
+      containerPath: device.PathInContainer || (device.PathOnHost ?? ''),
+      permissions: device.CgroupPermissions || 'rwm',
+    })),
     ...(host.DeviceCgroupRules?.length ? { deviceRules: host.DeviceCgroupRules } : {}),
     ...(Object.keys(host.Annotations ?? {}).length > 0 ? { annotations: host.Annotations! } : {}),
     ...(host.ShmSize ? { shmBytes: host.ShmSize } : {}),
@@ -129,11 +168,18 @@ function withoutNulls(host: HostConfig): HostConfig {
 function restartPolicy(host: HostConfig): RestartPolicy {
   const { Name: name = '', MaximumRetryCount: count = 0 } = host.RestartPolicy ?? {};
   if (name !== '' && name !== 'no' && name !== 'always' && name !== 'on-failure' && name !== 'unless-stopped') {
-    throw new LongshoreError('invalid', `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`);
+    throw new LongshoreError(
+      'invalid',
+      `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+    );
   }
-  if (count !== 0 && name !== 'on-failure') throw new LongshoreError('invalid', "invalid restart policy: maximum retry count can only be used with 'on-failure'");
+  if (count !== 0 && name !== 'on-failure') {
+    throw new LongshoreError('invalid', "invalid restart policy: maximum retry count can only be used with 'on-failure'");
+  }
   if (count < 0) throw new LongshoreError('invalid', 'invalid restart policy: maximum retry count cannot be negative');
-  if (host.AutoRemove === true && name !== '' && name !== 'no') throw new LongshoreError('invalid', "can't create 'AutoRemove' container with restart policy");
+  if (host.AutoRemove === true && name !== '' && name !== 'no') {
+    throw new LongshoreError('invalid', "can't create 'AutoRemove' container with restart policy");
+  }
   return { name: name === '' ? 'no' : name, ...(count > 0 ? { maximumRetryCount: count } : {}) };
 }
 
@@ -152,7 +198,9 @@ async function makeBindSources(paths: readonly string[]): Promise<void> {
 /** A cgroup parent beneath our own. @throws `invalid` for one that leads out */
 function safeParent(parent: string): string {
   const clean = parent.replace(/^\/+|\/+$/g, '');
-  if (clean === '' || clean.split('/').some((part) => part === '..' || part === '.' || part === '')) throw new LongshoreError('invalid', `invalid cgroup parent "${parent}"`);
+  if (clean === '' || clean.split('/').some((part) => part === '..' || part === '.' || part === '')) {
+    throw new LongshoreError('invalid', `invalid cgroup parent "${parent}"`);
+  }
   return clean;
 }
 

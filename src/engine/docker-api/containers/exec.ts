@@ -17,9 +17,13 @@ interface StartBody { Detach?: boolean; Tty?: boolean; ConsoleSize?: [number, nu
 /** `POST /containers/{name}/exec`. */
 export async function createExec(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const config = await request.json<ExecConfig>(EXEC);
-  if (config?.Cmd === undefined || config.Cmd === null || config.Cmd.length === 0) throw new LongshoreError('invalid', 'No exec command specified');
+  if (config?.Cmd === undefined || config.Cmd === null || config.Cmd.length === 0) {
+    throw new LongshoreError('invalid', 'No exec command specified');
+  }
   const container = deps.containers.get(request.params['name']!);
-  if (container.status === 'paused') throw new LongshoreError('conflict', `Container ${container.name} is paused, unpause the container before exec`);
+  if (container.status === 'paused') {
+    throw new LongshoreError('conflict', `Container ${container.name} is paused, unpause the container before exec`);
+  }
   if (container.pid === undefined) throw new LongshoreError('conflict', `container ${container.id} is not running`);
   // Told now, as a status: the start can only write it into the stream.
   if (config.User) await resolveUser(container.rootfs, config.User);
@@ -103,7 +107,12 @@ async function attachTo(deps: Deps, record: ExecRecord, body: StartBody, socket:
   const { config } = record;
   const ended = finished(deps, record, session);
   await join(session, socket, {
-    tty: config.Tty ?? false, raw: isRaw(body), stdin: config.AttachStdin ?? false, stdout: wants(record, 'stdout'), stderr: wants(record, 'stderr'), keys: record.keys,
+    tty: config.Tty ?? false,
+    raw: isRaw(body),
+    stdin: config.AttachStdin ?? false,
+    stdout: wants(record, 'stdout'),
+    stderr: wants(record, 'stderr'),
+    keys: record.keys,
     // The client asks for the code as soon as the stream ends: it is there by then.
     beforeEnd: ended,
   });
@@ -116,7 +125,12 @@ function failureText(body: StartBody, error: unknown): Buffer {
 
 async function begin(deps: Deps, record: ExecRecord, body: StartBody): Promise<ExecSession> {
   const { config } = record;
-  if (record.started) throw new LongshoreError('conflict', `exec command ${record.id} ${record.exitCode === undefined ? 'is already running' : 'has already run'}`);
+  if (record.started) {
+    throw new LongshoreError(
+      'conflict',
+      `exec command ${record.id} ${record.exitCode === undefined ? 'is already running' : 'has already run'}`,
+    );
+  }
   record.started = true;
   const size = body.ConsoleSize ?? config.ConsoleSize;
   deps.containers.announce(record.containerId, `exec_start: ${(config.Cmd ?? []).join(' ')}`, { execID: record.id });
@@ -137,7 +151,14 @@ async function begin(deps: Deps, record: ExecRecord, body: StartBody): Promise<E
     return session;
   } catch (error) {
     const message = messageOf(error);
-    deps.execs.finish(record, /executable file not found|no such file or directory/.test(message) ? 127 : /permission denied|is a directory/.test(message) ? 126 : 128);
+    deps.execs.finish(
+      record,
+      /executable file not found|no such file or directory/.test(message)
+        ? 127
+        : /permission denied|is a directory/.test(message)
+          ? 126
+          : 128,
+    );
     throw error;
   }
 }
@@ -171,7 +192,13 @@ export function inspectExec(deps: Deps, request: ApiRequest): JsonAnswer {
       ID: record.id,
       Running: record.session !== undefined,
       ExitCode: record.exitCode ?? null,
-      ProcessConfig: { tty: config.Tty ?? false, entrypoint, arguments: args, privileged: config.Privileged ?? false, ...(config.User ? { user: config.User } : {}) },
+      ProcessConfig: {
+        tty: config.Tty ?? false,
+        entrypoint,
+        arguments: args,
+        privileged: config.Privileged ?? false,
+        ...(config.User ? { user: config.User } : {}),
+      },
       OpenStdin: config.AttachStdin ?? false,
       OpenStderr: config.AttachStderr ?? false,
       OpenStdout: config.AttachStdout ?? false,

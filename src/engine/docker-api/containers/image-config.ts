@@ -9,7 +9,9 @@ export function withImage(body: CreateBody, image: ImageConfig): Config {
   let cmd = listOf(given.Cmd);
   if (entrypoint === undefined || entrypoint.length === 0) {
     if (cmd === undefined || cmd.length === 0) cmd = image.Cmd === null || image.Cmd === undefined ? undefined : [...image.Cmd];
-    if (entrypoint === undefined) entrypoint = image.Entrypoint === null || image.Entrypoint === undefined ? undefined : [...image.Entrypoint];
+    if (entrypoint === undefined) {
+      entrypoint = image.Entrypoint === null || image.Entrypoint === undefined ? undefined : [...image.Entrypoint];
+    }
   }
   // An empty word takes the image's entry point away.
   if (entrypoint?.length === 1 && entrypoint[0] === '') entrypoint = undefined;
@@ -24,7 +26,12 @@ export function withImage(body: CreateBody, image: ImageConfig): Config {
     Tty: given.Tty ?? false,
     OpenStdin: given.OpenStdin ?? false,
     StdinOnce: given.StdinOnce ?? false,
-    Env: given.Env === undefined || given.Env === null ? (image.Env === undefined || image.Env.length === 0 ? null : [...image.Env]) : environment(given.Env, image.Env ?? []),
+    Env:
+      given.Env === undefined || given.Env === null
+        ? image.Env === undefined || image.Env.length === 0
+          ? null
+          : [...image.Env]
+        : environment(given.Env, image.Env ?? []),
     Cmd: cmd ?? null,
     ...healthcheck(given, image),
     Image: given.Image ?? '',

@@ -25,7 +25,11 @@ async function details(deps: Deps, container: Container, size: boolean, minor: n
   // These files are made by the first start.
   const started = container.startedMs !== undefined;
   const file = (name: string): string => (started ? container.rootfs.replace(/rootfs$/, name) : '');
-  const [networkSettings, mounts, layers] = await Promise.all([networks(deps, container, kept, minor), mountPoints(deps, container), deps.images.snapshots.layers(container.id)]);
+  const [networkSettings, mounts, layers] = await Promise.all([
+    networks(deps, container, kept, minor),
+    mountPoints(deps, container),
+    deps.images.snapshots.layers(container.id),
+  ]);
   const [path = '', ...args] = spec.process.args;
   return {
     Id: container.id,
@@ -47,8 +51,22 @@ async function details(deps: Deps, container: Container, size: boolean, minor: n
     AppArmorProfile: spec.security.privileged ? 'unconfined' : '',
     ExecIDs: deps.execs.idsOf(container.id),
     HostConfig: { ...hostConfigOf(container, kept), Links: linksOf(deps, container) },
-    GraphDriver: { Data: { ID: container.id, LowerDir: layers.lower.join(':'), MergedDir: container.rootfs, UpperDir: layers.upper, WorkDir: layers.work }, Name: 'overlay2' },
-    ...(size ? { SizeRw: await deps.images.snapshots.usage(container.id), SizeRootFs: (await sizeOfImage(deps, spec.image.id)) + (await deps.images.snapshots.usage(container.id)) } : {}),
+    GraphDriver: {
+      Data: {
+        ID: container.id,
+        LowerDir: layers.lower.join(':'),
+        MergedDir: container.rootfs,
+        UpperDir: layers.upper,
+        WorkDir: layers.work,
+      },
+      Name: 'overlay2',
+    },
+    ...(size
+      ? {
+          SizeRw: await deps.images.snapshots.usage(container.id),
+          SizeRootFs: (await sizeOfImage(deps, spec.image.id)) + (await deps.images.snapshots.usage(container.id)),
+        }
+      : {}),
     Mounts: mounts,
     Config: { ...kept.Config, Hostname: kept.Config.Hostname || spec.hostname || container.id.slice(0, 12) },
     NetworkSettings: networkSettings,
@@ -64,14 +82,44 @@ export function keptOf(container: Container): Kept {
   const { spec } = container;
   if (spec.owner === 'docker' && spec.opaque !== undefined) return spec.opaque as Kept;
   const config: Config = {
-    Hostname: spec.hostname ?? '', Domainname: spec.domainname ?? '', User: spec.process.user, AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: spec.process.terminal,
-    OpenStdin: spec.openStdin, StdinOnce: spec.stdinOnce, Env: [...spec.process.env], Cmd: [...spec.process.args], Image: spec.image.name, Volumes: null, WorkingDir: spec.process.cwd,
-    Entrypoint: null, OnBuild: null, Labels: { ...spec.labels },
+    Hostname: spec.hostname ?? '',
+    Domainname: spec.domainname ?? '',
+    User: spec.process.user,
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    Tty: spec.process.terminal,
+    OpenStdin: spec.openStdin,
+    StdinOnce: spec.stdinOnce,
+    Env: [...spec.process.env],
+    Cmd: [...spec.process.args],
+    Image: spec.image.name,
+    Volumes: null,
+    WorkingDir: spec.process.cwd,
+    Entrypoint: null,
+    OnBuild: null,
+    Labels: { ...spec.labels },
   };
-  const network = spec.network.mode === 'namespace' ? (spec.network.container === undefined ? 'none' : `container:${spec.network.container}`) : spec.network.mode === 'networks' ? 'bridge' : spec.network.mode;
+  const network =
+    spec.network.mode === 'namespace'
+      ? spec.network.container === undefined
+        ? 'none'
+        : `container:${spec.network.container}`
+      : spec.network.mode === 'networks'
+        ? 'bridge'
+        : spec.network.mode;
   const host: HostConfig = {
-    ...HOST_DEFAULTS, NetworkMode: network, Privileged: spec.security.privileged, ReadonlyRootfs: spec.security.readOnlyRoot, CapAdd: [...spec.security.capAdd], CapDrop: [...spec.security.capDrop],
-    Memory: spec.limits.memoryBytes ?? 0, NanoCpus: spec.limits.nanoCpus ?? 0, CpuShares: spec.limits.cpuShares ?? 0, CpuQuota: spec.limits.cpuQuota ?? 0, CpuPeriod: spec.limits.cpuPeriod ?? 0,
+    ...HOST_DEFAULTS,
+    NetworkMode: network,
+    Privileged: spec.security.privileged,
+    ReadonlyRootfs: spec.security.readOnlyRoot,
+    CapAdd: [...spec.security.capAdd],
+    CapDrop: [...spec.security.capDrop],
+    Memory: spec.limits.memoryBytes ?? 0,
+    NanoCpus: spec.limits.nanoCpus ?? 0,
+    CpuShares: spec.limits.cpuShares ?? 0,
+    CpuQuota: spec.limits.cpuQuota ?? 0,
+    CpuPeriod: spec.limits.cpuPeriod ?? 0,
     CgroupParent: spec.cgroupParent ?? '',
     Binds: spec.mounts.filter((mount) => mount.type === 'bind').map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`),
   };
@@ -82,7 +130,9 @@ export function keptOf(container: Container): Kept {
 function linksOf(deps: Deps, container: Container): string[] | null {
   if ((container.spec.links ?? []).length === 0) return null;
   const others = new Map(deps.containers.list().map((each) => [each.id, each.name]));
-  const links = (container.spec.links ?? []).flatMap((link) => (others.has(link.container) ? [`/${others.get(link.container)!}:/${container.name}/${link.alias}`] : []));
+  const links = (container.spec.links ?? []).flatMap((link) =>
+    others.has(link.container) ? [`/${others.get(link.container)!}:/${container.name}/${link.alias}`] : [],
+  );
   return links.length === 0 ? null : links;
 }
 
@@ -91,11 +141,20 @@ function hostConfigOf(container: Container, kept: Kept): HostConfig {
   return {
     ...kept.HostConfig,
     // What `docker update` may have changed since.
-    Memory: limits.memoryBytes ?? 0, MemorySwap: limits.memorySwapBytes ?? kept.HostConfig.MemorySwap ?? 0, NanoCpus: limits.nanoCpus ?? 0, CpuShares: limits.cpuShares ?? 0, CpuQuota: limits.cpuQuota ?? 0,
-    CpuPeriod: limits.cpuPeriod ?? 0, CpusetCpus: limits.cpusetCpus ?? '', CpusetMems: limits.cpusetMems ?? '', MemoryReservation: limits.memoryReservationBytes ?? 0, BlkioWeight: limits.blockIo?.weight ?? 0,
+    Memory: limits.memoryBytes ?? 0,
+    MemorySwap: limits.memorySwapBytes ?? kept.HostConfig.MemorySwap ?? 0,
+    NanoCpus: limits.nanoCpus ?? 0,
+    CpuShares: limits.cpuShares ?? 0,
+    CpuQuota: limits.cpuQuota ?? 0,
+    CpuPeriod: limits.cpuPeriod ?? 0,
+    CpusetCpus: limits.cpusetCpus ?? '',
+    CpusetMems: limits.cpusetMems ?? '',
+    MemoryReservation: limits.memoryReservationBytes ?? 0,
+    BlkioWeight: limits.blockIo?.weight ?? 0,
     PidsLimit: limits.pids === -1 ? 0 : (limits.pids ?? null),
     RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.maximumRetryCount ?? 0 },
-    MaskedPaths: security.privileged ? null : [...(security.maskedPaths ?? MASKED)], ReadonlyPaths: security.privileged ? null : [...(security.readonlyPaths ?? READONLY)],
+    MaskedPaths: security.privileged ? null : [...(security.maskedPaths ?? MASKED)],
+    ReadonlyPaths: security.privileged ? null : [...(security.readonlyPaths ?? READONLY)],
   };
 }
 
@@ -147,10 +206,23 @@ async function networks(deps: Deps, container: Container, kept: Kept, minor: num
     SandboxID: running ? container.id : '',
     SandboxKey: running ? `/proc/${container.pid}/ns/net` : '',
     Ports: running ? portMap(container, Object.keys(kept.Config.ExposedPorts ?? {})) : {},
-    ...(minor >= 52 ? {} : {
-      HairpinMode: false, LinkLocalIPv6Address: '', LinkLocalIPv6PrefixLen: 0, SecondaryIPAddresses: null, SecondaryIPv6Addresses: null,
-      EndpointID: bridge?.id ?? '', Gateway: bridge?.gateway ?? '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, IPAddress: bridge?.address ?? '', IPPrefixLen: bridge?.prefixLength ?? 0, IPv6Gateway: '', MacAddress: bridge?.mac ?? '',
-    }),
+    ...(minor >= 52
+      ? {}
+      : {
+          HairpinMode: false,
+          LinkLocalIPv6Address: '',
+          LinkLocalIPv6PrefixLen: 0,
+          SecondaryIPAddresses: null,
+          SecondaryIPv6Addresses: null,
+          EndpointID: bridge?.id ?? '',
+          Gateway: bridge?.gateway ?? '',
+          GlobalIPv6Address: '',
+          GlobalIPv6PrefixLen: 0,
+          IPAddress: bridge?.address ?? '',
+          IPPrefixLen: bridge?.prefixLength ?? 0,
+          IPv6Gateway: '',
+          MacAddress: bridge?.mac ?? '',
+        }),
     Networks: await endpointMap(deps, container, kept),
   };
 }
@@ -168,12 +240,24 @@ export async function endpointMap(deps: Deps, container: Container, kept: Kept):
     const found = await deps.networks.get(attachment.networkId).catch(() => undefined); // removed under a stopped container
     const name = found?.name ?? attachment.networkId;
     const endpoint = container.endpoints.find((each) => each.networkId === attachment.networkId);
-    map[name] = endpointJson(container.startedMs === undefined ? '' : attachment.networkId, endpoint, kept.Endpoints[name] ?? { Aliases: [...(attachment.aliases ?? [])] }, container, attachment.embeddedDns === true);
+    map[name] = endpointJson(
+      container.startedMs === undefined ? '' : attachment.networkId,
+      endpoint,
+      kept.Endpoints[name] ?? { Aliases: [...(attachment.aliases ?? [])] },
+      container,
+      attachment.embeddedDns === true,
+    );
   }
   return map;
 }
 
-function endpointJson(networkId: string, endpoint: Endpoint | undefined, settings: EndpointSettings | undefined, container: Container, userDefined = false): Record<string, unknown> {
+function endpointJson(
+  networkId: string,
+  endpoint: Endpoint | undefined,
+  settings: EndpointSettings | undefined,
+  container: Container,
+  userDefined = false,
+): Record<string, unknown> {
   const aliases = settings?.Aliases ?? null;
   return {
     IPAMConfig: settings?.IPAMConfig ?? null,
@@ -190,21 +274,67 @@ function endpointJson(networkId: string, endpoint: Endpoint | undefined, setting
     IPv6Gateway: '',
     GlobalIPv6Address: '',
     GlobalIPv6PrefixLen: 0,
-    DNSNames: endpoint === undefined || !userDefined ? null : [...new Set([container.name, ...(aliases ?? []), container.id.slice(0, 12), ...(container.spec.hostname === undefined ? [] : [container.spec.hostname])])],
+    DNSNames:
+      endpoint === undefined || !userDefined
+        ? null
+        : [
+            ...new Set([
+              container.name,
+              ...(aliases ?? []),
+              container.id.slice(0, 12),
+              ...(container.spec.hostname === undefined ? [] : [container.spec.hostname]),
+            ]),
+          ],
   };
 }
 
 export async function mountPoints(deps: Deps, container: Container): Promise<unknown[]> {
   // Of the tmpfs ones those of --mount are told, those of --tmpfs are not.
   const tmpfs = Object.keys(keptOf(container).HostConfig.Tmpfs ?? {});
-  return Promise.all(container.spec.mounts.filter((mount) => mount.type !== 'tmpfs' || !tmpfs.includes(mount.target)).map(async (mount) => {
-    if (mount.type === 'tmpfs') return { Type: 'tmpfs', Source: '', Destination: mount.target, Mode: '', RW: mount.readOnly !== true, Propagation: '' };
-    const readWrite = { Mode: mount.readOnly ? 'ro' : '', RW: !mount.readOnly };
-    if (mount.type === 'bind') return { Type: 'bind', Source: mount.source, Destination: mount.target, ...readWrite, Propagation: mount.propagation ?? 'rprivate' };
-    if (mount.type === 'image') return { Type: 'image', Name: mount.name, Source: mount.image, Destination: mount.target, Mode: 'ro', RW: false, Propagation: '' };
-    const source = await deps.volumes.get(mount.volume).then((volume) => volume.mountpoint, () => ''); // removed by force
-    return { Type: 'volume', Name: mount.volume, Source: source, Destination: mount.target, Driver: 'local', Mode: mount.readOnly ? 'ro' : 'z', RW: !mount.readOnly, Propagation: '' };
-  }));
+  return Promise.all(
+    container.spec.mounts
+      .filter((mount) => mount.type !== 'tmpfs' || !tmpfs.includes(mount.target))
+      .map(async (mount) => {
+        if (mount.type === 'tmpfs') {
+          return { Type: 'tmpfs', Source: '', Destination: mount.target, Mode: '', RW: mount.readOnly !== true, Propagation: '' };
+        }
+        const readWrite = { Mode: mount.readOnly ? 'ro' : '', RW: !mount.readOnly };
+        if (mount.type === 'bind') {
+          return {
+            Type: 'bind',
+            Source: mount.source,
+            Destination: mount.target,
+            ...readWrite,
+            Propagation: mount.propagation ?? 'rprivate',
+          };
+        }
+        if (mount.type === 'image') {
+          return {
+            Type: 'image',
+            Name: mount.name,
+            Source: mount.image,
+            Destination: mount.target,
+            Mode: 'ro',
+            RW: false,
+            Propagation: '',
+          };
+        }
+        const source = await deps.volumes.get(mount.volume).then(
+          (volume) => volume.mountpoint,
+          () => '',
+        ); // removed by force
+        return {
+          Type: 'volume',
+          Name: mount.volume,
+          Source: source,
+          Destination: mount.target,
+          Driver: 'local',
+          Mode: mount.readOnly ? 'ro' : 'z',
+          RW: !mount.readOnly,
+          Propagation: '',
+        };
+      }),
+  );
 }
 
 /** Where a mount leads, for filters of lists. */

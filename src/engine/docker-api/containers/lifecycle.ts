@@ -36,7 +36,11 @@ export async function startContainer(deps: Deps, request: ApiRequest): Promise<J
 
 /** The same error with status 500, where the API has no other for it. */
 function ofTheServer(error: LongshoreError): LongshoreError {
-  return new LongshoreError('internal', error.message, { cause: error, ...(error.object === undefined ? {} : { object: error.object }), ...(error.remedy === undefined ? {} : { remedy: error.remedy }) });
+  return new LongshoreError('internal', error.message, {
+    cause: error,
+    ...(error.object === undefined ? {} : { object: error.object }),
+    ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+  });
 }
 
 function stopOptions(request: ApiRequest): { timeoutSeconds?: number; signal?: number } {
@@ -109,8 +113,12 @@ export async function updateContainer(deps: Deps, request: ApiRequest): Promise<
     throw new LongshoreError('invalid', 'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');
   }
   const policy = body.RestartPolicy;
-  if (policy?.Name && !['no', 'always', 'on-failure', 'unless-stopped'].includes(policy.Name)) throw new LongshoreError('invalid', `invalid restart policy: unknown policy '${policy.Name}'`);
-  if (policy?.Name && policy.Name !== 'no' && container.spec.autoRemove) throw new LongshoreError('conflict', 'Restart policy cannot be updated because AutoRemove is enabled for the container');
+  if (policy?.Name && !['no', 'always', 'on-failure', 'unless-stopped'].includes(policy.Name)) {
+    throw new LongshoreError('invalid', `invalid restart policy: unknown policy '${policy.Name}'`);
+  }
+  if (policy?.Name && policy.Name !== 'no' && container.spec.autoRemove) {
+    throw new LongshoreError('conflict', 'Restart policy cannot be updated because AutoRemove is enabled for the container');
+  }
   await deps.containers.update(container.id, {
     ...(Object.keys(limits).length > 0 ? { limits } : {}),
     ...(policy?.Name ? { restart: { name: policy.Name as 'no', ...(policy.MaximumRetryCount ? { maximumRetryCount: policy.MaximumRetryCount } : {}) } } : {}),
@@ -131,7 +139,9 @@ export async function removeContainer(deps: Deps, request: ApiRequest): Promise<
 /** `POST /containers/{name}/wait`: the headers at once, so that the client knows that it is being waited; the code when it comes. */
 export async function waitContainer(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<void> {
   const condition = request.query.get('condition') || 'not-running';
-  if (condition !== 'not-running' && condition !== 'next-exit' && condition !== 'removed') throw new LongshoreError('invalid', `invalid condition: "${condition}"`);
+  if (condition !== 'not-running' && condition !== 'next-exit' && condition !== 'removed') {
+    throw new LongshoreError('invalid', `invalid condition: "${condition}"`);
+  }
   const container = deps.containers.get(nameOf(request));
   const exit = deps.containers.wait(container.id, condition, request.signal);
   response.writeHead(200, { 'Content-Type': 'application/json' });

@@ -7,8 +7,28 @@ import { logRotation } from './logging.ts';
 import { securityOf } from './security.ts';
 import { parseTmpfs, tmpfsOptions } from './tmpfs.ts';
 
-const ALL: CgroupAbilities = { swap: true, memoryReservation: true, memorySwappiness: true, oomKillDisable: true, blockIoWeight: true, blockIoWeightDevices: true, blockIoRates: true, cpus: '0-3,8', memoryNodes: '0' };
-const NONE: CgroupAbilities = { swap: false, memoryReservation: false, memorySwappiness: false, oomKillDisable: false, blockIoWeight: false, blockIoWeightDevices: false, blockIoRates: false, cpus: undefined, memoryNodes: undefined };
+const ALL: CgroupAbilities = {
+  swap: true,
+  memoryReservation: true,
+  memorySwappiness: true,
+  oomKillDisable: true,
+  blockIoWeight: true,
+  blockIoWeightDevices: true,
+  blockIoRates: true,
+  cpus: '0-3,8',
+  memoryNodes: '0',
+};
+const NONE: CgroupAbilities = {
+  swap: false,
+  memoryReservation: false,
+  memorySwappiness: false,
+  oomKillDisable: false,
+  blockIoWeight: false,
+  blockIoWeightDevices: false,
+  blockIoRates: false,
+  cpus: undefined,
+  memoryNodes: undefined,
+};
 const of = (host: HostConfig, isUpdate = false): CgroupLimits => limitsOf(host, { abilities: ALL, warnings: [], isUpdate });
 const MB = 1 << 20;
 
@@ -43,16 +63,39 @@ test('what contradicts itself, or is not there, is refused', () => {
 test('a kernel that lacks a limit: it is left out with a warning, and not told by inspect', () => {
   const warnings: string[] = [];
   const host: HostConfig = {
-    Memory: 64 * MB, MemoryReservation: 32 * MB, MemorySwappiness: 10, OomKillDisable: true, BlkioWeight: 300, CpusetCpus: '0',
-    BlkioWeightDevice: [{ Path: '/dev/sda', Weight: 10 }], BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 1 }], BlkioDeviceWriteIOps: [{ Path: '/dev/sda', Rate: 1 }],
+    Memory: 64 * MB,
+    MemoryReservation: 32 * MB,
+    MemorySwappiness: 10,
+    OomKillDisable: true,
+    BlkioWeight: 300,
+    CpusetCpus: '0',
+    BlkioWeightDevice: [{ Path: '/dev/sda', Weight: 10 }],
+    BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 1 }],
+    BlkioDeviceWriteIOps: [{ Path: '/dev/sda', Rate: 1 }],
   };
   const limits = limitsOf(host, { abilities: NONE, warnings });
   assert.deepEqual([limits, deviceLimitsOf(host, { abilities: NONE, warnings })], [{ memoryBytes: 64 * MB }, []]);
-  for (const what of ['swap limit', 'memory soft limit', 'memory swappiness', 'OomKillDisable', 'Block I/O weight or', 'cpuset', 'Block I/O weight_device', 'BPS Block I/O read', 'IOPS Block write']) {
-    assert.ok(warnings.some((warning) => warning.includes(`does not support ${what}`)), what);
+  for (const what of [
+    'swap limit',
+    'memory soft limit',
+    'memory swappiness',
+    'OomKillDisable',
+    'Block I/O weight or',
+    'cpuset',
+    'Block I/O weight_device',
+    'BPS Block I/O read',
+    'IOPS Block write',
+  ]) {
+    assert.ok(
+      warnings.some((warning) => warning.includes(`does not support ${what}`)),
+      what,
+    );
   }
   const kept = keptLimits(host, limits, []);
-  assert.deepEqual([kept.MemorySwappiness, kept.OomKillDisable, kept.BlkioWeightDevice, kept.BlkioDeviceReadBps, kept.BlkioDeviceReadIOps], [null, null, [], [], null]);
+  assert.deepEqual(
+    [kept.MemorySwappiness, kept.OomKillDisable, kept.BlkioWeightDevice, kept.BlkioDeviceReadBps, kept.BlkioDeviceReadIOps],
+    [null, null, [], [], null],
+  );
 });
 
 test('an OOM killer that is kept away without a limit is warned of', () => {
@@ -62,9 +105,17 @@ test('an OOM killer that is kept away without a limit is warned of', () => {
 });
 
 test('options of tmpfs: later words win, and strange ones are refused', () => {
-  assert.deepEqual(parseTmpfs('size=2m,mode=1770,uid=5,noexec,exec,ro'), { type: 'tmpfs', sizeBytes: 2 * MB, mode: 0o1770, readOnly: true, options: ['uid=5', 'exec'] });
+  assert.deepEqual(parseTmpfs('size=2m,mode=1770,uid=5,noexec,exec,ro'), {
+    type: 'tmpfs',
+    sizeBytes: 2 * MB,
+    mode: 0o1770,
+    readOnly: true,
+    options: ['uid=5', 'exec'],
+  });
   assert.deepEqual(parseTmpfs('size=50%,rprivate,defaults'), { type: 'tmpfs', readOnly: false, options: ['size=50%'] });
-  for (const wrong of ['nonsense=1', 'size=x', 'mode=9', 'uid=root', 'remount', 'bind']) assert.throws(() => parseTmpfs(wrong), new RegExp(`Invalid tmpfs option "${wrong}"`));
+  for (const wrong of ['nonsense=1', 'size=x', 'mode=9', 'uid=root', 'remount', 'bind']) {
+    assert.throws(() => parseTmpfs(wrong), new RegExp(`Invalid tmpfs option "${wrong}"`));
+  }
   assert.deepEqual(tmpfsOptions([['exec']]), ['exec']);
   assert.throws(() => tmpfsOptions([['uid', '5']]), /invalid option: uid/);
 });
@@ -74,7 +125,9 @@ test('security options and options of logs', () => {
   const plain = { privileged: false, readOnlyRoot: false, capAdd: [], capDrop: [], noNewPrivileges: false, seccomp: 'default' };
   assert.deepEqual(of('no-new-privileges:false', 'label=disable', 'apparmor=unconfined', 'writable-cgroups'), { ...plain, writableCgroups: true });
   assert.deepEqual(of('no-new-privileges', 'seccomp:unconfined'), { ...plain, noNewPrivileges: true, seccomp: 'unconfined' });
-  for (const wrong of ['nonsense', 'nonsense=1', 'no-new-privileges=maybe', 'apparmor=mine']) assert.throws(() => of(wrong), /security-opt/);
+  for (const wrong of ['nonsense', 'nonsense=1', 'no-new-privileges=maybe', 'apparmor=mine']) {
+    assert.throws(() => of(wrong), /security-opt/);
+  }
   const rotation = (Type: string, Config: Record<string, string>): object => logRotation({ LogConfig: { Type, Config } });
   assert.deepEqual(rotation('local', { 'max-size': '2k', 'max-file': '3' }), { logRotation: { maxBytes: 2048, files: 3 } });
   assert.throws(() => rotation('json-file', { nonsense: '1' }), /unknown log opt 'nonsense' for json-file log driver/);

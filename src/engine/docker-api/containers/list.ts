@@ -5,13 +5,38 @@ import type { ApiRequest, Filters, JsonAnswer } from '../request.ts';
 import { endpointMap, keptOf, mountNames, mountPoints, sizeOfImage } from './inspect.ts';
 import { statusText } from './status.ts';
 
-const FILTERS = ['ancestor', 'annotation', 'before', 'expose', 'exited', 'health', 'id', 'isolation', 'is-task', 'label', 'label!', 'name', 'network', 'publish', 'since', 'status', 'volume'];
+const FILTERS = [
+  'ancestor',
+  'annotation',
+  'before',
+  'expose',
+  'exited',
+  'health',
+  'id',
+  'isolation',
+  'is-task',
+  'label',
+  'label!',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
+];
 const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 
 /** `GET /containers/json`: what runs, or (`all`, `limit`, or a filter that says so) everything, newest first. */
 export async function listContainers(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const filters = request.filters(FILTERS);
-  for (const status of filters.get('status')) if (!STATUSES.includes(status)) throw new LongshoreError('invalid', `invalid filter 'status=${status}': invalid value for state (${status}): must be one of ${STATUSES.join(', ')}`);
+  for (const status of filters.get('status')) {
+    if (!STATUSES.includes(status)) {
+      throw new LongshoreError(
+        'invalid',
+        `invalid filter 'status=${status}': invalid value for state (${status}): must be one of ${STATUSES.join(', ')}`,
+      );
+    }
+  }
   const limit = request.integer('limit') ?? 0;
   const everything = request.flag('all') || limit > 0 || filters.has('status') || filters.has('exited') || filters.has('before') || filters.has('since');
   const all = deps.containers.list().filter((container) => container.spec.owner !== 'build').sort((a, b) => b.createdMs - a.createdMs);
@@ -70,7 +95,9 @@ function safePattern(pattern: string): (name: string) => boolean {
     const [, start, text = '', end] = literal;
     return (name) => (start ? (end ? name === text : name.startsWith(text)) : end ? name.endsWith(text) : name.includes(text));
   }
-  if (pattern.length > 200 || /[+*}][^)]*\)[+*{]/.test(pattern)) throw new LongshoreError('invalid', `invalid filter 'name=${pattern}': too complex a pattern`);
+  if (pattern.length > 200 || /[+*}][^)]*\)[+*{]/.test(pattern)) {
+    throw new LongshoreError('invalid', `invalid filter 'name=${pattern}': too complex a pattern`);
+  }
   let expression: RegExp;
   try {
     expression = new RegExp(pattern);
@@ -83,14 +110,21 @@ function safePattern(pattern: string): (name: string) => boolean {
 function onNetwork(container: Container, wanted: string): boolean {
   const { network } = container.spec;
   if (network.mode !== 'networks') return network.mode === wanted;
-  return network.endpoints.some((endpoint) => endpoint.networkId === wanted || endpoint.networkId.startsWith(wanted)) || Object.keys(keptOf(container).Endpoints).includes(wanted);
+  return (
+    network.endpoints.some((endpoint) => endpoint.networkId === wanted || endpoint.networkId.startsWith(wanted)) ||
+    Object.keys(keptOf(container).Endpoints).includes(wanted)
+  );
 }
 
 function hasPort(container: Container, wanted: string, published: boolean): boolean {
   const parts = /^(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(wanted);
   if (parts === null) throw new LongshoreError('invalid', `invalid port specification: "${wanted}"`);
   const [from, to, protocol] = [Number(parts[1]), Number(parts[2] ?? parts[1]), parts[3] ?? 'tcp'];
-  if (published) return container.endpoints.some((endpoint) => endpoint.ports.some((port) => port.protocol === protocol && port.hostPort >= from && port.hostPort <= to));
+  if (published) {
+    return container.endpoints.some((endpoint) =>
+      endpoint.ports.some((port) => port.protocol === protocol && port.hostPort >= from && port.hostPort <= to),
+    );
+  }
   return Object.keys(keptOf(container).Config.ExposedPorts ?? {}).some((port) => {
     const [number, name = 'tcp'] = port.split('/');
     return name === protocol && Number(number) >= from && Number(number) <= to;
@@ -101,7 +135,9 @@ function hasPort(container: Container, wanted: string, published: boolean): bool
 function linksTo(all: readonly Container[]): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, string[]>();
   for (const { name, spec } of all) {
-    for (const { container, alias } of spec.links ?? []) names.set(container, [...(names.get(container) ?? []), `/${name}/${alias}`].sort());
+    for (const { container, alias } of spec.links ?? []) {
+      names.set(container, [...(names.get(container) ?? []), `/${name}/${alias}`].sort());
+    }
   }
   return names;
 }
@@ -129,7 +165,10 @@ async function summary(deps: Deps, container: Container, { size, links, minor }:
     Labels: container.spec.labels,
     State: container.status,
     Status: statusText(container, deps.clock.now()),
-    HostConfig: { NetworkMode: kept.HostConfig.NetworkMode ?? 'bridge', ...(minor >= 46 && Object.keys(annotations).length > 0 ? { Annotations: annotations } : {}) },
+    HostConfig: {
+      NetworkMode: kept.HostConfig.NetworkMode ?? 'bridge',
+      ...(minor >= 46 && Object.keys(annotations).length > 0 ? { Annotations: annotations } : {}),
+    },
     NetworkSettings: { Networks: networks },
     Mounts: mounts,
   };

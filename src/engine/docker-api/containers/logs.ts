@@ -15,9 +15,16 @@ export async function containerLogs(deps: Deps, request: ApiRequest, response: S
   const [stdout, stderr] = [request.flag('stdout'), request.flag('stderr')];
   if (!stdout && !stderr) throw new LongshoreError('invalid', "must specify at least one of 'stdout' or 'stderr'");
   const container = deps.containers.get(request.params['name']!);
-  if (container.spec.logging === 'none') throw new LongshoreError('not-implemented', 'configured logging driver does not support reading', { object: `container ${container.name}` });
+  if (container.spec.logging === 'none') {
+    throw new LongshoreError('not-implemented', 'configured logging driver does not support reading', {
+      object: `container ${container.name}`,
+    });
+  }
   const tailText = request.query.get('tail');
-  const tail = tailText === null || tailText === '' || tailText === 'all' || Number(tailText) < 0 || Number.isNaN(Number(tailText)) ? undefined : Number(tailText);
+  const tail =
+    tailText === null || tailText === '' || tailText === 'all' || Number(tailText) < 0 || Number.isNaN(Number(tailText))
+      ? undefined
+      : Number(tailText);
   const [sinceMs, untilMs] = [parseTime(request.query.get('since'), 'since'), parseTime(request.query.get('until'), 'until')];
   const options: LogOptions = {
     stdout, stderr,
@@ -35,7 +42,11 @@ export async function containerLogs(deps: Deps, request: ApiRequest, response: S
 }
 
 /** Sends log entries in the stream's form; small ones together. */
-export async function sendLogs(entries: AsyncIterable<LogEntry>, to: NodeJS.WritableStream, options: { readonly tty: boolean; readonly timestamps: boolean }): Promise<void> {
+export async function sendLogs(
+  entries: AsyncIterable<LogEntry>,
+  to: NodeJS.WritableStream,
+  options: { readonly tty: boolean; readonly timestamps: boolean },
+): Promise<void> {
   let batch: Buffer[] = [];
   let size = 0;
   let scheduled: NodeJS.Immediate | undefined;

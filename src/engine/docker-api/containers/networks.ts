@@ -26,14 +26,22 @@ const WITH_ANOTHERS: readonly (readonly [test: (body: CreateBody, host: HostConf
 export async function translateNetwork(body: CreateBody, host: HostConfig, networks: Networks): Promise<TranslatedNetwork> {
   const mode = host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode;
   const given = body.NetworkingConfig?.EndpointsConfig ?? {};
-  for (const [name, settings] of Object.entries(given)) if (name === 'host' || name === 'none') checkAddresses({ name }, settings ?? {}, `invalid config for network ${name}: `);
+  for (const [name, settings] of Object.entries(given)) {
+    if (name === 'host' || name === 'none') {
+      checkAddresses({ name }, settings ?? {}, `invalid config for network ${name}: `);
+    }
+  }
   if (body.NetworkDisabled === true || mode === 'none') return { spec: { mode: 'none' }, mode, endpoints: {} };
   if (mode === 'host') {
     return { spec: { mode: 'host' }, mode, endpoints: {} };
   }
   if (mode.startsWith('container:')) {
     const container = mode.slice('container:'.length);
-    for (const [test, conflict] of WITH_ANOTHERS) if (test(body, host)) throw new LongshoreError('invalid', `conflicting options: ${conflict}`, { object: `container ${container}` });
+    for (const [test, conflict] of WITH_ANOTHERS) {
+      if (test(body, host)) {
+        throw new LongshoreError('invalid', `conflicting options: ${conflict}`, { object: `container ${container}` });
+      }
+    }
     return { spec: { mode: 'namespace', path: '', container }, mode, endpoints: {} };
   }
   // The network of NetworkMode comes first: it has the default route and the ports.
@@ -67,8 +75,16 @@ function ports(config: Config, host: HostConfig): PortWish[] {
       const range = /^(\d*)(?:-(\d+))?$/.exec(binding.HostPort ?? '');
       const hostPort = Number(range?.[1] || 0);
       const last = Number(range?.[2] ?? hostPort);
-      if (range === null || last > 65_535 || last < hostPort) throw new LongshoreError('invalid', `invalid port specification: "${binding.HostPort ?? ''}"`, { object: port });
-      list.push({ containerPort, protocol, ...(binding.HostIp ? { hostIp: binding.HostIp } : {}), ...(hostPort === 0 ? {} : { hostPort }), ...(last > hostPort ? { lastHostPort: last } : {}) });
+      if (range === null || last > 65_535 || last < hostPort) {
+        throw new LongshoreError('invalid', `invalid port specification: "${binding.HostPort ?? ''}"`, { object: port });
+      }
+      list.push({
+        containerPort,
+        protocol,
+        ...(binding.HostIp ? { hostIp: binding.HostIp } : {}),
+        ...(hostPort === 0 ? {} : { hostPort }),
+        ...(last > hostPort ? { lastHostPort: last } : {}),
+      });
     }
   }
   if (host.PublishAllPorts === true) {
@@ -85,8 +101,14 @@ export function parsePort(text: string): { containerPort: number; protocol: 'tcp
   const parts = /^(\d+)(?:\/(\w+))?$/.exec(text);
   const containerPort = Number(parts?.[1]);
   const protocol = parts?.[2]?.toLowerCase() ?? 'tcp';
-  if (parts === null || containerPort < 1) throw new LongshoreError('invalid', `invalid JSON: invalid port '${text.split('/')[0]}': invalid syntax`);
+  if (parts === null || containerPort < 1) {
+    throw new LongshoreError('invalid', `invalid JSON: invalid port '${text.split('/')[0]}': invalid syntax`);
+  }
   if (containerPort > 65_535) throw new LongshoreError('invalid', `invalid JSON: invalid port '${containerPort}': value out of range`);
-  if (protocol !== 'tcp' && protocol !== 'udp') throw new LongshoreError(protocol === 'sctp' ? 'not-implemented' : 'invalid', `ports of protocol ${protocol} can't be published`, { object: text });
+  if (protocol !== 'tcp' && protocol !== 'udp') {
+    throw new LongshoreError(protocol === 'sctp' ? 'not-implemented' : 'invalid', `ports of protocol ${protocol} can't be published`, {
+      object: text,
+    });
+  }
   return { containerPort, protocol };
 }

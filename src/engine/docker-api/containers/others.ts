@@ -15,7 +15,9 @@ function other(deps: Pick<Deps, 'containers'>, name: string, prefix = ''): Conta
 /** `container:alias`, or a container alone. @throws `invalid` */
 export function linkOf(deps: Pick<Deps, 'containers'>, link: string): { container: string; alias: string } {
   const [name = '', alias = name, more] = link.split(':');
-  if (name === '' || alias === '' || more !== undefined) throw new LongshoreError('invalid', `bad format for links: ${link}`, { object: link, remedy: 'Write CONTAINER or CONTAINER:ALIAS.' });
+  if (name === '' || alias === '' || more !== undefined) {
+    throw new LongshoreError('invalid', `bad format for links: ${link}`, { object: link, remedy: 'Write CONTAINER or CONTAINER:ALIAS.' });
+  }
   return { container: other(deps, name, `could not get container for ${name}: `).id, alias: alias.replace(/^.*\//, '') };
 }
 
@@ -23,7 +25,9 @@ export function linkOf(deps: Pick<Deps, 'containers'>, link: string): { containe
 export function mountsFrom(deps: Pick<Deps, 'containers'>, names: readonly string[]): MountSpec[] {
   return names.flatMap((entry) => {
     const [name = '', mode = 'rw'] = entry.split(':');
-    if (!/^(?:(?:ro|rw)?(?:,?[zZ])?|[zZ],(?:ro|rw))$/.test(mode)) throw new LongshoreError('invalid', `invalid mode: ${mode}`, { object: entry });
+    if (!/^(?:(?:ro|rw)?(?:,?[zZ])?|[zZ],(?:ro|rw))$/.test(mode)) {
+      throw new LongshoreError('invalid', `invalid mode: ${mode}`, { object: entry });
+    }
     const { mounts } = other(deps, name).spec;
     return mounts.filter((mount) => mount.type !== 'tmpfs').map((mount) => ({ ...mount, readOnly: mount.readOnly || mode.split(',').includes('ro') }));
   });

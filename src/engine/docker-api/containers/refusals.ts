@@ -18,9 +18,19 @@ const REFUSED: readonly (readonly [test: (host: HostConfig) => boolean, what: st
 /** What can't be had: because it is not built, or not on Linux. @throws `not-implemented`, `invalid`, naming the option */
 export function refuseUnsupported(host: HostConfig): void {
   const log = host.LogConfig?.Type ?? '';
-  if (!OUR_LOGS.includes(log) && !OTHER_LOGS.includes(log)) throw new LongshoreError('invalid', `error looking up logging plugin ${log}: plugin "${log}" not found`);
-  for (const [test, what] of REFUSED) if (test(host)) throw new LongshoreError('not-implemented', `${what} is not built`, { remedy: 'Leave it out.' });
-  if (host.Isolation && host.Isolation !== 'default') throw new LongshoreError('invalid', `invalid isolation (${host.Isolation}): linux only supports 'default'`);
-  if (host.IOMaximumBandwidth) throw new LongshoreError('invalid', 'invalid option: QoS maximum bandwidth configuration is not supported on linux');
+  if (!OUR_LOGS.includes(log) && !OTHER_LOGS.includes(log)) {
+    throw new LongshoreError('invalid', `error looking up logging plugin ${log}: plugin "${log}" not found`);
+  }
+  for (const [test, what] of REFUSED) {
+    if (test(host)) {
+      throw new LongshoreError('not-implemented', `${what} is not built`, { remedy: 'Leave it out.' });
+    }
+  }
+  if (host.Isolation && host.Isolation !== 'default') {
+    throw new LongshoreError('invalid', `invalid isolation (${host.Isolation}): linux only supports 'default'`);
+  }
+  if (host.IOMaximumBandwidth) {
+    throw new LongshoreError('invalid', 'invalid option: QoS maximum bandwidth configuration is not supported on linux');
+  }
   if (host.IOMaximumIOps) throw new LongshoreError('invalid', 'invalid option: QoS maximum IOPs configuration is not supported on linux');
 }

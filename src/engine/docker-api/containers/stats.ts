@@ -12,7 +12,12 @@ const INTERVAL_MS = 1000;
 /** /proc/stat counts in USER_HZ. */
 const NANOS_PER_TICK = 1e7;
 
-interface Sample { readonly timeMs: number; readonly usage: CgroupUsage | undefined; readonly systemNanos: number; readonly networks: Record<string, Record<string, number>> | undefined }
+interface Sample {
+  readonly timeMs: number;
+  readonly usage: CgroupUsage | undefined;
+  readonly systemNanos: number;
+  readonly networks: Record<string, Record<string, number>> | undefined;
+}
 
 /** `GET /containers/{name}/stats`: every second, or (`stream=false`) once, after a second unless `one-shot`. */
 export async function containerStats(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<void> {
@@ -59,7 +64,16 @@ async function interfaces(pid: number): Promise<Record<string, Record<string, nu
     const [name, counters] = line.split(':');
     if (counters === undefined || name!.trim() === 'lo') continue;
     const n = counters.trim().split(/\s+/).map(Number);
-    found[name!.trim()] = { rx_bytes: n[0]!, rx_packets: n[1]!, rx_errors: n[2]!, rx_dropped: n[3]!, tx_bytes: n[8]!, tx_packets: n[9]!, tx_errors: n[10]!, tx_dropped: n[11]! };
+    found[name!.trim()] = {
+      rx_bytes: n[0]!,
+      rx_packets: n[1]!,
+      rx_errors: n[2]!,
+      rx_dropped: n[3]!,
+      tx_bytes: n[8]!,
+      tx_packets: n[9]!,
+      tx_errors: n[10]!,
+      tx_dropped: n[11]!,
+    };
   }
   return found;
 }
@@ -74,17 +88,35 @@ function statsJson(container: Container, sample: Sample, previous: Sample | unde
     read: usage === undefined ? NEVER : timeOf(sample.timeMs),
     preread: previous === undefined ? NEVER : timeOf(previous.timeMs),
     pids_stats: usage === undefined ? {} : { current: usage.pids, ...(usage.pidsLimit === undefined ? {} : { limit: usage.pidsLimit }) },
-    blkio_stats: { io_service_bytes_recursive: null, io_serviced_recursive: null, io_queue_recursive: null, io_service_time_recursive: null, io_wait_time_recursive: null, io_merged_recursive: null, io_time_recursive: null, sectors_recursive: null },
+    blkio_stats: {
+      io_service_bytes_recursive: null,
+      io_serviced_recursive: null,
+      io_queue_recursive: null,
+      io_service_time_recursive: null,
+      io_wait_time_recursive: null,
+      io_merged_recursive: null,
+      io_time_recursive: null,
+      sectors_recursive: null,
+    },
     num_procs: 0,
     storage_stats: {},
     cpu_stats: cpu(sample),
-    precpu_stats: previous === undefined ? { cpu_usage: { total_usage: 0, usage_in_kernelmode: 0, usage_in_usermode: 0 }, throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 } } : cpu(previous),
-    memory_stats: usage === undefined ? {} : {
-      usage: usage.memoryBytes,
-      // What the command line takes off: by its name in cgroup v2, and in v1.
-      stats: { inactive_file: inactive, total_inactive_file: inactive },
-      limit: usage.memoryLimitBytes ?? memoryOfMachine,
-    },
+    precpu_stats:
+      previous === undefined
+        ? {
+            cpu_usage: { total_usage: 0, usage_in_kernelmode: 0, usage_in_usermode: 0 },
+            throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
+          }
+        : cpu(previous),
+    memory_stats:
+      usage === undefined
+        ? {}
+        : {
+            usage: usage.memoryBytes,
+            // What the command line takes off: by its name in cgroup v2, and in v1.
+            stats: { inactive_file: inactive, total_inactive_file: inactive },
+            limit: usage.memoryLimitBytes ?? memoryOfMachine,
+          },
     ...(sample.networks === undefined ? {} : { networks: sample.networks }),
   };
 }

@@ -7,9 +7,23 @@ import { humanDuration } from './status.ts';
 test('durations in words', () => {
   const seconds = (n: number): string => humanDuration(n * 1000);
   for (const [n, text] of [
-    [0.4, 'Less than a second'], [1, '1 second'], [59, '59 seconds'], [60, 'About a minute'], [119, 'About a minute'], [120, '2 minutes'], [3599, '59 minutes'], [3600, 'About an hour'],
-    [7200, '2 hours'], [47 * 3600, '47 hours'], [48 * 3600, '2 days'], [13 * 86400, '13 days'], [14 * 86400, '2 weeks'], [60 * 86400, '2 months'], [730 * 86400, '2 years'],
-  ] as const) assert.equal(seconds(n), text);
+    [0.4, 'Less than a second'],
+    [1, '1 second'],
+    [59, '59 seconds'],
+    [60, 'About a minute'],
+    [119, 'About a minute'],
+    [120, '2 minutes'],
+    [3599, '59 minutes'],
+    [3600, 'About an hour'],
+    [7200, '2 hours'],
+    [47 * 3600, '47 hours'],
+    [48 * 3600, '2 days'],
+    [13 * 86400, '13 days'],
+    [14 * 86400, '2 weeks'],
+    [60 * 86400, '2 months'],
+    [730 * 86400, '2 years'],
+  ] as const)
+    assert.equal(seconds(n), text);
 });
 
 test('signals by name and number', () => {

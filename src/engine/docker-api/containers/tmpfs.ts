@@ -18,14 +18,19 @@ export function parseTmpfs(text: string): Omit<Tmpfs, 'target'> {
   for (const option of text.split(',')) {
     const [key = '', value] = option.split('=', 2);
     const size = key === 'size' ? /^(\d+)([kmgt]?)$/i.exec(value ?? '') : null;
-    if (size !== null) found.sizeBytes = Number(size[1]) * UNITS[size[2]!.toLowerCase()]!;
-    else if (key === 'size' && /^\d{1,2}%$|^100%$/.test(value ?? '')) options.set(key, option);
-    else if (key === 'mode' && /^[0-7]{1,5}$/.test(value ?? '')) found.mode = Number.parseInt(value!, 8);
-    else if (option === 'ro' || option === 'rw') found.readOnly = option === 'ro';
-    else if (value !== undefined && FIELDS[key]?.test(value) === true) options.set(key, option);
+    if (size !== null) { found.sizeBytes = Number(size[1]) * UNITS[size[2]!.toLowerCase()]!; }
+    else if (key === 'size' && /^\d{1,2}%$|^100%$/.test(value ?? '')) { options.set(key, option); }
+    else if (key === 'mode' && /^[0-7]{1,5}$/.test(value ?? '')) { found.mode = Number.parseInt(value!, 8); }
+    else if (option === 'ro' || option === 'rw') { found.readOnly = option === 'ro'; }
+    else if (value !== undefined && FIELDS[key]?.test(value) === true) { options.set(key, option); }
     else if (FLAGS.test(option)) {
       if (!PROPAGATION.test(option) && option !== 'defaults') options.set(option.replace(/^no/, ''), option);
-    } else if (option !== '') throw new LongshoreError('invalid', `Invalid tmpfs option "${option}"`, { object: option, remedy: 'Use those of tmpfs(5), as in size=64m,mode=1777,uid=1000,exec.' });
+    } else if (option !== '') {
+      throw new LongshoreError('invalid', `Invalid tmpfs option "${option}"`, {
+        object: option,
+        remedy: 'Use those of tmpfs(5), as in size=64m,mode=1777,uid=1000,exec.',
+      });
+    }
   }
   return { type: 'tmpfs', ...found, ...(options.size === 0 ? {} : { options: [...options.values()] }) };
 }
@@ -35,9 +40,13 @@ export function tmpfsOptions(pairs: unknown): readonly string[] {
   if (pairs === null || pairs === undefined) return [];
   if (!Array.isArray(pairs)) throw new LongshoreError('invalid', 'invalid JSON: TmpfsOptions.Options has to be a list of lists');
   return pairs.map((pair: unknown) => {
-    if (!Array.isArray(pair) || pair.length < 1 || pair.length > 2) throw new LongshoreError('invalid', 'invalid mount config for type "tmpfs": invalid option array length');
+    if (!Array.isArray(pair) || pair.length < 1 || pair.length > 2) {
+      throw new LongshoreError('invalid', 'invalid mount config for type "tmpfs": invalid option array length');
+    }
     const [name] = pair as unknown[];
-    if (name !== 'exec' && name !== 'noexec') throw new LongshoreError('invalid', `invalid mount config for type "tmpfs": invalid option: ${String(name)}`);
+    if (name !== 'exec' && name !== 'noexec') {
+      throw new LongshoreError('invalid', `invalid mount config for type "tmpfs": invalid option: ${String(name)}`);
+    }
     return name;
   });
 }

@@ -2,7 +2,14 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { LongshoreError } from '../../../lib/errors.ts';
 import type { Credentials } from '../../images/images.ts';
 
-interface AuthConfig { readonly username?: string; readonly password?: string; readonly auth?: string; readonly identitytoken?: string; readonly registrytoken?: string; readonly serveraddress?: string }
+interface AuthConfig {
+  readonly username?: string;
+  readonly password?: string;
+  readonly auth?: string;
+  readonly identitytoken?: string;
+  readonly registrytoken?: string;
+  readonly serveraddress?: string;
+}
 
 /** The credentials of `X-Registry-Auth`: base64 of JSON. @throws `invalid` */
 export function credentialsOf(headers: IncomingHttpHeaders): Credentials | undefined {

@@ -51,7 +51,12 @@ function configOf(image: Image): Record<string, unknown> {
     ...(config.ExposedPorts === undefined ? {} : { ExposedPorts: config.ExposedPorts }),
     Tty: false, OpenStdin: false, StdinOnce: false, Env: config.Env ?? null, Cmd: config.Cmd ?? null,
     ...(config.Healthcheck === undefined ? {} : { Healthcheck: config.Healthcheck }),
-    Image: '', Volumes: config.Volumes ?? null, WorkingDir: config.WorkingDir ?? '', Entrypoint: config.Entrypoint ?? null, OnBuild: config.OnBuild ?? null, Labels: config.Labels ?? null,
+    Image: '',
+    Volumes: config.Volumes ?? null,
+    WorkingDir: config.WorkingDir ?? '',
+    Entrypoint: config.Entrypoint ?? null,
+    OnBuild: config.OnBuild ?? null,
+    Labels: config.Labels ?? null,
     ...(config.StopSignal === undefined ? {} : { StopSignal: config.StopSignal }),
     ...(config.Shell === undefined ? {} : { Shell: config.Shell }),
   };
@@ -107,7 +112,12 @@ export async function deleteImage(deps: Deps, request: ApiRequest): Promise<Json
   await deps.containers.settled();
   const name = request.params['name']!;
   if (request.query.has('platforms')) checkPlatforms(request, 'platforms', name, await deps.images.get(name));
-  const done = await deps.images.remove(name, { force: request.flag('force'), prune: !request.flag('noprune'), inUse: holdersOf(deps), running: runningOf(deps) });
+  const done = await deps.images.remove(name, {
+    force: request.flag('force'),
+    prune: !request.flag('noprune'),
+    inUse: holdersOf(deps),
+    running: runningOf(deps),
+  });
   return { body: done.map((step) => ('untagged' in step ? { Untagged: familiar(step.untagged) } : { Deleted: step.deleted })) };
 }
 
@@ -119,7 +129,11 @@ export async function pushImage(deps: Deps, request: ApiRequest, response: Serve
   const lines = new JsonLines(response);
   try {
     await lines.send({ status: `The push refers to repository [${repositoryOf(parseTagged(reference))}]` });
-    const { digest, size } = await deps.images.push(reference, { ...(credentials === undefined ? {} : { credentials }), progress: throttled(deps, (event) => lines.send(progressLine(event))), signal: request.signal });
+    const { digest, size } = await deps.images.push(reference, {
+      ...(credentials === undefined ? {} : { credentials }),
+      progress: throttled(deps, (event) => lines.send(progressLine(event))),
+      signal: request.signal,
+    });
     const tag = /:([^:/]+)$/.exec(reference)?.[1] ?? 'latest';
     await lines.send({ status: `${tag}: digest: ${digest} size: ${size}` });
     await lines.send({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: size } });
@@ -135,7 +149,12 @@ export async function loadImages(deps: Deps, request: ApiRequest, response: Serv
   const quiet = request.flag('quiet');
   const platform = platformOf(request.query.get('platform'));
   try {
-    const loaded = await deps.images.load(request.raw, { ...(platform === undefined ? {} : { platform }), ...(quiet ? {} : { progress: throttled(deps, (event) => lines.send(progressLine(event))) }), signal: request.signal, ownsPieces: true });
+    const loaded = await deps.images.load(request.raw, {
+      ...(platform === undefined ? {} : { platform }),
+      ...(quiet ? {} : { progress: throttled(deps, (event) => lines.send(progressLine(event))) }),
+      signal: request.signal,
+      ownsPieces: true,
+    });
     for (const { image, references } of loaded) {
       if (references.length === 0) await lines.send({ stream: `Loaded image ID: ${image.id}\n` });
       for (const reference of references) await lines.send({ stream: `Loaded image: ${familiar(reference)}\n` });
@@ -163,7 +182,15 @@ export async function pruneImages(deps: Deps, request: ApiRequest): Promise<Json
   await deps.containers.settled();
   const { bytes, deleted } = await deps.images.prune({ all: filters.boolean('dangling') === false, match, inUse: holdersOf(deps) });
   deps.events.emit('image', 'prune', '', { reclaimed: String(bytes) });
-  return { body: { ImagesDeleted: deleted.length === 0 ? null : deleted.map((name) => (name.startsWith('sha256:') ? { Deleted: name } : { Untagged: familiar(name) })), SpaceReclaimed: bytes } };
+  return {
+    body: {
+      ImagesDeleted:
+        deleted.length === 0
+          ? null
+          : deleted.map((name) => (name.startsWith('sha256:') ? { Deleted: name } : { Untagged: familiar(name) })),
+      SpaceReclaimed: bytes,
+    },
+  };
 }
 
 /** `GET /distribution/{name}/json`: of the registry, without pulling. */

@@ -22,12 +22,23 @@ export async function listImages(deps: Deps, request: ApiRequest): Promise<JsonA
   for (const image of images.sort((a, b) => b.createdMs - a.createdMs)) {
     if (dangling !== undefined && (image.references.length === 0) !== dangling) continue;
     if (!filters.labels(image.document.config.Labels ?? {})) continue;
-    if ((before !== undefined && image.createdMs >= before) || (since !== undefined && image.createdMs <= since) || (until !== undefined && image.createdMs >= until)) continue;
-    const wanted = (name: string): boolean => patterns.length === 0 || [name, familiar(name)].some((form) => patterns.some((matches) => matches(form) || matches(form.replace(/@.*$|:[^:/]+$/, ''))));
+    if (
+      (before !== undefined && image.createdMs >= before) ||
+      (since !== undefined && image.createdMs <= since) ||
+      (until !== undefined && image.createdMs >= until)
+    ) {
+      continue;
+    }
+    const wanted = (name: string): boolean =>
+      patterns.length === 0 ||
+      [name, familiar(name)].some((form) => patterns.some((matches) => matches(form) || matches(form.replace(/@.*$|:[^:/]+$/, ''))));
     const tags = image.references.filter(wanted);
     const digests = image.repoDigests.filter(wanted);
     if (patterns.length > 0 && tags.length === 0 && digests.length === 0) continue;
-    rows.push({ ...summary(image, tags.map(familiar), digests.map(familiar)), ...(manifests ? { Descriptor: await descriptorOf(deps, image), Manifests: [await manifestSummary(deps, image)] } : {}) });
+    rows.push({
+      ...summary(image, tags.map(familiar), digests.map(familiar)),
+      ...(manifests ? { Descriptor: await descriptorOf(deps, image), Manifests: [await manifestSummary(deps, image)] } : {}),
+    });
   }
   return { body: rows };
 }

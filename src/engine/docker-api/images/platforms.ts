@@ -21,15 +21,26 @@ export function checkPlatforms(request: ApiRequest, key: 'platform' | 'platforms
     last = platformOf(text);
     if (last === undefined) continue;
     const here = imagePlatform(image);
-    if (here.os !== last.os || here.architecture !== last.architecture || (last.variant !== undefined && here.variant !== undefined && last.variant !== here.variant)) {
-      throw new LongshoreError('not-found', `image with reference ${name} was found but does not provide the specified platform (${platformName(last)})`, { object: `image ${name}`, remedy: `It is here for ${platformName(here)}. Pull the other one with --platform.` });
+    if (
+      here.os !== last.os ||
+      here.architecture !== last.architecture ||
+      (last.variant !== undefined && here.variant !== undefined && last.variant !== here.variant)
+    ) {
+      throw new LongshoreError(
+        'not-found',
+        `image with reference ${name} was found but does not provide the specified platform (${platformName(last)})`,
+        { object: `image ${name}`, remedy: `It is here for ${platformName(here)}. Pull the other one with --platform.` },
+      );
     }
   }
   return last;
 }
 
 /** The descriptor of an image's manifest. */
-export async function descriptorOf(deps: Pick<Deps, 'images'>, image: Image): Promise<{ readonly mediaType: string; readonly digest: string; readonly size: number }> {
+export async function descriptorOf(
+  deps: Pick<Deps, 'images'>,
+  image: Image,
+): Promise<{ readonly mediaType: string; readonly digest: string; readonly size: number }> {
   const bytes = await deps.images.content.read(image.manifestDigest);
   const { mediaType } = JSON.parse(bytes.toString('utf8')) as { readonly mediaType?: string };
   return { mediaType: mediaType ?? OCI_MANIFEST, digest: image.manifestDigest, size: bytes.length };
@@ -47,6 +58,13 @@ export async function manifestSummary(deps: Pick<Deps, 'images' | 'containers'>,
     Available: true,
     Size: { Content: content, Total: content + image.sizeBytes },
     Kind: 'image',
-    ImageData: { Platform: platform, Size: { Unpacked: image.sizeBytes }, Containers: deps.containers.list().filter((container) => container.spec.image.id === image.id).map((container) => container.id) },
+    ImageData: {
+      Platform: platform,
+      Size: { Unpacked: image.sizeBytes },
+      Containers: deps.containers
+        .list()
+        .filter((container) => container.spec.image.id === image.id)
+        .map((container) => container.id),
+    },
   };
 }

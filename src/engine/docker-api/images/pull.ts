@@ -47,14 +47,29 @@ export async function createImage(deps: Deps, request: ApiRequest, response: Ser
 
 function download(address: string, signal: AbortSignal): Promise<Readable> {
   const url = URL.parse(address.includes('://') ? address : `http://${address}`);
-  if (url === null) throw new LongshoreError('invalid', `can't import from ${JSON.stringify(address)}: it is no address`, { object: address });
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new LongshoreError('invalid', `can't import from ${url.protocol}//`, { object: address });
+  if (url === null) {
+    throw new LongshoreError('invalid', `can't import from ${JSON.stringify(address)}: it is no address`, { object: address });
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new LongshoreError('invalid', `can't import from ${url.protocol}//`, { object: address });
+  }
   return new Promise((resolve, reject) => {
     const outgoing = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, { signal }, (answer) => {
-      if (answer.statusCode === 200) resolve(answer);
-      else reject(new LongshoreError(answer.statusCode === 404 ? 'not-found' : 'unavailable', `${address} answered with status ${answer.statusCode ?? 0}`, { object: address }));
+      if (answer.statusCode === 200) {
+        resolve(answer);
+      } else {
+        reject(
+          new LongshoreError(
+            answer.statusCode === 404 ? 'not-found' : 'unavailable',
+            `${address} answered with status ${answer.statusCode ?? 0}`,
+            { object: address },
+          ),
+        );
+      }
     });
-    outgoing.once('error', (error) => reject(new LongshoreError('unavailable', `${address} can't be read: ${error.message}`, { object: address, cause: error })));
+    outgoing.once('error', (error) =>
+      reject(new LongshoreError('unavailable', `${address} can't be read: ${error.message}`, { object: address, cause: error })),
+    );
     outgoing.end();
   });
 }
@@ -76,23 +91,41 @@ async function pull(deps: Deps, request: ApiRequest, response: ServerResponse, r
       }
       return lines.send(progressLine(event));
     });
-    const image = await deps.images.pull(reference, { ...(credentials === undefined ? {} : { credentials }), ...(platform === undefined ? {} : { platform }), progress, signal: request.signal });
+    const image = await deps.images.pull(reference, {
+      ...(credentials === undefined ? {} : { credentials }),
+      ...(platform === undefined ? {} : { platform }),
+      progress,
+      signal: request.signal,
+    });
     if (!begun) await lines.send(first);
     const digest = image.repoDigests.find((each) => familiar(each).startsWith(name))?.replace(/^.*@/, '') ?? image.manifestDigest;
     await lines.send({ status: `Digest: ${digest}` });
-    await lines.send({ status: `Status: ${before?.id === image.id ? 'Image is up to date for' : 'Downloaded newer image for'} ${familiar(reference)}${/[:@][^/]*$/.test(reference) ? '' : ':latest'}` });
+    await lines.send({
+      status: `Status: ${before?.id === image.id ? 'Image is up to date for' : 'Downloaded newer image for'} ${familiar(reference)}${/[:@][^/]*$/.test(reference) ? '' : ':latest'}`,
+    });
     lines.end();
   } catch (error) {
     // Not 401: upon that the command line asks for a user name, and waits for it in scripts as well.
-    if (error instanceof LongshoreError && error.code === 'unauthorized') lines.fail(new LongshoreError('not-found', error.message, { cause: error, ...(error.remedy === undefined ? {} : { remedy: error.remedy }) }));
-    else lines.fail(error);
+    if (error instanceof LongshoreError && error.code === 'unauthorized') {
+      lines.fail(
+        new LongshoreError('not-found', error.message, { cause: error, ...(error.remedy === undefined ? {} : { remedy: error.remedy }) }),
+      );
+    } else {
+      lines.fail(error);
+    }
   }
 }
 
 /** One line of progress, as the command line draws it. */
 export function progressLine(event: TransferProgress): Record<string, unknown> {
-  const detail = event.current === undefined ? {} : { current: event.current, ...(event.total === undefined ? {} : { total: event.total }) };
-  return { status: event.status, progressDetail: detail, ...(event.id === undefined ? {} : { id: event.id }), ...(event.current === undefined || !event.total ? {} : { progress: `${event.current}B/${event.total}B` }) };
+  const detail =
+    event.current === undefined ? {} : { current: event.current, ...(event.total === undefined ? {} : { total: event.total }) };
+  return {
+    status: event.status,
+    progressDetail: detail,
+    ...(event.id === undefined ? {} : { id: event.id }),
+    ...(event.current === undefined || !event.total ? {} : { progress: `${event.current}B/${event.total}B` }),
+  };
 }
 
 /** Lets only some of the events pass that differ by numbers alone. */
@@ -102,7 +135,9 @@ export function throttled(deps: Pick<Deps, 'clock'>, send: (event: TransferProgr
     const key = event.id ?? '';
     const before = last.get(key);
     const now = deps.clock.monotonic();
-    if (before !== undefined && before.status === event.status && event.current !== event.total && now - before.at < PROGRESS_INTERVAL_MS) return;
+    if (before !== undefined && before.status === event.status && event.current !== event.total && now - before.at < PROGRESS_INTERVAL_MS) {
+      return;
+    }
     last.set(key, { status: event.status, at: now });
     send(event);
   };
@@ -119,7 +154,9 @@ export function platformOf(text: string | null): Platform | undefined {
       throw new LongshoreError('invalid', 'failed to parse platform: not JSON', { cause: error });
     }
     const { os, architecture, variant } = parsed;
-    if (typeof os !== 'string' || typeof architecture !== 'string' || os === '' || architecture === '') throw new LongshoreError('invalid', 'both OS and Architecture must be provided');
+    if (typeof os !== 'string' || typeof architecture !== 'string' || os === '' || architecture === '') {
+      throw new LongshoreError('invalid', 'both OS and Architecture must be provided');
+    }
     return { os, architecture, ...(typeof variant === 'string' && variant !== '' ? { variant } : {}) };
   }
   return parsePlatform(text);

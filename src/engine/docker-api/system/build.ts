@@ -15,7 +15,9 @@ function builderOf(deps: Deps): Builder {
 /** `POST /build`: the classic builder. */
 export async function build(deps: Deps, request: ApiRequest, response: ServerResponse): Promise<void> {
   const builder = builderOf(deps);
-  if (request.query.get('version') === '2') throw new LongshoreError('invalid', 'builds of version 2 go through /grpc', { remedy: 'Use buildx.' });
+  if (request.query.get('version') === '2') {
+    throw new LongshoreError('invalid', 'builds of version 2 go through /grpc', { remedy: 'Use buildx.' });
+  }
   const options = optionsOf(request);
   const lines = new JsonLines(response);
   try {
@@ -28,12 +30,21 @@ export async function build(deps: Deps, request: ApiRequest, response: ServerRes
 }
 
 /** What the builder would have to ignore. */
-const NOT_BUILT = [['squash', '--squash'], ['ulimits', '--ulimit'], ['cgroupparent', '--cgroup-parent'], ['cpusetcpus', '--cpuset-cpus'], ['cpusetmems', '--cpuset-mems'], ['outputs', '--output']] as const;
+const NOT_BUILT = [
+  ['squash', '--squash'],
+  ['ulimits', '--ulimit'],
+  ['cgroupparent', '--cgroup-parent'],
+  ['cpusetcpus', '--cpuset-cpus'],
+  ['cpusetmems', '--cpuset-mems'],
+  ['outputs', '--output'],
+] as const;
 
 function optionsOf(request: ApiRequest): ClassicBuildOptions {
   const { query } = request;
   for (const [name, flag] of NOT_BUILT) {
-    if (!['', '0', 'false', 'null', '[]', '{}'].includes(query.get(name) ?? '')) throw new LongshoreError('not-implemented', `${flag} of builds is not supported`, { remedy: `Build without ${flag}.` });
+    if (!['', '0', 'false', 'null', '[]', '{}'].includes(query.get(name) ?? '')) {
+      throw new LongshoreError('not-implemented', `${flag} of builds is not supported`, { remedy: `Build without ${flag}.` });
+    }
   }
   return {
     dockerfile: query.get('dockerfile') || 'Dockerfile',

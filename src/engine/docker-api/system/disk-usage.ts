@@ -16,7 +16,15 @@ export async function diskUsage(deps: Deps, request: ApiRequest): Promise<JsonAn
     wants('volume') ? volumeUsage(deps) : undefined,
     wants('build-cache') ? cacheUsage(deps) : undefined,
   ]);
-  return { body: { ...(images === undefined ? {} : images), ...(containers === undefined ? {} : { Containers: containers }), ...(volumes === undefined ? {} : { Volumes: volumes }), ...(cache === undefined ? {} : { BuildCache: cache }), BuilderSize: 0 } };
+  return {
+    body: {
+      ...(images === undefined ? {} : images),
+      ...(containers === undefined ? {} : { Containers: containers }),
+      ...(volumes === undefined ? {} : { Volumes: volumes }),
+      ...(cache === undefined ? {} : { BuildCache: cache }),
+      BuilderSize: 0,
+    },
+  };
 }
 
 async function imageUsage(deps: Deps): Promise<Record<string, unknown>> {
@@ -32,25 +40,55 @@ async function imageUsage(deps: Deps): Promise<Record<string, unknown>> {
     const once = image.layers.reduce((sum, layer) => sum + layer.size / users.get(layer.digest)!, 0);
     total += image.sizeBytes * (once / blobs);
     return {
-      Id: image.id, ParentId: '', RepoTags: image.references.map(familiar), RepoDigests: image.repoDigests.map(familiar), Created: Math.floor(image.createdMs / 1000), Size: image.sizeBytes,
-      SharedSize: Math.round(image.sizeBytes * (shared / blobs)), Labels: image.document.config.Labels ?? null, Containers: all.filter((container) => container.spec.image.id === image.id).length,
+      Id: image.id,
+      ParentId: '',
+      RepoTags: image.references.map(familiar),
+      RepoDigests: image.repoDigests.map(familiar),
+      Created: Math.floor(image.createdMs / 1000),
+      Size: image.sizeBytes,
+      SharedSize: Math.round(image.sizeBytes * (shared / blobs)),
+      Labels: image.document.config.Labels ?? null,
+      Containers: all.filter((container) => container.spec.image.id === image.id).length,
     };
   });
   return { LayersSize: Math.round(total), Images: rows };
 }
 
 async function containerUsage(deps: Deps): Promise<unknown[]> {
-  return Promise.all(deps.containers.list().filter((container) => container.spec.owner !== 'build').map(async (container) => ({
-    Id: container.id, Names: [`/${container.name}`], Image: container.spec.image.name, ImageID: container.spec.image.id, Command: container.spec.process.args.join(' '),
-    Created: Math.floor(container.createdMs / 1000), Ports: [], SizeRw: await deps.images.snapshots.usage(container.id), SizeRootFs: 0, Labels: container.spec.labels, State: container.status,
-    Status: statusText(container, deps.clock.now()), HostConfig: { NetworkMode: keptOf(container).HostConfig.NetworkMode ?? '' }, NetworkSettings: { Networks: {} },
-    Mounts: container.spec.mounts.filter((mount) => mount.type === 'volume').map((mount) => ({ Type: 'volume', Name: mount.volume, Source: '', Destination: mount.target })),
-  })));
+  return Promise.all(
+    deps.containers
+      .list()
+      .filter((container) => container.spec.owner !== 'build')
+      .map(async (container) => ({
+        Id: container.id,
+        Names: [`/${container.name}`],
+        Image: container.spec.image.name,
+        ImageID: container.spec.image.id,
+        Command: container.spec.process.args.join(' '),
+        Created: Math.floor(container.createdMs / 1000),
+        Ports: [],
+        SizeRw: await deps.images.snapshots.usage(container.id),
+        SizeRootFs: 0,
+        Labels: container.spec.labels,
+        State: container.status,
+        Status: statusText(container, deps.clock.now()),
+        HostConfig: { NetworkMode: keptOf(container).HostConfig.NetworkMode ?? '' },
+        NetworkSettings: { Networks: {} },
+        Mounts: container.spec.mounts
+          .filter((mount) => mount.type === 'volume')
+          .map((mount) => ({ Type: 'volume', Name: mount.volume, Source: '', Destination: mount.target })),
+      })),
+  );
 }
 
 async function volumeUsage(deps: Deps): Promise<unknown[]> {
   const volumes = await deps.volumes.list();
-  return Promise.all(volumes.map(async (volume) => ({ ...volumeJson(volume), UsageData: { RefCount: deps.containers.volumeUsers(volume.name).length, Size: await deps.volumes.usage(volume.name) } })));
+  return Promise.all(
+    volumes.map(async (volume) => ({
+      ...volumeJson(volume),
+      UsageData: { RefCount: deps.containers.volumeUsers(volume.name).length, Size: await deps.volumes.usage(volume.name) },
+    })),
+  );
 }
 
 async function cacheUsage(deps: Deps): Promise<unknown[]> {

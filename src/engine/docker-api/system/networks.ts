@@ -22,7 +22,11 @@ interface CreateBody {
   Scope?: string;
   EnableIPv6?: boolean | null;
   EnableIPv4?: boolean | null;
-  IPAM?: { Driver?: string; Options?: Record<string, string> | null; Config?: { Subnet?: string; Gateway?: string; IPRange?: string; AuxiliaryAddresses?: Record<string, string> }[] | null } | null;
+  IPAM?: {
+    Driver?: string;
+    Options?: Record<string, string> | null;
+    Config?: { Subnet?: string; Gateway?: string; IPRange?: string; AuxiliaryAddresses?: Record<string, string> }[] | null;
+  } | null;
   Options?: Record<string, string> | null;
   Labels?: Record<string, string> | null;
 }
@@ -56,7 +60,13 @@ function networkJson(deps: Deps, network: Network, verbose: boolean): Record<str
   if (verbose) {
     for (const endpoint of network.endpoints) {
       const found = deps.containers.list().find((container) => container.id === endpoint.containerId);
-      containers[endpoint.containerId] = { Name: found?.name ?? '', EndpointID: endpoint.id, MacAddress: endpoint.mac, IPv4Address: `${endpoint.address}/${endpoint.prefixLength}`, IPv6Address: '' };
+      containers[endpoint.containerId] = {
+        Name: found?.name ?? '',
+        EndpointID: endpoint.id,
+        MacAddress: endpoint.mac,
+        IPv4Address: `${endpoint.address}/${endpoint.prefixLength}`,
+        IPv6Address: '',
+      };
     }
   }
   return {
@@ -67,7 +77,20 @@ function networkJson(deps: Deps, network: Network, verbose: boolean): Record<str
     Driver: driverOf(network),
     EnableIPv4: true,
     EnableIPv6: false,
-    IPAM: { Driver: 'default', Options: null, Config: network.subnet === undefined ? null : [{ Subnet: network.subnet, ...(network.ipRange === undefined ? {} : { IPRange: network.ipRange }), ...(network.gateway === undefined ? {} : { Gateway: network.gateway }) }] },
+    IPAM: {
+      Driver: 'default',
+      Options: null,
+      Config:
+        network.subnet === undefined
+          ? null
+          : [
+              {
+                Subnet: network.subnet,
+                ...(network.ipRange === undefined ? {} : { IPRange: network.ipRange }),
+                ...(network.gateway === undefined ? {} : { Gateway: network.gateway }),
+              },
+            ],
+    },
     Internal: network.internal ?? false,
     Attachable: false,
     Ingress: false,
@@ -95,16 +118,34 @@ export async function inspectNetwork(deps: Deps, request: ApiRequest): Promise<J
 export async function createNetwork(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const body = (await request.json<CreateBody>(NETWORK_CREATE)) ?? {};
   const refuse: readonly (readonly [boolean, string])[] = [
-    [body.Ingress === true || body.Scope === 'swarm', 'swarm networks'], [body.ConfigOnly === true, 'config-only networks'], [body.EnableIPv6 === true, 'IPv6'],
-    [!!body.IPAM?.Driver && body.IPAM.Driver !== 'default', `IPAM driver ${body.IPAM?.Driver ?? ''}`], [(body.IPAM?.Config?.length ?? 0) > 1, 'more than one subnet'],
+    [body.Ingress === true || body.Scope === 'swarm', 'swarm networks'],
+    [body.ConfigOnly === true, 'config-only networks'],
+    [body.EnableIPv6 === true, 'IPv6'],
+    [!!body.IPAM?.Driver && body.IPAM.Driver !== 'default', `IPAM driver ${body.IPAM?.Driver ?? ''}`],
+    [(body.IPAM?.Config?.length ?? 0) > 1, 'more than one subnet'],
   ];
-  for (const [asked, what] of refuse) if (asked) throw new LongshoreError('not-implemented', `${what}: not built`, { object: `network ${body.Name ?? ''}` });
+  for (const [asked, what] of refuse) {
+    if (asked) {
+      throw new LongshoreError('not-implemented', `${what}: not built`, { object: `network ${body.Name ?? ''}` });
+    }
+  }
   const driver = body.Driver || 'bridge';
-  if (driver !== 'bridge') throw PREDEFINED.includes(driver) || driver === 'null' ? new LongshoreError('forbidden', `only one instance of "${driver}" network is allowed`) : new LongshoreError('not-found', `plugin "${driver}" not found`, { object: `network ${body.Name ?? ''}`, remedy: 'Use the driver bridge.' });
+  if (driver !== 'bridge') {
+    throw PREDEFINED.includes(driver) || driver === 'null'
+      ? new LongshoreError('forbidden', `only one instance of "${driver}" network is allowed`)
+      : new LongshoreError('not-found', `plugin "${driver}" not found`, {
+          object: `network ${body.Name ?? ''}`,
+          remedy: 'Use the driver bridge.',
+        });
+  }
   const name = body.Name ?? '';
   if (name === '') throw new LongshoreError('invalid', 'invalid name: name is empty');
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) throw new LongshoreError('invalid', `invalid network name: "${name}"`, { remedy: 'Use letters, digits, and - _ . in between.' });
-  if (PREDEFINED.includes(name)) throw new LongshoreError('forbidden', `operation is not permitted on predefined ${name} network `, { object: `network ${name}` });
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
+    throw new LongshoreError('invalid', `invalid network name: "${name}"`, { remedy: 'Use letters, digits, and - _ . in between.' });
+  }
+  if (PREDEFINED.includes(name)) {
+    throw new LongshoreError('forbidden', `operation is not permitted on predefined ${name} network `, { object: `network ${name}` });
+  }
   const ipam = body.IPAM?.Config?.[0];
   const options: NetworkOptions = {
     name, driver: 'bridge',
@@ -119,14 +160,31 @@ export async function createNetwork(deps: Deps, request: ApiRequest): Promise<Js
 /** `DELETE /networks/{id}`. */
 export async function deleteNetwork(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const network = await deps.networks.get(request.params['id']!);
-  if (PREDEFINED.includes(network.name)) throw new LongshoreError('forbidden', `${network.name} is a pre-defined network and cannot be removed`, { object: `network ${network.name}` });
-  if (isOurs(network)) throw new LongshoreError('forbidden', `network ${network.name} is the cluster's (${network.labels?.[PURPOSE] ?? ''}) and cannot be removed`, { object: `network ${network.name}`, remedy: 'It goes with its instance: longshore uninstall.' });
+  if (PREDEFINED.includes(network.name)) {
+    throw new LongshoreError('forbidden', `${network.name} is a pre-defined network and cannot be removed`, {
+      object: `network ${network.name}`,
+    });
+  }
+  if (isOurs(network)) {
+    throw new LongshoreError(
+      'forbidden',
+      `network ${network.name} is the cluster's (${network.labels?.[PURPOSE] ?? ''}) and cannot be removed`,
+      { object: `network ${network.name}`, remedy: 'It goes with its instance: longshore uninstall.' },
+    );
+  }
   // The endpoints of containers that have just ended may still be on their way out.
   await deps.containers.settled();
   const { endpoints } = await deps.networks.get(network.id);
   if (endpoints.length > 0) {
-    const users = endpoints.map((endpoint) => `name:"${deps.containers.list().find((each) => each.id === endpoint.containerId)?.name ?? ''}" id:"${endpoint.id.slice(0, 12)}"`);
-    throw new LongshoreError('forbidden', `error while removing network: network ${network.name} has active endpoints (${users.join(', ')})`, { object: `network ${network.name}`, remedy: 'Disconnect or remove its containers first.' });
+    const users = endpoints.map(
+      (endpoint) =>
+        `name:"${deps.containers.list().find((each) => each.id === endpoint.containerId)?.name ?? ''}" id:"${endpoint.id.slice(0, 12)}"`,
+    );
+    throw new LongshoreError(
+      'forbidden',
+      `error while removing network: network ${network.name} has active endpoints (${users.join(', ')})`,
+      { object: `network ${network.name}`, remedy: 'Disconnect or remove its containers first.' },
+    );
   }
   await deps.networks.remove(network.id);
   deps.events.emit('network', 'destroy', network.id, { name: network.name, type: driverOf(network) });
@@ -137,7 +195,11 @@ export async function deleteNetwork(deps: Deps, request: ApiRequest): Promise<Js
 export async function connectNetwork(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const body = (await request.json<{ Container?: string; EndpointConfig?: EndpointSettings | null }>(NETWORK_JOIN)) ?? {};
   const network = await deps.networks.get(request.params['id']!);
-  if (network.driver === 'host') throw new LongshoreError('forbidden', 'container cannot be disconnected from host network or connected to host network', { object: `network ${network.name}` });
+  if (network.driver === 'host') {
+    throw new LongshoreError('forbidden', 'container cannot be disconnected from host network or connected to host network', {
+      object: `network ${network.name}`,
+    });
+  }
   const container = deps.containers.get(body.Container ?? '');
   await deps.containers.connectNetwork(container.id, attachmentOf(network, body.EndpointConfig ?? {}));
   deps.events.emit('network', 'connect', network.id, { container: container.id, name: network.name, type: driverOf(network) });
@@ -150,7 +212,11 @@ export async function disconnectNetwork(deps: Deps, request: ApiRequest): Promis
   const network = await deps.networks.get(request.params['id']!);
   const container = deps.containers.get(body.Container ?? '');
   const { network: joined } = container.spec;
-  if (joined.mode === 'networks' && !joined.endpoints.some((endpoint) => endpoint.networkId === network.id)) throw new LongshoreError('internal', `container ${container.id} is not connected to network ${network.name}`, { object: `container ${container.name}` });
+  if (joined.mode === 'networks' && !joined.endpoints.some((endpoint) => endpoint.networkId === network.id)) {
+    throw new LongshoreError('internal', `container ${container.id} is not connected to network ${network.name}`, {
+      object: `container ${container.name}`,
+    });
+  }
   await deps.containers.disconnectNetwork(container.id, network.id);
   deps.events.emit('network', 'disconnect', network.id, { container: container.id, name: network.name, type: driverOf(network) });
   return {};
@@ -161,10 +227,24 @@ export async function pruneNetworks(deps: Deps, request: ApiRequest): Promise<Js
   const filters = request.filters(['label', 'label!', 'until']);
   const until = filters.has('until') ? untilMs(filters.get('until')[0]!, deps.clock.now()) : undefined;
   await deps.containers.settled();
-  const used = new Set(deps.containers.list().flatMap((container) => (container.spec.network.mode === 'networks' ? container.spec.network.endpoints.map((endpoint) => endpoint.networkId) : [])));
+  const used = new Set(
+    deps.containers
+      .list()
+      .flatMap((container) =>
+        container.spec.network.mode === 'networks' ? container.spec.network.endpoints.map((endpoint) => endpoint.networkId) : [],
+      ),
+  );
   const deleted: string[] = [];
   for (const network of await deps.networks.list()) {
-    if (PREDEFINED.includes(network.name) || isOurs(network) || used.has(network.id) || network.endpoints.length > 0 || !filters.labels(network.labels ?? {})) continue;
+    if (
+      PREDEFINED.includes(network.name) ||
+      isOurs(network) ||
+      used.has(network.id) ||
+      network.endpoints.length > 0 ||
+      !filters.labels(network.labels ?? {})
+    ) {
+      continue;
+    }
     if (until !== undefined && network.createdMs > until) continue;
     await deps.networks.remove(network.id);
     deps.events.emit('network', 'destroy', network.id, { name: network.name, type: driverOf(network) });

@@ -6,13 +6,22 @@ import type { Deps } from '../deps.ts';
 import type { ApiRequest, JsonAnswer } from '../request.ts';
 import { VOLUME_CREATE } from '../shapes.ts';
 
-interface CreateBody { Name?: string; Driver?: string; DriverOpts?: Record<string, string> | null; Labels?: Record<string, string> | null; ClusterVolumeSpec?: unknown }
+interface CreateBody {
+  Name?: string;
+  Driver?: string;
+  DriverOpts?: Record<string, string> | null;
+  Labels?: Record<string, string> | null;
+  ClusterVolumeSpec?: unknown;
+}
 
 export function volumeJson(volume: Volume): Record<string, unknown> {
   return {
     CreatedAt: timeOf(volume.createdMs).replace(/\.\d+Z$/, 'Z'),
     Driver: volume.driver,
-    Labels: Object.keys(volume.labels).length === 0 && !volume.anonymous ? null : { ...volume.labels, ...(volume.anonymous ? { 'com.docker.volume.anonymous': '' } : {}) },
+    Labels:
+      Object.keys(volume.labels).length === 0 && !volume.anonymous
+        ? null
+        : { ...volume.labels, ...(volume.anonymous ? { 'com.docker.volume.anonymous': '' } : {}) },
     Mountpoint: volume.mountpoint,
     Name: volume.name,
     Options: Object.keys(volume.options).length === 0 ? null : volume.options,
@@ -39,7 +48,13 @@ export async function inspectVolume(deps: Deps, request: ApiRequest): Promise<Js
 /** `POST /volumes/create`. */
 export async function createVolume(deps: Deps, request: ApiRequest): Promise<JsonAnswer> {
   const body = (await request.json<CreateBody>(VOLUME_CREATE)) ?? {};
-  if (body.Driver && body.Driver !== 'local') throw new LongshoreError('not-found', `create ${body.Name ?? ''}: error looking up volume plugin ${body.Driver}: plugin "${body.Driver}" not found`, { remedy: 'Use the driver local.' });
+  if (body.Driver && body.Driver !== 'local') {
+    throw new LongshoreError(
+      'not-found',
+      `create ${body.Name ?? ''}: error looking up volume plugin ${body.Driver}: plugin "${body.Driver}" not found`,
+      { remedy: 'Use the driver local.' },
+    );
+  }
   if (body.ClusterVolumeSpec) throw new LongshoreError('not-implemented', 'cluster volumes are not built');
   const volume = await deps.volumes.create({
     ...(body.Name ? { name: body.Name } : {}),

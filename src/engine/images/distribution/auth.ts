@@ -111,24 +111,46 @@ export class Authenticator {
   async #token(challenge: Challenge, wanted: string, signal: AbortSignal | undefined): Promise<string> {
     const realm = parseRealm(challenge.parameters['realm']!);
     if (!realm || (realm.protocol !== 'https:' && this.#registry.protocol === 'https:')) {
-      throw new LongshoreError('unauthorized', `the registry ${this.#registry.host} names a token server that can't be trusted: ${JSON.stringify(challenge.parameters['realm'])}`, { object: `registry ${this.#registry.host}` });
+      throw new LongshoreError(
+        'unauthorized',
+        `the registry ${this.#registry.host} names a token server that can't be trusted: ${JSON.stringify(challenge.parameters['realm'])}`,
+        { object: `registry ${this.#registry.host}` },
+      );
     }
     const trusted = mayTrustRealm(this.#registry, realm);
     if (this.#offline && !trusted && this.#hasCredentials()) {
-      throw new LongshoreError('unauthorized', `the registry ${this.#registry.host} wants the password sent to ${realm.host}, which does not belong to it`, { object: `registry ${this.#registry.host}` });
+      throw new LongshoreError(
+        'unauthorized',
+        `the registry ${this.#registry.host} wants the password sent to ${realm.host}, which does not belong to it`,
+        { object: `registry ${this.#registry.host}` },
+      );
     }
     const { service } = challenge.parameters;
     const scopes = new Set([...(challenge.parameters['scope']?.split(' ') ?? []), ...wanted.split(' ')].filter((scope) => scope !== ''));
-    const response = this.#credentials.identityToken && trusted ? await this.#refresh(realm, service, scopes, signal) : await this.#fetch(realm, service, scopes, trusted, signal);
+    const response =
+      this.#credentials.identityToken && trusted
+        ? await this.#refresh(realm, service, scopes, signal)
+        : await this.#fetch(realm, service, scopes, trusted, signal);
     if (response.status !== 200) {
       const error = await readError(response);
-      const withheld = !trusted && this.#hasCredentials() ? ` (credentials were not sent: ${realm.host} does not belong to ${this.#registry.host})` : '';
-      throw new LongshoreError('unauthorized', `the token server ${realm.host} of the registry ${this.#registry.host} refused: ${error?.message || `status ${response.status}`}${withheld}`, { object: `registry ${this.#registry.host}`, remedy: `Log in with docker login ${this.#registry.host}.` });
+      const withheld =
+        !trusted && this.#hasCredentials() ? ` (credentials were not sent: ${realm.host} does not belong to ${this.#registry.host})` : '';
+      throw new LongshoreError(
+        'unauthorized',
+        `the token server ${realm.host} of the registry ${this.#registry.host} refused: ${error?.message || `status ${response.status}`}${withheld}`,
+        { object: `registry ${this.#registry.host}`, remedy: `Log in with docker login ${this.#registry.host}.` },
+      );
     }
     const body = parse(await readBody(response, TOKEN_BYTES));
     const token = body['token'] ?? body['access_token'];
-    if (typeof token !== 'string' || token === '' || /[^\x21-\x7e]/.test(token)) throw new LongshoreError('unauthorized', `the token server ${realm.host} gave no token`, { object: `registry ${this.#registry.host}` });
-    if (this.#offline && typeof body['refresh_token'] === 'string' && body['refresh_token'] !== '') this.#identityToken = body['refresh_token'];
+    if (typeof token !== 'string' || token === '' || /[^\x21-\x7e]/.test(token)) {
+      throw new LongshoreError('unauthorized', `the token server ${realm.host} gave no token`, {
+        object: `registry ${this.#registry.host}`,
+      });
+    }
+    if (this.#offline && typeof body['refresh_token'] === 'string' && body['refresh_token'] !== '') {
+      this.#identityToken = body['refresh_token'];
+    }
     const seconds = typeof body['expires_in'] === 'number' ? Math.max(body['expires_in'], TOKEN_SECONDS) : TOKEN_SECONDS;
     this.#tokens.set(wanted, { token, untilMs: this.#clock.now() + (seconds - 10) * 1000 });
     return token;
@@ -152,8 +174,20 @@ export class Authenticator {
   }
 
   async #refresh(realm: URL, service: string | undefined, scopes: ReadonlySet<string>, signal: AbortSignal | undefined) {
-    const form = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: this.#credentials.identityToken!, client_id: 'longshore', scope: [...scopes].join(' '), ...(service === undefined ? {} : { service }) });
-    return await this.#http.send({ method: 'POST', url: realm, headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: Buffer.from(form.toString()), ...(signal ? { signal } : {}) });
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: this.#credentials.identityToken!,
+      client_id: 'longshore',
+      scope: [...scopes].join(' '),
+      ...(service === undefined ? {} : { service }),
+    });
+    return await this.#http.send({
+      method: 'POST',
+      url: realm,
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: Buffer.from(form.toString()),
+      ...(signal ? { signal } : {}),
+    });
   }
 }
 

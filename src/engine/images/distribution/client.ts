@@ -43,7 +43,13 @@ export class RegistryClient {
     const host = options.domain === DEFAULT_DOMAIN ? DOCKER_HUB : options.domain;
     this.#base = new URL(`${this.#mayBePlain() ? 'http' : 'https'}://${host}`);
     this.#authenticator = this.#makeAuthenticator();
-    this.#scope = options.actions === 'none' ? '' : [`repository:${options.repository}:${options.actions}`, ...(options.alsoPull ?? []).map((name) => `repository:${name}:pull`)].join(' ');
+    this.#scope =
+      options.actions === 'none'
+        ? ''
+        : [
+            `repository:${options.repository}:${options.actions}`,
+            ...(options.alsoPull ?? []).map((name) => `repository:${name}:pull`),
+          ].join(' ');
   }
 
   /** The name as users know it. */
@@ -65,8 +71,15 @@ export class RegistryClient {
     const body = await readError(response);
     const detail = body?.message ? ` (${body.message})` : '';
     const code = response.status === 401 || response.status === 403 ? 'unauthorized' : 'unavailable';
-    const remedy = code === 'unauthorized' ? 'Check the user name and the password, or the access token.' : `Check that ${this.#options.domain} is a registry.`;
-    throw new LongshoreError(code, `login attempt to ${this.#base.origin}/v2/ failed with status: ${response.status} ${STATUS_CODES[response.status] ?? ''}${detail}`, { object: `registry ${this.#base.host}`, remedy });
+    const remedy =
+      code === 'unauthorized'
+        ? 'Check the user name and the password, or the access token.'
+        : `Check that ${this.#options.domain} is a registry.`;
+    throw new LongshoreError(
+      code,
+      `login attempt to ${this.#base.origin}/v2/ failed with status: ${response.status} ${STATUS_CODES[response.status] ?? ''}${detail}`,
+      { object: `registry ${this.#base.host}`, remedy },
+    );
   }
 
   /** A manifest or index by tag or digest; by digest it is verified. @throws `not-found`, `unauthorized`, `unavailable`, `invalid` */
@@ -75,7 +88,13 @@ export class RegistryClient {
     if (response.status !== 200) throw await this.#failure(response, tagOrDigest);
     const bytes = await readBody(response, MANIFEST_BYTES);
     const digest = digestOf(bytes);
-    if (tagOrDigest.includes(':') && digest !== tagOrDigest) throw new LongshoreError('invalid', `the registry ${this.#base.host} sent a manifest with the digest ${digest} instead of ${tagOrDigest}`, { object: this.name });
+    if (tagOrDigest.includes(':') && digest !== tagOrDigest) {
+      throw new LongshoreError(
+        'invalid',
+        `the registry ${this.#base.host} sent a manifest with the digest ${digest} instead of ${tagOrDigest}`,
+        { object: this.name },
+      );
+    }
     return { bytes, digest, mediaType: (response.headers['content-type'] ?? '').split(';')[0]!.trim() };
   }
 
@@ -168,11 +187,23 @@ export class RegistryClient {
     response.body.resume();
     const location = response.headers.location;
     const target = location === undefined ? null : URL.parse(location, response.url.href);
-    if (!target || left === 0) throw new LongshoreError('unavailable', `the registry ${this.#base.host} redirects in circles or to nowhere`, { object: `registry ${this.#base.host}` });
-    if (target.protocol !== 'https:' && (target.protocol !== 'http:' || response.url.protocol === 'https:')) {
-      throw new LongshoreError('unavailable', `the registry ${this.#base.host} redirects to ${target.protocol}//${target.host}, which is not encrypted`, { object: `registry ${this.#base.host}` });
+    if (!target || left === 0) {
+      throw new LongshoreError('unavailable', `the registry ${this.#base.host} redirects in circles or to nowhere`, {
+        object: `registry ${this.#base.host}`,
+      });
     }
-    if (isLoopbackDomain(target.host) && !isLoopbackDomain(this.#base.host)) throw new LongshoreError('unavailable', `the registry ${this.#base.host} redirects to this machine itself (${target.host})`, { object: `registry ${this.#base.host}` });
+    if (target.protocol !== 'https:' && (target.protocol !== 'http:' || response.url.protocol === 'https:')) {
+      throw new LongshoreError(
+        'unavailable',
+        `the registry ${this.#base.host} redirects to ${target.protocol}//${target.host}, which is not encrypted`,
+        { object: `registry ${this.#base.host}` },
+      );
+    }
+    if (isLoopbackDomain(target.host) && !isLoopbackDomain(this.#base.host)) {
+      throw new LongshoreError('unavailable', `the registry ${this.#base.host} redirects to this machine itself (${target.host})`, {
+        object: `registry ${this.#base.host}`,
+      });
+    }
     if (target.origin === this.#base.origin) return await this.#redirected(await this.#request('GET', target, headers), headers, left - 1);
     return await this.#redirected(await this.#send({ method: 'GET', url: target, headers }), headers, left - 1);
   }
@@ -187,7 +218,12 @@ export class RegistryClient {
     // An upload's location may be on another host, which gets nothing of ours.
     const own = url.origin === this.#base.origin;
     const known = own ? this.#authenticator.known(this.#scope) : undefined;
-    const response = await this.#send({ method, url, headers: { ...headers, ...(known === undefined ? {} : { Authorization: known }) }, ...(body === undefined ? {} : { body }) });
+    const response = await this.#send({
+      method,
+      url,
+      headers: { ...headers, ...(known === undefined ? {} : { Authorization: known }) },
+      ...(body === undefined ? {} : { body }),
+    });
     // What was streamed is gone; a first, small request has fetched the token by then.
     if (response.status !== 401 || !own || (body !== undefined && !(body instanceof Uint8Array))) return response;
     const answer = await this.#authenticator.answer(response.headers['www-authenticate'], this.#scope, signal).catch((error: unknown) => {
@@ -234,7 +270,11 @@ export class RegistryClient {
   #location(response: HttpResponse): URL {
     const location = response.headers.location;
     const url = location === undefined ? null : URL.parse(location, response.url.href);
-    if (!url || (url.protocol !== 'https:' && this.#base.protocol === 'https:')) throw new LongshoreError('unavailable', `the registry ${this.#base.host} gave no usable place for the upload`, { object: `registry ${this.#base.host}` });
+    if (!url || (url.protocol !== 'https:' && this.#base.protocol === 'https:')) {
+      throw new LongshoreError('unavailable', `the registry ${this.#base.host} gave no usable place for the upload`, {
+        object: `registry ${this.#base.host}`,
+      });
+    }
     return url;
   }
 
@@ -245,16 +285,43 @@ export class RegistryClient {
     const object = `image ${this.name}`;
     const push = this.#options.actions === 'pull,push';
     if (response.status === 401 || response.status === 403 || body?.code === 'DENIED' || body?.code === 'UNAUTHORIZED') {
-      if (push) return new LongshoreError('unauthorized', `push access denied for ${this.name}: ${detail}`, { object, remedy: `Log in with docker login ${this.#options.domain}, as a user who may push there.` });
-      return new LongshoreError('unauthorized', `pull access denied for ${this.name}, repository does not exist or may require 'docker login': ${detail}`, { object, remedy: `Check the name, or log in with docker login ${this.#options.domain}.` });
+      if (push) {
+        return new LongshoreError('unauthorized', `push access denied for ${this.name}: ${detail}`, {
+          object,
+          remedy: `Log in with docker login ${this.#options.domain}, as a user who may push there.`,
+        });
+      }
+      return new LongshoreError(
+        'unauthorized',
+        `pull access denied for ${this.name}, repository does not exist or may require 'docker login': ${detail}`,
+        { object, remedy: `Check the name, or log in with docker login ${this.#options.domain}.` },
+      );
     }
     if (response.status === 404) {
-      if (body?.code === 'NAME_UNKNOWN') return new LongshoreError('not-found', `repository ${this.name} not found: ${detail}`, { object, remedy: 'Check the name of the image.' });
+      if (body?.code === 'NAME_UNKNOWN') {
+        return new LongshoreError('not-found', `repository ${this.name} not found: ${detail}`, {
+          object,
+          remedy: 'Check the name of the image.',
+        });
+      }
       const name = what.includes(':') ? `${this.name}@${what}` : `${this.name}:${what}`;
-      return new LongshoreError('not-found', `manifest for ${name} not found: manifest unknown${body?.message ? `: ${body.message}` : ''}`, { object: `image ${name}`, remedy: 'Check the name and tag of the image.' });
+      return new LongshoreError(
+        'not-found',
+        `manifest for ${name} not found: manifest unknown${body?.message ? `: ${body.message}` : ''}`,
+        { object: `image ${name}`, remedy: 'Check the name and tag of the image.' },
+      );
     }
-    if (response.status === 429) return new LongshoreError('too-many-requests', `the registry ${this.#base.host} allows no more requests for now: ${detail}`, { object: `registry ${this.#base.host}`, remedy: 'Wait, or log in for a higher limit.' });
-    return new LongshoreError(response.status >= 500 ? 'unavailable' : 'invalid', `the registry ${this.#base.host} refused ${what} of ${this.name}: ${detail}`, { object });
+    if (response.status === 429) {
+      return new LongshoreError('too-many-requests', `the registry ${this.#base.host} allows no more requests for now: ${detail}`, {
+        object: `registry ${this.#base.host}`,
+        remedy: 'Wait, or log in for a higher limit.',
+      });
+    }
+    return new LongshoreError(
+      response.status >= 500 ? 'unavailable' : 'invalid',
+      `the registry ${this.#base.host} refused ${what} of ${this.name}: ${detail}`,
+      { object },
+    );
   }
 }
 

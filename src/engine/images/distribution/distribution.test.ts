@@ -37,7 +37,11 @@ async function store(t: TestContext): Promise<ImageStore> {
 
 async function layerTar(content: string): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for await (const piece of packTar([{ header: { name: 'file', type: 'file', mode: 0o644, uid: 0, gid: 0, size: content.length, mtime: 0 }, body: Buffer.from(content) }])) pieces.push(piece);
+  for await (const piece of packTar([
+    { header: { name: 'file', type: 'file', mode: 0o644, uid: 0, gid: 0, size: content.length, mtime: 0 }, body: Buffer.from(content) },
+  ])) {
+    pieces.push(piece);
+  }
   return Buffer.concat(pieces);
 }
 
@@ -59,11 +63,19 @@ async function serve(t: TestContext, hook: Hook = () => false): Promise<Server> 
     if (hook(request, response, server)) return;
     const manifest = server.manifests.get(/\/manifests\/(.+)$/.exec(url)?.[1] ?? '');
     const blob = server.blobs.get(/\/blobs\/(.+)$/.exec(url)?.[1] ?? '');
-    if (manifest) response.writeHead(200, { 'Content-Type': manifest.type }).end(manifest.bytes);
+    if (manifest) { response.writeHead(200, { 'Content-Type': manifest.type }).end(manifest.bytes); }
     else if (blob) {
       const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
       response.writeHead(start > 0 ? 206 : 200).end(blob.subarray(start));
-    } else response.writeHead(404, { 'Content-Type': 'application/json' }).end(JSON.stringify({ errors: [{ code: url.includes('/manifests/') ? 'MANIFEST_UNKNOWN' : 'BLOB_UNKNOWN', message: 'manifest unknown' }] }));
+    } else {
+      response
+        .writeHead(404, { 'Content-Type': 'application/json' })
+        .end(
+          JSON.stringify({
+            errors: [{ code: url.includes('/manifests/') ? 'MANIFEST_UNKNOWN' : 'BLOB_UNKNOWN', message: 'manifest unknown' }],
+          }),
+        );
+    }
   });
   await new Promise<void>((resolve) => {
     http.listen(0, '127.0.0.1', resolve);
@@ -76,11 +88,30 @@ async function serve(t: TestContext, hook: Hook = () => false): Promise<Server> 
 }
 
 /** Puts an image of one gzip layer there. @returns its manifest's digest, and its parts */
-async function put(server: Server, tag: string, content: string, architecture = 'amd64'): Promise<{ digest: string; layer: Buffer; config: Buffer; manifest: Buffer }> {
+async function put(
+  server: Server,
+  tag: string,
+  content: string,
+  architecture = 'amd64',
+): Promise<{ digest: string; layer: Buffer; config: Buffer; manifest: Buffer }> {
   const tar = await layerTar(content);
   const layer = gzipSync(tar);
-  const config = Buffer.from(JSON.stringify({ architecture, os: 'linux', config: { Cmd: [content.slice(0, 20)] }, rootfs: { type: 'layers', diff_ids: [digestOf(tar)] } }));
-  const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: DOCKER_MANIFEST, config: { mediaType: DOCKER_CONFIG, digest: digestOf(config), size: config.length }, layers: [{ mediaType: DOCKER_LAYER_GZIP, digest: digestOf(layer), size: layer.length }] }));
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture,
+      os: 'linux',
+      config: { Cmd: [content.slice(0, 20)] },
+      rootfs: { type: 'layers', diff_ids: [digestOf(tar)] },
+    }),
+  );
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: DOCKER_MANIFEST,
+      config: { mediaType: DOCKER_CONFIG, digest: digestOf(config), size: config.length },
+      layers: [{ mediaType: DOCKER_LAYER_GZIP, digest: digestOf(layer), size: layer.length }],
+    }),
+  );
   server.blobs.set(digestOf(layer), layer).set(digestOf(config), config);
   server.manifests.set(tag, { type: DOCKER_MANIFEST, bytes: manifest }).set(digestOf(manifest), { type: DOCKER_MANIFEST, bytes: manifest });
   return { digest: digestOf(manifest), layer, config, manifest };
@@ -93,43 +124,103 @@ test('a pull by tag and by digest: names, progress, and nothing fetched twice', 
   const events: TransferProgress[] = [];
   const image = await images.pull(`${server.host}/demo:1`, { progress: (event) => events.push(event) });
   assert.equal(image.id, digestOf(config));
-  assert.deepEqual([image.manifestDigest, image.references, image.repoDigests, image.sizeBytes], [digest, [`${server.host}/demo:1`], [`${server.host}/demo@${digest}`], 5]);
+  assert.deepEqual(
+    [image.manifestDigest, image.references, image.repoDigests, image.sizeBytes],
+    [digest, [`${server.host}/demo:1`], [`${server.host}/demo@${digest}`], 5],
+  );
   const statuses = events.map((event) => event.status);
-  for (const status of [`Pulling from ${server.host}/demo`, 'Pulling fs layer', 'Verifying Checksum', 'Download complete', 'Pull complete', `Digest: ${digest}`, `Status: Downloaded newer image for ${server.host}/demo:1`]) assert.ok(statuses.includes(status), status);
+  for (const status of [
+    `Pulling from ${server.host}/demo`,
+    'Pulling fs layer',
+    'Verifying Checksum',
+    'Download complete',
+    'Pull complete',
+    `Digest: ${digest}`,
+    `Status: Downloaded newer image for ${server.host}/demo:1`,
+  ]) {
+    assert.ok(statuses.includes(status), status);
+  }
   const before = server.seen.length;
   await images.pull(`${server.host}/demo@${digest}`);
-  assert.deepEqual(server.seen.slice(before).map((request) => request.path), [`/v2/demo/manifests/${digest}`]);
-  await assert.rejects(images.pull(`${server.host}/demo:none`), { code: 'not-found', message: `manifest for ${server.host}/demo:none not found: manifest unknown: manifest unknown` });
+  assert.deepEqual(
+    server.seen.slice(before).map((request) => request.path),
+    [`/v2/demo/manifests/${digest}`],
+  );
+  await assert.rejects(images.pull(`${server.host}/demo:none`), {
+    code: 'not-found',
+    message: `manifest for ${server.host}/demo:none not found: manifest unknown: manifest unknown`,
+  });
 });
 
 test('of an index, the platform’s image; none for the platform says which there are', async (t) => {
   const server = await serve(t);
   const arm = await put(server, 'arm', 'arm', 'arm64');
   const amd = await put(server, 'amd', 'amd');
-  const entry = (image: { digest: string; manifest: Buffer }, architecture: string): unknown => ({ mediaType: DOCKER_MANIFEST, digest: image.digest, size: image.manifest.length, platform: { os: 'linux', architecture } });
-  const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [entry(arm, 'arm64'), entry(amd, 'amd64')] }));
+  const entry = (image: { digest: string; manifest: Buffer }, architecture: string): unknown => ({
+    mediaType: DOCKER_MANIFEST,
+    digest: image.digest,
+    size: image.manifest.length,
+    platform: { os: 'linux', architecture },
+  });
+  const index = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [entry(arm, 'arm64'), entry(amd, 'amd64')] }),
+  );
   server.manifests.set('multi', { type: OCI_INDEX, bytes: index });
   const images = await store(t);
   assert.equal((await images.pull(`${server.host}/demo:multi`)).id, digestOf(amd.config));
   assert.deepEqual((await images.get(`${server.host}/demo:multi`)).repoDigests, [`${server.host}/demo@${digestOf(index)}`]);
-  assert.equal((await images.pull(`${server.host}/demo:multi`, { platform: { os: 'linux', architecture: 'arm64' } })).id, digestOf(arm.config));
-  await assert.rejects(images.pull(`${server.host}/demo:multi`, { platform: { os: 'linux', architecture: 's390x' } }), { code: 'not-found', message: `no matching manifest for linux/s390x in the manifest list entries of ${server.host}/demo`, remedy: 'It is there for linux/arm64, linux/amd64: choose one with --platform.' });
+  assert.equal(
+    (await images.pull(`${server.host}/demo:multi`, { platform: { os: 'linux', architecture: 'arm64' } })).id,
+    digestOf(arm.config),
+  );
+  await assert.rejects(images.pull(`${server.host}/demo:multi`, { platform: { os: 'linux', architecture: 's390x' } }), {
+    code: 'not-found',
+    message: `no matching manifest for linux/s390x in the manifest list entries of ${server.host}/demo`,
+    remedy: 'It is there for linux/arm64, linux/amd64: choose one with --platform.',
+  });
 });
 
 test('what is not what it says is refused, and not kept', async (t) => {
   const cases: Record<string, { change: (server: Server, image: Awaited<ReturnType<typeof put>>) => void; message: RegExp }> = {
-    'other bytes in a layer': { change: (server, { layer }) => server.blobs.set(digestOf(layer), Buffer.alloc(layer.length)), message: /content's digest is/ },
-    'a longer layer': { change: (server, { layer }) => server.blobs.set(digestOf(layer), Buffer.concat([layer, layer])), message: /sent more for/ },
-    'another config': { change: (server, { config }) => server.blobs.set(digestOf(config), Buffer.from(config.toString().replace('amd64', 'amd65'))), message: /content's digest is/ },
+    'other bytes in a layer': {
+      change: (server, { layer }) => server.blobs.set(digestOf(layer), Buffer.alloc(layer.length)),
+      message: /content's digest is/,
+    },
+    'a longer layer': {
+      change: (server, { layer }) => server.blobs.set(digestOf(layer), Buffer.concat([layer, layer])),
+      message: /sent more for/,
+    },
+    'another config': {
+      change: (server, { config }) => server.blobs.set(digestOf(config), Buffer.from(config.toString().replace('amd64', 'amd65'))),
+      message: /content's digest is/,
+    },
     'the same bytes as manifest and index': {
-      change: (server, { manifest }) => server.manifests.set('1', { type: DOCKER_MANIFEST, bytes: Buffer.from(JSON.stringify({ ...(JSON.parse(manifest.toString()) as object), manifests: [] })) }),
+      change: (server, { manifest }) =>
+        server.manifests.set('1', {
+          type: DOCKER_MANIFEST,
+          bytes: Buffer.from(JSON.stringify({ ...(JSON.parse(manifest.toString()) as object), manifests: [] })),
+        }),
       message: /both an image and an index/,
     },
-    'another media type than it came as': { change: (server, { manifest }) => server.manifests.set('1', { type: OCI_INDEX, bytes: manifest }), message: /but came as/ },
-    'an old manifest': { change: (server) => server.manifests.set('1', { type: 'application/vnd.docker.distribution.manifest.v1+json', bytes: Buffer.from('{"schemaVersion":1}') }), message: /schema version 1/ },
-    'an endless manifest': { change: (server) => server.manifests.set('1', { type: OCI_MANIFEST, bytes: Buffer.alloc(5 << 20, ' ') }), message: /sent more than/ },
+    'another media type than it came as': {
+      change: (server, { manifest }) => server.manifests.set('1', { type: OCI_INDEX, bytes: manifest }),
+      message: /but came as/,
+    },
+    'an old manifest': {
+      change: (server) =>
+        server.manifests.set('1', {
+          type: 'application/vnd.docker.distribution.manifest.v1+json',
+          bytes: Buffer.from('{"schemaVersion":1}'),
+        }),
+      message: /schema version 1/,
+    },
+    'an endless manifest': {
+      change: (server) => server.manifests.set('1', { type: OCI_MANIFEST, bytes: Buffer.alloc(5 << 20, ' ') }),
+      message: /sent more than/,
+    },
     'an unsupported digest': {
-      change: (server, { manifest }) => server.manifests.set('1', { type: DOCKER_MANIFEST, bytes: Buffer.from(manifest.toString().replaceAll('sha256:', 'md5:')) }),
+      change: (server, { manifest }) =>
+        server.manifests.set('1', { type: DOCKER_MANIFEST, bytes: Buffer.from(manifest.toString().replaceAll('sha256:', 'md5:')) }),
       message: /no sha256 digest/,
     },
   };
@@ -172,7 +263,11 @@ test('a download that breaks off is taken up where it broke', async (t) => {
 
 test('a registry that is not there is named, with what to do', async (t) => {
   const images = await store(t);
-  await assert.rejects(images.pull('127.0.0.1:1/demo'), { code: 'unavailable', message: "can't reach the registry 127.0.0.1:1: connection refused", remedy: 'Check that the registry runs and listens there.' });
+  await assert.rejects(images.pull('127.0.0.1:1/demo'), {
+    code: 'unavailable',
+    message: "can't reach the registry 127.0.0.1:1: connection refused",
+    remedy: 'Check that the registry runs and listens there.',
+  });
 });
 
 test('a pull that is cancelled ends, says so, and leaves nothing', async (t) => {
@@ -212,7 +307,11 @@ test('tokens: asked for with the right scope, with credentials only for the regi
   const images = await store(t);
   await images.pull(`${server.host}/demo:1`, { credentials });
   const asked = server.seen.filter((request) => request.path.startsWith('/token'));
-  assert.deepEqual(asked.map((request) => [request.path, request.authorization]), [['/token?service=reg%2C+%22x%22&scope=repository%3Ademo%3Apull&account=me', `Basic ${Buffer.from('me:secret').toString('base64')}`]], 'once for all requests');
+  assert.deepEqual(
+    asked.map((request) => [request.path, request.authorization]),
+    [['/token?service=reg%2C+%22x%22&scope=repository%3Ademo%3Apull&account=me', `Basic ${Buffer.from('me:secret').toString('base64')}`]],
+    'once for all requests',
+  );
   realm = `http://${stranger.host}/token`;
   await assert.rejects(images.pull(`${server.host}/demo:none`, { credentials }), { code: 'unauthorized' });
   assert.deepEqual(stranger.seen.map((request) => request.authorization), [undefined], 'a stranger gets no password');
@@ -245,8 +344,20 @@ test('redirects: followed without credentials, and not to where they could do ha
 });
 
 test('challenges as servers write them; realms that may be trusted', () => {
-  assert.deepEqual(parseChallenges('Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a:pull,push"').map((c) => ({ ...c.parameters, scheme: c.scheme })), [{ scheme: 'bearer', realm: 'https://auth.docker.io/token', service: 'registry.docker.io', scope: 'repository:a:pull,push' }]);
-  assert.deepEqual(parseChallenges('Negotiate, Basic realm="a \\"b\\"", Bearer realm=x').map((c) => [c.scheme, c.parameters['realm']]), [['basic', 'a "b"'], ['bearer', 'x']]);
+  assert.deepEqual(
+    parseChallenges('Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a:pull,push"').map((c) => ({
+      ...c.parameters,
+      scheme: c.scheme,
+    })),
+    [{ scheme: 'bearer', realm: 'https://auth.docker.io/token', service: 'registry.docker.io', scope: 'repository:a:pull,push' }],
+  );
+  assert.deepEqual(
+    parseChallenges('Negotiate, Basic realm="a \\"b\\"", Bearer realm=x').map((c) => [c.scheme, c.parameters['realm']]),
+    [
+      ['basic', 'a "b"'],
+      ['bearer', 'x'],
+    ],
+  );
   assert.deepEqual(parseChallenges('Digest x="y"'), []);
   assert.deepEqual(parseChallenges('"'.repeat(10_000)), []);
   const trust = (registry: string, realm: string): boolean => mayTrustRealm(new URL(registry), new URL(realm));

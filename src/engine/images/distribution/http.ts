@@ -96,7 +96,10 @@ export class HttpClient {
   async #secureAgent(host: string): Promise<HttpsAgent> {
     // Nobody but root can listen in on this machine's own loopback.
     if (isLoopbackDomain(host)) return (this.#insecure ??= new HttpsAgent({ keepAlive: true, rejectUnauthorized: false }));
-    return await (this.#https ??= this.#systemTrust().then((secureContext) => new HttpsAgent({ keepAlive: true, maxFreeSockets: 8, ...(secureContext ? { secureContext } : {}), ...this.#proxy() })));
+    return await (this.#https ??= this.#systemTrust().then(
+      (secureContext) =>
+        new HttpsAgent({ keepAlive: true, maxFreeSockets: 8, ...(secureContext ? { secureContext } : {}), ...this.#proxy() }),
+    ));
   }
 
   #proxy(): { proxyEnv?: NodeJS.ProcessEnv } {
@@ -142,7 +145,12 @@ async function writeBody(body: BodyWriter, outgoing: ClientRequest): Promise<voi
   gone.promise.catch(() => {});
   outgoing.once('close', () => gone.reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })));
   try {
-    await body((piece) => Promise.race([new Promise<void>((resolve, reject) => void outgoing.write(piece, (error) => (error ? reject(error) : resolve()))), gone.promise]));
+    await body((piece) =>
+      Promise.race([
+        new Promise<void>((resolve, reject) => void outgoing.write(piece, (error) => (error ? reject(error) : resolve()))),
+        gone.promise,
+      ]),
+    );
   } catch (error) {
     outgoing.destroy(error instanceof Error ? error : new Error(String(error)));
     throw error;
@@ -156,7 +164,9 @@ export async function readBody(response: HttpResponse, maxBytes: number): Promis
   let length = 0;
   for await (const piece of response.body as AsyncIterable<Buffer>) {
     length += piece.length;
-    if (length > maxBytes) throw new LongshoreError('too-large', `${response.url.host} sent more than ${maxBytes} bytes`, { object: response.url.host });
+    if (length > maxBytes) {
+      throw new LongshoreError('too-large', `${response.url.host} sent more than ${maxBytes} bytes`, { object: response.url.host });
+    }
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
@@ -191,14 +201,24 @@ export async function readError(response: HttpResponse): Promise<RegistryErrorBo
 export function unreachable(error: unknown, host: string): unknown {
   if (error instanceof LongshoreError) return error;
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  if (error instanceof Error && error.name === 'AbortError') return new LongshoreError('canceled', 'the operation was cancelled', { cause: error });
+  if (error instanceof Error && error.name === 'AbortError') {
+    return new LongshoreError('canceled', 'the operation was cancelled', { cause: error });
+  }
   const why =
-    { ENOTFOUND: 'its name is not known (no such host)', EAI_AGAIN: 'its name could not be looked up', ECONNREFUSED: 'connection refused', ETIMEDOUT: messageOf(error), ENETUNREACH: 'the network is unreachable', EHOSTUNREACH: 'no route to the host', ECONNRESET: 'it closed the connection' }[
-      code ?? ''
-    ] ?? messageOf(error);
+    {
+      ENOTFOUND: 'its name is not known (no such host)',
+      EAI_AGAIN: 'its name could not be looked up',
+      ECONNREFUSED: 'connection refused',
+      ETIMEDOUT: messageOf(error),
+      ENETUNREACH: 'the network is unreachable',
+      EHOSTUNREACH: 'no route to the host',
+      ECONNRESET: 'it closed the connection',
+    }[code ?? ''] ?? messageOf(error);
   return new LongshoreError('unavailable', `can't reach the registry ${host}: ${why}`, {
     object: `registry ${host}`,
-    remedy: isLoopbackDomain(host) ? 'Check that the registry runs and listens there.' : "Check this machine's network, name service and HTTPS_PROXY; without a network, bring the image with docker load.",
+    remedy: isLoopbackDomain(host)
+      ? 'Check that the registry runs and listens there.'
+      : "Check this machine's network, name service and HTTPS_PROXY; without a network, bring the image with docker load.",
     cause: error,
   });
 }

@@ -40,21 +40,46 @@ function registryOf(serverAddress: string): string {
   } catch {
     // Told below, in the words of a login.
   }
-  if (domain !== host) throw new LongshoreError('invalid', `unable to parse server address ${JSON.stringify(serverAddress)}: it names no registry`, { object: serverAddress, remedy: 'Write the registry as HOST or HOST:PORT.' });
+  if (domain !== host) {
+    throw new LongshoreError('invalid', `unable to parse server address ${JSON.stringify(serverAddress)}: it names no registry`, {
+      object: serverAddress,
+      remedy: 'Write the registry as HOST or HOST:PORT.',
+    });
+  }
   return host;
 }
 
 /** What a registry has under a name, asked without fetching it (`GET /distribution/…`). @throws as `pull` does */
-export async function askRegistry(parts: PullParts, name: string, credentials: Credentials | undefined, signal?: AbortSignal): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }> {
+export async function askRegistry(
+  parts: PullParts,
+  name: string,
+  credentials: Credentials | undefined,
+  signal?: AbortSignal,
+): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }> {
   const { domain, path, tag, digest } = parseTagged(name);
-  const client = new RegistryClient({ http: parts.http, clock: parts.clock, domain, repository: path, actions: 'pull', insecure: parts.insecureRegistries, ...(credentials ? { credentials } : {}), ...(signal ? { signal } : {}) });
+  const client = new RegistryClient({
+    http: parts.http,
+    clock: parts.clock,
+    domain,
+    repository: path,
+    actions: 'pull',
+    insecure: parts.insecureRegistries,
+    ...(credentials ? { credentials } : {}),
+    ...(signal ? { signal } : {}),
+  });
   const top = await client.manifest(digest ?? tag!);
   const { manifest, index } = parseManifest(top.bytes, top.mediaType === '' ? undefined : top.mediaType);
   const descriptor = { mediaType: (manifest ?? index).mediaType, digest: top.digest, size: top.bytes.length };
   if (index) return { descriptor, platforms: index.manifests.flatMap((entry) => (entry.platform ? [entry.platform] : [])) };
   const { body } = await client.blob(manifest.config, 0);
   const config = await collect(body, CONFIG_BYTES);
-  if (digestOf(config) !== manifest.config.digest) throw new LongshoreError('invalid', `the registry ${domain} sent a configuration of ${client.name} that is not ${manifest.config.digest}`, { object: name });
+  if (digestOf(config) !== manifest.config.digest) {
+    throw new LongshoreError(
+      'invalid',
+      `the registry ${domain} sent a configuration of ${client.name} that is not ${manifest.config.digest}`,
+      { object: name },
+    );
+  }
   const { os, architecture, variant } = parseImageDocument(config);
   return { descriptor, platforms: [{ os, architecture, ...(variant === undefined ? {} : { variant }) }] };
 }

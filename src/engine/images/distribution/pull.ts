@@ -61,7 +61,12 @@ export async function pullImage(parts: PullParts, name: string, options: Transfe
     });
     parts.emit({ action: 'pull', id: image.id, name: familiar(fullName(reference)) });
     progress({ status: `Digest: ${top.digest}` });
-    progress({ status: before === image.id ? `Status: Image is up to date for ${familiar(fullName(reference))}` : `Status: Downloaded newer image for ${familiar(fullName(reference))}` });
+    progress({
+      status:
+        before === image.id
+          ? `Status: Image is up to date for ${familiar(fullName(reference))}`
+          : `Status: Downloaded newer image for ${familiar(fullName(reference))}`,
+    });
     return image;
   } catch (error) {
     throw options.signal?.aborted ? new LongshoreError('canceled', `the pull of ${name} was cancelled`, { cause: error }) : error;
@@ -76,27 +81,63 @@ interface Documents {
 }
 
 /** From what the name leads to, to the one image for the platform; manifest and config are in the store afterwards. */
-async function resolveManifest(parts: PullParts, client: RegistryClient, top: { readonly bytes: Buffer; readonly mediaType: string; readonly digest: string }, platform: Platform, lease: Lease): Promise<{ readonly manifestDigest: string; readonly documents: Documents }> {
+async function resolveManifest(
+  parts: PullParts,
+  client: RegistryClient,
+  top: { readonly bytes: Buffer; readonly mediaType: string; readonly digest: string },
+  platform: Platform,
+  lease: Lease,
+): Promise<{ readonly manifestDigest: string; readonly documents: Documents }> {
   let at = top;
   let { manifest, index } = parseManifest(at.bytes, at.mediaType === '' ? undefined : at.mediaType);
   if (index) {
     await store(parts, at.bytes, lease);
     const chosen = choosePlatform(index, platform);
     if (!chosen || !isManifestType(chosen.mediaType)) {
-      const there = index.manifests.flatMap((entry) => (entry.platform && entry.platform.os !== 'unknown' ? [platformName(entry.platform)] : []));
-      throw new LongshoreError('not-found', `no matching manifest for ${platformName(platform)} in the manifest list entries of ${client.name}`, { object: `image ${client.name}`, remedy: there.length > 0 ? `It is there for ${there.join(', ')}: choose one with --platform.` : 'Choose another image.' });
+      const there = index.manifests.flatMap((entry) =>
+        entry.platform && entry.platform.os !== 'unknown' ? [platformName(entry.platform)] : [],
+      );
+      throw new LongshoreError(
+        'not-found',
+        `no matching manifest for ${platformName(platform)} in the manifest list entries of ${client.name}`,
+        {
+          object: `image ${client.name}`,
+          remedy: there.length > 0 ? `It is there for ${there.join(', ')}: choose one with --platform.` : 'Choose another image.',
+        },
+      );
     }
     at = await client.manifest(chosen.digest);
-    if (at.bytes.length !== chosen.size) throw new LongshoreError('invalid', `the manifest ${chosen.digest} of ${client.name} has ${at.bytes.length} bytes instead of ${chosen.size}`);
+    if (at.bytes.length !== chosen.size) {
+      throw new LongshoreError(
+        'invalid',
+        `the manifest ${chosen.digest} of ${client.name} has ${at.bytes.length} bytes instead of ${chosen.size}`,
+      );
+    }
     ({ manifest, index } = parseManifest(at.bytes, chosen.mediaType));
   }
   if (!manifest) throw new LongshoreError('invalid', `${client.name} is an index within an index`, { object: `image ${client.name}` });
-  if (manifest.config.size > CONFIG_BYTES) throw new LongshoreError('invalid', `the image's configuration has ${manifest.config.size} bytes`);
+  if (manifest.config.size > CONFIG_BYTES) {
+    throw new LongshoreError('invalid', `the image's configuration has ${manifest.config.size} bytes`);
+  }
   await store(parts, at.bytes, lease);
   const { config } = manifest;
-  await fetchBlob(parts, client, config, lease, () => {}, undefined, (bytes) => parts.content.write(bytes, { digest: config.digest, size: config.size }));
+  await fetchBlob(
+    parts,
+    client,
+    config,
+    lease,
+    () => {},
+    undefined,
+    (bytes) => parts.content.write(bytes, { digest: config.digest, size: config.size }),
+  );
   const document = parseImageDocument(await parts.content.read(manifest.config.digest));
-  if (document.rootfs.diff_ids.length !== manifest.layers.length) throw new LongshoreError('invalid', `${client.name} is not a container image: it has ${manifest.layers.length} layers, and its configuration names ${document.rootfs.diff_ids.length}`, { object: `image ${client.name}` });
+  if (document.rootfs.diff_ids.length !== manifest.layers.length) {
+    throw new LongshoreError(
+      'invalid',
+      `${client.name} is not a container image: it has ${manifest.layers.length} layers, and its configuration names ${document.rootfs.diff_ids.length}`,
+      { object: `image ${client.name}` },
+    );
+  }
   return { manifestDigest: at.digest, documents: { layers: manifest.layers, diffIds: document.rootfs.diff_ids } };
 }
 
@@ -106,7 +147,15 @@ async function store(parts: PullParts, bytes: Buffer, lease: Lease): Promise<voi
   if (!(await parts.content.has(digest))) await parts.content.write(bytes, { digest });
 }
 
-async function fetchLayers(parts: PullParts, client: RegistryClient, layers: readonly Descriptor[], diffIds: readonly string[], lease: Lease, progress: (event: TransferProgress) => void, signal: AbortSignal | undefined): Promise<void> {
+async function fetchLayers(
+  parts: PullParts,
+  client: RegistryClient,
+  layers: readonly Descriptor[],
+  diffIds: readonly string[],
+  lease: Lease,
+  progress: (event: TransferProgress) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   if (layers.length === 0) return;
   parts.workers.warm();
   lease.add(...layers.map((layer) => layer.digest));
@@ -164,7 +213,15 @@ async function fetchLayers(parts: PullParts, client: RegistryClient, layers: rea
 }
 
 /** @param take puts the bytes into the content store, verified. @returns false when it was there */
-async function fetchBlob(parts: PullParts, client: RegistryClient, blob: Descriptor, lease: Lease, progress: (event: TransferProgress) => void, signal: AbortSignal | undefined, take: (bytes: AsyncIterable<Buffer>) => Promise<unknown>): Promise<boolean> {
+async function fetchBlob(
+  parts: PullParts,
+  client: RegistryClient,
+  blob: Descriptor,
+  lease: Lease,
+  progress: (event: TransferProgress) => void,
+  signal: AbortSignal | undefined,
+  take: (bytes: AsyncIterable<Buffer>) => Promise<unknown>,
+): Promise<boolean> {
   if (!isDigest(blob.digest)) throw new LongshoreError('invalid', `unsupported digest ${blob.digest}`);
   lease.add(blob.digest);
   for (;;) {
@@ -190,7 +247,13 @@ async function fetchBlob(parts: PullParts, client: RegistryClient, blob: Descrip
 }
 
 /** The blob's bytes; a broken connection is taken up where it broke. */
-async function* download(parts: PullParts, client: RegistryClient, blob: Descriptor, progress: (event: TransferProgress) => void, signal: AbortSignal | undefined): AsyncGenerator<Buffer, void, void> {
+async function* download(
+  parts: PullParts,
+  client: RegistryClient,
+  blob: Descriptor,
+  progress: (event: TransferProgress) => void,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer, void, void> {
   const id = shortId(blob.digest);
   let got = 0;
   let reported = 0;
@@ -210,7 +273,11 @@ async function* download(parts: PullParts, client: RegistryClient, blob: Descrip
         }
         failures = 0;
         got += piece.length;
-        if (got > blob.size) throw new LongshoreError('invalid', `the registry sent more for ${blob.digest} than the ${blob.size} bytes it promised`, { object: blob.digest });
+        if (got > blob.size) {
+          throw new LongshoreError('invalid', `the registry sent more for ${blob.digest} than the ${blob.size} bytes it promised`, {
+            object: blob.digest,
+          });
+        }
         if (got - reported >= PROGRESS_BYTES) progress({ id, status: 'Downloading', current: (reported = got), total: blob.size });
         yield piece;
       }

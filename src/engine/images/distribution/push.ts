@@ -32,7 +32,12 @@ export async function pushImage(parts: PullParts, name: string, options: Transfe
   const reference = parseTagged(name);
   const full = fullName(reference);
   const record = parts.catalog.references.get(full) ?? parts.catalog.digests.get(full);
-  if (!record) throw new LongshoreError('not-found', `An image does not exist locally with the tag: ${familiar(repositoryOf(reference))}`, { object: `image ${familiar(full)}`, remedy: `Give an image this name first, with docker tag IMAGE ${familiar(full)}.` });
+  if (!record) {
+    throw new LongshoreError('not-found', `An image does not exist locally with the tag: ${familiar(repositoryOf(reference))}`, {
+      object: `image ${familiar(full)}`,
+      remedy: `Give an image this name first, with docker tag IMAGE ${familiar(full)}.`,
+    });
+  }
   const image = await parts.catalog.image(record.id);
   const progress = options.progress ?? (() => {});
   const siblings = siblingRepositories(parts, record.id, reference.domain, reference.path);
@@ -57,7 +62,20 @@ export async function pushImage(parts: PullParts, name: string, options: Transfe
     const unique = new Map<string, Promise<Descriptor>>();
     for (const [at, layer] of manifest!.layers.entries()) {
       if (unique.has(layer.digest)) continue;
-      unique.set(layer.digest, slots.run(() => pushLayer(parts, client, layer, { diffId: image.document.rootfs.diff_ids[at]!, compress: !isLoopbackDomain(reference.domain) }, siblings, progress, options.signal)));
+      unique.set(
+        layer.digest,
+        slots.run(() =>
+          pushLayer(
+            parts,
+            client,
+            layer,
+            { diffId: image.document.rootfs.diff_ids[at]!, compress: !isLoopbackDomain(reference.domain) },
+            siblings,
+            progress,
+            options.signal,
+          ),
+        ),
+      );
     }
     // All end before anybody hears of a failure: what runs still reads.
     const results = await Promise.allSettled(unique.values());
@@ -95,7 +113,15 @@ function siblingRepositories(parts: PullParts, id: string, domain: string, path:
 }
 
 /** @returns the layer's descriptor as the registry has it */
-async function pushLayer(parts: PullParts, client: RegistryClient, layer: Descriptor, { diffId, compress }: { readonly diffId: string; readonly compress: boolean }, siblings: readonly string[], progress: (event: TransferProgress) => void, signal: AbortSignal | undefined): Promise<Descriptor> {
+async function pushLayer(
+  parts: PullParts,
+  client: RegistryClient,
+  layer: Descriptor,
+  { diffId, compress }: { readonly diffId: string; readonly compress: boolean },
+  siblings: readonly string[],
+  progress: (event: TransferProgress) => void,
+  signal: AbortSignal | undefined,
+): Promise<Descriptor> {
   const id = shortId(layer.digest);
   const toCompress = compress && (layer.mediaType === OCI_LAYER || layer.mediaType === DOCKER_LAYER);
   const compressed = toCompress ? parts.catalog.journal.table<CompressedRecord>('compressed').get(diffId) : undefined;

@@ -14,12 +14,16 @@ export function compressionOf(start: Uint8Array): Compression {
   if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
   if (start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd) return 'zstd';
   if (start[0] === 0x42 && start[1] === 0x5a && start[2] === 0x68) throw unsupported('bzip2', 'bunzip2');
-  if (start[0] === 0xfd && start[1] === 0x37 && start[2] === 0x7a && start[3] === 0x58 && start[4] === 0x5a) throw unsupported('xz', 'unxz');
+  if (start[0] === 0xfd && start[1] === 0x37 && start[2] === 0x7a && start[3] === 0x58 && start[4] === 0x5a) {
+    throw unsupported('xz', 'unxz');
+  }
   return 'none';
 }
 
 function unsupported(kind: string, tool: string): LongshoreError {
-  return new LongshoreError('invalid', `the archive is compressed with ${kind}, which is not supported`, { remedy: `Unpack it first with ${tool}, or compress it with gzip or zstd.` });
+  return new LongshoreError('invalid', `the archive is compressed with ${kind}, which is not supported`, {
+    remedy: `Unpack it first with ${tool}, or compress it with gzip or zstd.`,
+  });
 }
 
 /** Pieces of up to 256 KiB of what `source` holds, unpacked. */

@@ -6,5 +6,7 @@ test('a name that goes back and forth stays inside, or is refused', () => {
   assert.equal(cleanName('dir/../foo'), 'foo');
   assert.equal(cleanName('/a//./b/../c/'), 'a/c');
   assert.equal(cleanName('./'), '');
-  for (const name of ['..', '../x', 'a/../../x', '/../x', 'a/b/../../..']) assert.throws(() => cleanName(name), /leads out of its root/, name);
+  for (const name of ['..', '../x', 'a/../../x', '/../x', 'a/b/../../..']) {
+    assert.throws(() => cleanName(name), /leads out of its root/, name);
+  }
 });

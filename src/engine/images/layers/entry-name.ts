@@ -16,11 +16,15 @@ export function cleanName(name: string): string {
   for (const part of name.split('/')) {
     if (part === '' || part === '.') continue;
     if (part === '..' && parts.pop() !== undefined) continue;
-    if (part === '..') throw new LongshoreError('invalid', `the archive's entry ${JSON.stringify(name)} leads out of its root`, { object: name });
+    if (part === '..') {
+      throw new LongshoreError('invalid', `the archive's entry ${JSON.stringify(name)} leads out of its root`, { object: name });
+    }
     parts.push(part);
   }
   const path = parts.join('/');
-  if (path.includes('\0')) throw new LongshoreError('invalid', `the archive's entry ${JSON.stringify(name)} has a zero byte in its name`, { object: name });
+  if (path.includes('\0')) {
+    throw new LongshoreError('invalid', `the archive's entry ${JSON.stringify(name)} has a zero byte in its name`, { object: name });
+  }
   return path;
 }
 
@@ -38,7 +42,9 @@ export function whiteoutOf(name: string): { readonly kind: 'none' | 'opaque' | '
   if (name === OPAQUE) return { kind: 'opaque' };
   if (name.startsWith(AUFS) && name.length > AUFS.length) return { kind: 'skip' };
   const target = name.slice(WHITEOUT.length);
-  if (target === '' || target === '.' || target === '..' || target.startsWith(WHITEOUT)) throw new LongshoreError('invalid', `the layer has a whiteout with the invalid name ${JSON.stringify(name)}`, { object: name });
+  if (target === '' || target === '.' || target === '..' || target.startsWith(WHITEOUT)) {
+    throw new LongshoreError('invalid', `the layer has a whiteout with the invalid name ${JSON.stringify(name)}`, { object: name });
+  }
   return { kind: 'delete', name: target };
 }
 

@@ -1,6 +1,19 @@
 // Every class of archive that has broken out of its folder somewhere; see the tree outside afterwards.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -47,8 +60,13 @@ function header(name: string, more: Partial<TarHeader> = {}): TarHeader {
   return { name, type: 'file', mode: 0o644, uid: 0, gid: 0, size: 0, mtime: 1_000_000_000, ...more };
 }
 
-const file = (name: string, body = '', more: Partial<TarHeader> = {}): PackEntry => ({ header: header(name, { size: body.length, ...more }), body: Buffer.from(body) });
-const folder = (name: string, more: Partial<TarHeader> = {}): PackEntry => ({ header: header(name, { type: 'directory', mode: 0o755, ...more }) });
+const file = (name: string, body = '', more: Partial<TarHeader> = {}): PackEntry => ({
+  header: header(name, { size: body.length, ...more }),
+  body: Buffer.from(body),
+});
+const folder = (name: string, more: Partial<TarHeader> = {}): PackEntry => ({
+  header: header(name, { type: 'directory', mode: 0o755, ...more }),
+});
 const symlink = (name: string, linkname: string): PackEntry => ({ header: header(name, { type: 'symlink', linkname }) });
 const link = (name: string, linkname: string): PackEntry => ({ header: header(name, { type: 'link', linkname }) });
 
@@ -104,7 +122,13 @@ const KEPT_IN: Readonly<Record<string, (at: Place) => readonly PackEntry[]>> = {
   'two hops': () => [folder('inner'), symlink('inner/up', '..'), symlink('escape', 'inner/up/../..'), file('escape/secret', 'evil')],
   'a sibling whose name begins alike': () => [symlink('a', '../root-evil'), file('a/x', 'evil')],
   'a folder replaced by a symlink': (at) => [folder('a'), file('a/x', 'good'), symlink('a', `${at.outside}/etc`), file('a/passwd', 'evil')],
-  'a symlink replaced under an open folder': (at) => [folder('r'), symlink('a', 'r'), file('a/x', 'good'), symlink('a', `${at.outside}/etc`), file('a/passwd', 'evil')],
+  'a symlink replaced under an open folder': (at) => [
+    folder('r'),
+    symlink('a', 'r'),
+    file('a/x', 'good'),
+    symlink('a', `${at.outside}/etc`),
+    file('a/passwd', 'evil'),
+  ],
   'a folder through a symlink': () => [symlink('a', '../etc'), folder('a/new', { mode: 0o777 })],
   'a whiteout through a symlinked parent': () => [symlink('a', '../etc'), file('a/.wh.passwd'), file('a/.wh..wh..opq')],
   'a device through a symlink': () => [symlink('a', '../etc'), { header: header('a/null', { type: 'character-device', devMajor: 1, devMinor: 3 }) }],
@@ -136,7 +160,16 @@ test('a layer becomes what it says: modes, owners, times, links, devices, attrib
   const extracted = await extract(root, [
     folder('./', { mode: 0o711, mtime: 5 }),
     folder('bin/', { mode: 0o1777, uid: 1, gid: 2, mtime: 7 }),
-    file('bin/su', 'setuid', { mode: 0o4755, uid: 3, gid: 4, xattrs: new Map([['user.x', Buffer.from('y')], ['trusted.overlay.redirect', Buffer.from('/etc')], ['trusted.overlay.opaque', Buffer.from('y')]]) }),
+    file('bin/su', 'setuid', {
+      mode: 0o4755,
+      uid: 3,
+      gid: 4,
+      xattrs: new Map([
+        ['user.x', Buffer.from('y')],
+        ['trusted.overlay.redirect', Buffer.from('/etc')],
+        ['trusted.overlay.opaque', Buffer.from('y')],
+      ]),
+    }),
     link('bin/sudo', 'bin/su'),
     symlink('abs', '/etc/passwd'),
     { header: header('null', { type: 'character-device', devMajor: 1, devMinor: 3, mode: 0o666 }) },
@@ -222,5 +255,14 @@ test('a layer is settled on those below: folders without an entry, links downwar
   assert.equal(statSync(join(root, 'tmp')).mode & 0o7777, 0o1777);
   assert.equal(readFileSync(join(root, 'usr/lib/alias'), 'utf8'), 'tool');
   assert.equal(statSync(join(root, 'usr/bin/tool')).ino, statSync(join(root, 'usr/lib/alias')).ino);
-  assert.throws(() => settleLayer({ kind: 'settle', folder: root, lower: [lower], extracted: { implicit: [], pendingLinks: [{ path: 'x', target: 'none' }] } }), /hard link to "none", which is not there/);
+  assert.throws(
+    () =>
+      settleLayer({
+        kind: 'settle',
+        folder: root,
+        lower: [lower],
+        extracted: { implicit: [], pendingLinks: [{ path: 'x', target: 'none' }] },
+      }),
+    /hard link to "none", which is not there/,
+  );
 });

@@ -1,4 +1,20 @@
-import { closeSync, constants, fchmodSync, fchownSync, futimesSync, lchownSync, lstatSync, lutimesSync, mkdirSync, openSync, readlinkSync, rmSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  futimesSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import type { Stats } from 'node:fs';
 import { openInRootSync, O_PATH } from '../../../host/beneath.ts';
 import { chmodAt, linkAt, lsetxattr, mknodAt, pathAt, S_IFBLK, S_IFCHR, S_IFIFO } from '../../../host/fs.ts';
@@ -98,7 +114,9 @@ export class Extractor implements TarHandler {
       case 'fifo': {
         const major = header.devMajor ?? 0;
         const minor = header.devMinor ?? 0;
-        if (header.type === 'character-device' && major === 0 && minor === 0) throw refuse(header.name, 'a character device 0:0 is a whiteout of the overlay file system, which an archive may not hold');
+        if (header.type === 'character-device' && major === 0 && minor === 0) {
+          throw refuse(header.name, 'a character device 0:0 is a whiteout of the overlay file system, which an archive may not hold');
+        }
         const kind = header.type === 'fifo' ? S_IFIFO : header.type === 'block-device' ? S_IFBLK : S_IFCHR;
         this.#making(folder, name, path, () => mknodAt(folder, name, kind | (header.mode & 0o777), major, minor));
         this.#ownLink(header, folder, name);
@@ -150,7 +168,9 @@ export class Extractor implements TarHandler {
 
   #redirect(path: string): string {
     for (const { path: from, target } of this.#options.redirects ?? []) {
-      if (path.startsWith(`${from}/`)) path = `${linkTarget(splitPath(from).parent, target)}/${path.slice(from.length + 1)}`.replace(/^\//, '');
+      if (path.startsWith(`${from}/`)) {
+        path = `${linkTarget(splitPath(from).parent, target)}/${path.slice(from.length + 1)}`.replace(/^\//, '');
+      }
     }
     return path;
   }
@@ -169,7 +189,13 @@ export class Extractor implements TarHandler {
 
   #file(header: TarHeader, folder: number, name: string, path: string): void {
     this.#bytes += header.size;
-    if (this.#bytes > this.#options.maxBytes) throw new LongshoreError('too-large', `the archive's files take more than the ${this.#options.maxBytes} bytes that may be used of this disk`, { remedy: 'Free some disk space (docker system prune), or raise the limit.' });
+    if (this.#bytes > this.#options.maxBytes) {
+      throw new LongshoreError(
+        'too-large',
+        `the archive's files take more than the ${this.#options.maxBytes} bytes that may be used of this disk`,
+        { remedy: 'Free some disk space (docker system prune), or raise the limit.' },
+      );
+    }
     this.#fd = this.#making(folder, name, path, () => openSync(pathAt(folder, name), WRITE_NEW, 0o600));
     this.#header = header;
     this.#at = { folder, name };

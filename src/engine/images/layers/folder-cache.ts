@@ -47,7 +47,12 @@ export class FolderCache {
       return fd;
     } catch (error) {
       if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
-      if (isErrno(error, 'ELOOP')) throw new LongshoreError('invalid', `the archive's folder ${JSON.stringify(path)} lies behind too many symlinks`, { object: path, cause: error });
+      if (isErrno(error, 'ELOOP')) {
+        throw new LongshoreError('invalid', `the archive's folder ${JSON.stringify(path)} lies behind too many symlinks`, {
+          object: path,
+          cause: error,
+        });
+      }
       throw error;
     }
   }

@@ -235,7 +235,13 @@ export class LayerStore {
     });
   }
 
-  async #unpack(source: LayerSource, chains: readonly string[], at: number, below: Promise<Layer> | undefined, signal: AbortSignal | undefined): Promise<Layer> {
+  async #unpack(
+    source: LayerSource,
+    chains: readonly string[],
+    at: number,
+    below: Promise<Layer> | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Layer> {
     // If the layer below fails, this one is of no use; it must not stay unheard until then.
     below?.catch(() => {});
     let temporary = this.#temporary();
@@ -254,12 +260,26 @@ export class LayerStore {
           ));
         prepared = undefined;
         if (unpacked.diffId !== source.diffId) {
-          throw new LongshoreError('invalid', `the layer's uncompressed content has the digest ${unpacked.diffId}, but the image's configuration says ${source.diffId}`, { object: source.diffId });
+          throw new LongshoreError(
+            'invalid',
+            `the layer's uncompressed content has the digest ${unpacked.diffId}, but the image's configuration says ${source.diffId}`,
+            { object: source.diffId },
+          );
         }
         await below;
         const lower = at === 0 ? [] : this.stack(chains[at - 1]);
-        const { throughSymlink } = at === 0 && unpacked.pendingLinks.length === 0 ? { throughSymlink: [] } : await this.#options.workers.run({ kind: 'settle', folder, lower, extracted: { implicit: unpacked.implicit, pendingLinks: unpacked.pendingLinks } });
-        if (throughSymlink.length === 0) return await this.#publish(temporary, chains[at]!, at === 0 ? undefined : chains[at - 1], source.diffId, unpacked.bytes);
+        const { throughSymlink } =
+          at === 0 && unpacked.pendingLinks.length === 0
+            ? { throughSymlink: [] }
+            : await this.#options.workers.run({
+                kind: 'settle',
+                folder,
+                lower,
+                extracted: { implicit: unpacked.implicit, pendingLinks: unpacked.pendingLinks },
+              });
+        if (throughSymlink.length === 0) {
+          return await this.#publish(temporary, chains[at]!, at === 0 ? undefined : chains[at - 1], source.diffId, unpacked.bytes);
+        }
         if (redirects.length > 64) throw new LongshoreError('invalid', 'the layer lies behind too many symlinks of the layers below');
         redirects.push(...throughSymlink);
         await rm(folder, { recursive: true });
@@ -307,7 +327,11 @@ export class LayerStore {
     this.#unsynced.add(chainId);
     this.#cancelSync ??= this.#options.clock.after(SYNC_AFTER_MS, () => {
       this.#cancelSync = undefined;
-      this.#syncing = this.#sync().catch((error: unknown) => this.#options.logger.warn('unpacked layers could not be synced; they are unpacked again if the machine goes down', { error: messageOf(error) }));
+      this.#syncing = this.#sync().catch((error: unknown) =>
+        this.#options.logger.warn('unpacked layers could not be synced; they are unpacked again if the machine goes down', {
+          error: messageOf(error),
+        }),
+      );
     });
   }
 

@@ -1,4 +1,17 @@
-import { chmodSync, closeSync, constants, copyFileSync, fchmodSync, fchownSync, futimesSync, lchownSync, lstatSync, lutimesSync, readlinkSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  fchmodSync,
+  fchownSync,
+  futimesSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
 import type { Stats } from 'node:fs';
 import { makeFoldersInRootSync } from './make-folders.ts';
 import { openInRootSync, parentInRootSync } from '../../../host/beneath.ts';
@@ -53,7 +66,13 @@ export function settleLayer(job: SettleJob): Settled {
 
 function settleLink(job: SettleJob, path: string, target: string): void {
   const below = findBelow(job.lower, target);
-  if (!below || below.stats.isDirectory()) throw new LongshoreError('invalid', `the archive's entry ${JSON.stringify(path)} is a hard link to ${JSON.stringify(target)}, which is not there`, { object: path });
+  if (!below || below.stats.isDirectory()) {
+    throw new LongshoreError(
+      'invalid',
+      `the archive's entry ${JSON.stringify(path)} is a hard link to ${JSON.stringify(target)}, which is not there`,
+      { object: path },
+    );
+  }
   const slash = target.lastIndexOf('/');
   const folder = makeFoldersInRootSync(job.folder, slash < 0 ? '' : target.slice(0, slash), (at) => findBelow(job.lower, at)?.stats);
   try {
@@ -73,9 +92,19 @@ function settleLink(job: SettleJob, path: string, target: string): void {
 function copyUp(below: { readonly path: string; readonly stats: Stats }, folder: number, name: string): void {
   const { path, stats } = below;
   const to = pathAt(folder, name);
-  if (stats.isSymbolicLink()) symlinkSync(readlinkSync(path), to);
-  else if (stats.isFile()) copyFileSync(path, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  else mknodAt(folder, name, stats.isFIFO() ? S_IFIFO : stats.isBlockDevice() ? S_IFBLK : S_IFCHR, (stats.rdev >> 8) & 0xfff, (stats.rdev & 0xff) | ((stats.rdev >>> 12) & 0xfff00));
+  if (stats.isSymbolicLink()) {
+    symlinkSync(readlinkSync(path), to);
+  } else if (stats.isFile()) {
+    copyFileSync(path, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  } else {
+    mknodAt(
+      folder,
+      name,
+      stats.isFIFO() ? S_IFIFO : stats.isBlockDevice() ? S_IFBLK : S_IFCHR,
+      (stats.rdev >> 8) & 0xfff,
+      (stats.rdev & 0xff) | ((stats.rdev >>> 12) & 0xfff00),
+    );
+  }
   lchownSync(to, stats.uid, stats.gid);
   if (!stats.isSymbolicLink()) chmodSync(to, stats.mode & 0o7777);
   for (const attribute of llistxattr(path)) {

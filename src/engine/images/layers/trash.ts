@@ -5,7 +5,10 @@ import type { Logger } from '../../../lib/log.ts';
 import { hexId } from '../../../lib/random.ts';
 import type { Random } from '../../../lib/random.ts';
 
-/** Folders that are deleted: gone at once by a rename, emptied behind the caller's back, one after another. What a crash leaves is emptied at the next start. */
+/**
+ * Folders that are deleted: gone at once by a rename, emptied behind the caller's back, one after another. What a crash
+ * leaves is emptied at the next start.
+ */
 export class Trash {
   readonly #folder: string;
   readonly #random: Random;
@@ -22,7 +25,12 @@ export class Trash {
     this.#delete = remove;
   }
 
-  static async open(folder: string, random: Random, logger: Logger, remove: (path: string) => Promise<unknown> = (path) => rm(path, { recursive: true, force: true })): Promise<Trash> {
+  static async open(
+    folder: string,
+    random: Random,
+    logger: Logger,
+    remove: (path: string) => Promise<unknown> = (path) => rm(path, { recursive: true, force: true }),
+  ): Promise<Trash> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const trash = new Trash(folder, random, logger, remove);
     if ((await readdir(folder)).length > 0) trash.#empty();
@@ -56,7 +64,10 @@ export class Trash {
       try {
         for (const name of await readdir(this.#folder)) await this.#delete(join(this.#folder, name));
       } catch (error) {
-        this.#logger.warn('deleted layers could not be removed from the disk; it is tried again at the next start', { folder: this.#folder, error: messageOf(error) });
+        this.#logger.warn('deleted layers could not be removed from the disk; it is tried again at the next start', {
+          folder: this.#folder,
+          error: messageOf(error),
+        });
       }
     }
     this.#emptying = undefined;

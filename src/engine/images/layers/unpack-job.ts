@@ -53,7 +53,14 @@ export async function unpackLayer(job: UnpackJob, signal: AbortSignal, progress:
 export function readable(error: unknown): unknown {
   if (error instanceof LongshoreError) return error;
   if (error instanceof TarError) return new LongshoreError('invalid', error.message, { cause: error });
-  if (isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')) return new LongshoreError('exhausted', 'no space left on device while unpacking', { remedy: 'Free some disk space (docker system prune).', cause: error });
-  if (isErrno(error, 'ENAMETOOLONG')) return new LongshoreError('invalid', `a name in the archive is too long: ${messageOf(error)}`, { cause: error });
+  if (isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')) {
+    return new LongshoreError('exhausted', 'no space left on device while unpacking', {
+      remedy: 'Free some disk space (docker system prune).',
+      cause: error,
+    });
+  }
+  if (isErrno(error, 'ENAMETOOLONG')) {
+    return new LongshoreError('invalid', `a name in the archive is too long: ${messageOf(error)}`, { cause: error });
+  }
   return error;
 }

@@ -51,7 +51,16 @@ export type FromWorker =
   | { readonly id: number; readonly freed: number }
   | { readonly id: number; readonly ingested: Ingested | undefined }
   | { readonly id: number; readonly progress: number }
-  | { readonly id: number; readonly error: { readonly message: string; readonly code?: string; readonly longshore?: ErrorCode; readonly object?: string; readonly remedy?: string } };
+  | {
+      readonly id: number;
+      readonly error: {
+        readonly message: string;
+        readonly code?: string;
+        readonly longshore?: ErrorCode;
+        readonly object?: string;
+        readonly remedy?: string;
+      };
+    };
 
 const ROLE = 'longshore-layers';
 
@@ -148,7 +157,12 @@ async function perform(id: number, job: Job, signal: AbortSignal): Promise<FromW
 
 function describe(error: unknown): Extract<FromWorker, { error: unknown }>['error'] {
   if (error instanceof LongshoreError) {
-    return { message: error.message, longshore: error.code, ...(error.object === undefined ? {} : { object: error.object }), ...(error.remedy === undefined ? {} : { remedy: error.remedy }) };
+    return {
+      message: error.message,
+      longshore: error.code,
+      ...(error.object === undefined ? {} : { object: error.object }),
+      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    };
   }
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   return { message: messageOf(error), ...(typeof code === 'string' ? { code } : {}) };

@@ -49,7 +49,10 @@ export class LayerWorkers {
   }
 
   /** @throws what the job throws; `canceled` when the signal aborts; `exhausted` when too many wait */
-  run<K extends keyof Jobs>(job: Jobs[K]['job'] & { readonly kind: K }, options: { readonly signal?: AbortSignal; readonly progress?: (bytes: number) => void } = {}): Promise<Jobs[K]['result']> {
+  run<K extends keyof Jobs>(
+    job: Jobs[K]['job'] & { readonly kind: K },
+    options: { readonly signal?: AbortSignal; readonly progress?: (bytes: number) => void } = {},
+  ): Promise<Jobs[K]['result']> {
     if (this.#closed) return Promise.reject(new LongshoreError('unavailable', 'the image store is closed'));
     if (this.#queue.length >= BOUND) return Promise.reject(new LongshoreError('exhausted', 'too many layers wait to be unpacked'));
     return new Promise((resolve, reject) => {
@@ -60,7 +63,11 @@ export class LayerWorkers {
 
   /** Begins a blob on a thread. @throws `exhausted` when too many come at a time */
   async ingest(job: Pick<IngestJob, 'path' | 'target'>): Promise<LayerIngest> {
-    if (this.#ingests >= MAX_INGESTS) throw new LongshoreError('exhausted', `more than ${MAX_INGESTS} layers come at a time`, { remedy: 'Try again when other pulls are done.' });
+    if (this.#ingests >= MAX_INGESTS) {
+      throw new LongshoreError('exhausted', `more than ${MAX_INGESTS} layers come at a time`, {
+        remedy: 'Try again when other pulls are done.',
+      });
+    }
     this.#ingests++;
     try {
       const thread = await this.#leastBusy();
@@ -209,6 +216,11 @@ export class LayerWorkers {
 }
 
 function revive(error: Extract<FromWorker, { error: unknown }>['error']): Error {
-  if (error.longshore) return new LongshoreError(error.longshore, error.message, { ...(error.object === undefined ? {} : { object: error.object }), ...(error.remedy === undefined ? {} : { remedy: error.remedy }) });
+  if (error.longshore) {
+    return new LongshoreError(error.longshore, error.message, {
+      ...(error.object === undefined ? {} : { object: error.object }),
+      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    });
+  }
   return Object.assign(new Error(error.message), error.code === undefined ? {} : { code: error.code });
 }

@@ -1,4 +1,20 @@
-import { closeSync, constants, copyFileSync, fchmodSync, fchownSync, lchownSync, lstatSync, lutimesSync, openSync, readFileSync, readlinkSync, rmSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fchmodSync,
+  fchownSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import type { Stats } from 'node:fs';
 import { openInRootSync } from '../../../host/beneath.ts';
 import { chmodAt, lgetxattr, linkAt, llistxattr, lsetxattr, mkdirAt, mknodAt, pathAt, S_IFBLK, S_IFCHR, S_IFIFO } from '../../../host/fs.ts';
@@ -44,11 +60,29 @@ export async function copyTree(job: TreeCopyJob, signal: AbortSignal): Promise<v
     for (const source of sources) {
       if (source.stats.isDirectory()) {
         const top = job.selection.parents ? join(destination, source.asked) : destination;
-        for (const entry of walkSource(source, excluded)) copier.put(entry.path === '' ? top : join(top, entry.path), entry.real, entry.stats, entry.path === '');
+        for (const entry of walkSource(source, excluded)) {
+          copier.put(entry.path === '' ? top : join(top, entry.path), entry.real, entry.stats, entry.path === '');
+        }
         copier.times();
-      } else if (excluded(lastName(source.asked))) continue;
-      else if (job.unpack && source.stats.isFile() && (await extractArchive({ archive: source.real, into: job.into, destination, ...(job.owner ? { owner: job.owner } : {}), maxBytes: job.unpack.maxBytes }, signal))) continue;
-      else copier.put(asFolder ? join(destination, job.selection.parents ? source.asked : lastName(source.asked)) : destination, source.real, source.stats, false);
+      } else if (excluded(lastName(source.asked))) {
+        continue;
+      } else if (
+        job.unpack &&
+        source.stats.isFile() &&
+        (await extractArchive(
+          { archive: source.real, into: job.into, destination, ...(job.owner ? { owner: job.owner } : {}), maxBytes: job.unpack.maxBytes },
+          signal,
+        ))
+      ) {
+        continue;
+      } else {
+        copier.put(
+          asFolder ? join(destination, job.selection.parents ? source.asked : lastName(source.asked)) : destination,
+          source.real,
+          source.stats,
+          false,
+        );
+      }
     }
   } finally {
     copier.close();
@@ -98,7 +132,7 @@ class Copier {
     const { folder, name } = this.#place(path);
     const { uid, gid } = this.#job.owner ?? stats;
     const target = pathAt(folder, name);
-    if (stats.isSymbolicLink()) symlinkSync(readlinkSync(real), target);
+    if (stats.isSymbolicLink()) { symlinkSync(readlinkSync(real), target); }
     else if (stats.isFile()) {
       const inode = stats.nlink > 1 ? `${stats.dev}:${stats.ino}` : undefined;
       const first = inode === undefined ? undefined : this.#links.get(inode);
@@ -109,8 +143,17 @@ class Copier {
       }
       if (inode !== undefined) this.#links.set(inode, path);
       copyFileSync(real, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    } else if (stats.isSocket()) return;
-    else mknodAt(folder, name, stats.isFIFO() ? S_IFIFO : stats.isBlockDevice() ? S_IFBLK : S_IFCHR, (stats.rdev >> 8) & 0xfff, (stats.rdev & 0xff) | ((stats.rdev >>> 12) & 0xfff00));
+    } else if (stats.isSocket()) {
+      return;
+    } else {
+      mknodAt(
+        folder,
+        name,
+        stats.isFIFO() ? S_IFIFO : stats.isBlockDevice() ? S_IFBLK : S_IFCHR,
+        (stats.rdev >> 8) & 0xfff,
+        (stats.rdev & 0xff) | ((stats.rdev >>> 12) & 0xfff00),
+      );
+    }
     lchownSync(target, uid, gid);
     if (!stats.isSymbolicLink()) {
       chmodAt(folder, name, this.#job.mode ?? stats.mode & 0o7777);
@@ -125,7 +168,9 @@ class Copier {
       if (path !== '') {
         const { parent, name } = splitPath(path);
         const folder = this.#folders.get(parent);
-        if (lstatSync(pathAt(folder, name), { throwIfNoEntry: false })?.isDirectory()) lutimesSync(pathAt(folder, name), stats.atimeMs / 1000, stats.mtimeMs / 1000);
+        if (lstatSync(pathAt(folder, name), { throwIfNoEntry: false })?.isDirectory()) {
+          lutimesSync(pathAt(folder, name), stats.atimeMs / 1000, stats.mtimeMs / 1000);
+        }
       }
     }
     this.#times = [];
@@ -177,7 +222,9 @@ class Copier {
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
       // A symlink that leads to what is not there yet; a circle was found out before.
-      if (lstatSync(pathAt(folder, name)).isSymbolicLink()) return this.#folders.get(linkTarget(parent, readlinkSync(pathAt(folder, name))));
+      if (lstatSync(pathAt(folder, name)).isSymbolicLink()) {
+        return this.#folders.get(linkTarget(parent, readlinkSync(pathAt(folder, name))));
+      }
       throw new LongshoreError('invalid', `cannot copy into /${path}: it is not a directory`, { object: path, cause: error });
     }
     chmodAt(folder, name, 0o755);

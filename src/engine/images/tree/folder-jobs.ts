@@ -14,7 +14,11 @@ export interface TreeFolderJob {
   readonly owner: { readonly uid: number; readonly gid: number };
 }
 
-/** Makes a folder and those above it, mode 0755, resolved inside of the root. @returns whether anything was made. @throws `invalid` when a file is in the way */
+/**
+ * Makes a folder and those above it, mode 0755, resolved inside of the root.
+ * @returns whether anything was made.
+ * @throws `invalid` when a file is in the way
+ */
 export function makeTreeFolder({ root, path, owner }: TreeFolderJob): boolean {
   return makeFolder(root, path, owner, 0);
 }
@@ -34,12 +38,16 @@ function makeFolder(root: string, path: string, owner: TreeFolderJob['owner'], d
         if (!there) {
           mkdirAt(at, name, 0o755);
           fresh = made = true;
-        } else if (there.isSymbolicLink() && realPath(root, done) === undefined) made = makeFolder(root, linkTarget(parent, readlinkSync(pathAt(at, name))), owner, depth + 1) || made;
+        } else if (there.isSymbolicLink() && realPath(root, done) === undefined) {
+          made = makeFolder(root, linkTarget(parent, readlinkSync(pathAt(at, name))), owner, depth + 1) || made;
+        }
         const next = openInRootSync(root, done, constants.O_RDONLY | constants.O_DIRECTORY);
         closeSync(at);
         at = next;
       } catch (error) {
-        if (isErrno(error, 'ENOTDIR') || isErrno(error, 'ENOENT')) throw new LongshoreError('invalid', `${done} is not a directory`, { object: done, cause: error });
+        if (isErrno(error, 'ENOTDIR') || isErrno(error, 'ENOENT')) {
+          throw new LongshoreError('invalid', `${done} is not a directory`, { object: done, cause: error });
+        }
         throw error;
       }
       if (fresh) {
@@ -75,7 +83,10 @@ export interface TreeStubsJob {
   readonly paths: readonly string[];
 }
 
-/** Takes away the empty files and folders that a runtime made as places for mounts, where the layers below have none. @returns whether the upper directory is empty then */
+/**
+ * Takes away the empty files and folders that a runtime made as places for mounts, where the layers below have none.
+ * @returns whether the upper directory is empty then
+ */
 export function removeStubs({ upper, lower, paths }: TreeStubsJob): boolean {
   for (const path of paths) {
     // From the place itself upwards, as long as it is new and empty.
@@ -110,7 +121,14 @@ function isEmptyChange(upper: string, lower: readonly string[], path = ''): bool
     const stats = lstatSync(`${upper}/${at}`);
     const below = findBelow(lower, at);
     if (!stats.isDirectory() || !below?.stats.isDirectory()) return false;
-    if (stats.mode !== below.stats.mode || stats.uid !== below.stats.uid || stats.gid !== below.stats.gid || !isEmptyChange(upper, lower, at)) return false;
+    if (
+      stats.mode !== below.stats.mode ||
+      stats.uid !== below.stats.uid ||
+      stats.gid !== below.stats.gid ||
+      !isEmptyChange(upper, lower, at)
+    ) {
+      return false;
+    }
   }
   return true;
 }

@@ -116,7 +116,11 @@ export function expandPattern(root: string, pattern: string): string[] {
       if (!matches(name)) continue;
       walk(folder === '' ? name : `${folder}/${name}`, part === '**' ? at : at + 1);
     }
-    if (part === '**' && at === parts.length - 1) for (const name of readdirSync(`${root}/${folder}`)) out.add(folder === '' ? name : `${folder}/${name}`);
+    if (part === '**' && at === parts.length - 1) {
+      for (const name of readdirSync(`${root}/${folder}`)) {
+        out.add(folder === '' ? name : `${folder}/${name}`);
+      }
+    }
   };
   walk('', 0);
   return [...out].sort();

@@ -1,5 +1,21 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -31,9 +47,23 @@ function place(t: TestContext, files: Readonly<Record<string, string>> = {}): Pl
   return { outside, from, into };
 }
 
-function copy({ from, into }: Place, sources: string[], destination: string, more: Partial<TreeCopyJob> & { exclude?: string[]; parents?: boolean } = {}): Promise<void> {
+function copy(
+  { from, into }: Place,
+  sources: string[],
+  destination: string,
+  more: Partial<TreeCopyJob> & { exclude?: string[]; parents?: boolean } = {},
+): Promise<void> {
   const { exclude, parents, ...rest } = more;
-  return copyTree({ kind: 'tree-copy', selection: { root: from, sources, ...(exclude ? { exclude } : {}), ...(parents ? { parents } : {}) }, into, destination, ...rest }, new AbortController().signal);
+  return copyTree(
+    {
+      kind: 'tree-copy',
+      selection: { root: from, sources, ...(exclude ? { exclude } : {}), ...(parents ? { parents } : {}) },
+      into,
+      destination,
+      ...rest,
+    },
+    new AbortController().signal,
+  );
 }
 
 function tree(folder: string, path = ''): string[] {
@@ -113,7 +143,11 @@ test('nothing is written through a link out of the root, and nothing is read fro
   await assert.rejects(copy(at, ['leak'], '/x'), { code: 'not-found' });
   await assert.rejects(copy(at, ['leakdir/secret'], '/x'), { code: 'not-found' });
   assert.equal(readInTree({ kind: 'tree-read', root: at.from, path: 'leak', maxBytes: 100 }), undefined);
-  assert.deepEqual(resolveInTree({ kind: 'tree-resolve', root: at.from, paths: ['leak', 'd', '/leakdir/d/a'] }), [undefined, { path: join(at.from, 'd'), folder: true }, { path: join(at.from, 'd/a'), folder: false }]);
+  assert.deepEqual(resolveInTree({ kind: 'tree-resolve', root: at.from, paths: ['leak', 'd', '/leakdir/d/a'] }), [
+    undefined,
+    { path: join(at.from, 'd'), folder: true },
+    { path: join(at.from, 'd/a'), folder: false },
+  ]);
   assert.equal(makeTreeFolder({ kind: 'tree-folder', root: at.into, path: '/abs/new/folder', owner: { uid: 0, gid: 0 } }), true);
   assert.equal(existsSync(join(at.outside, 'new')), false);
 });
@@ -121,7 +155,12 @@ test('nothing is written through a link out of the root, and nothing is read fro
 test('archives: unpacked when they are, copied when not', async (t) => {
   const at = place(t, { plain: 'not an archive', 'half.tgz': '\x1f\x8bnot gzip' });
   const pieces: Buffer[] = [];
-  for await (const piece of packTar([{ header: { name: 'in/side', type: 'file', mode: 0o640, uid: 3, gid: 4, size: 1, mtime: 0 }, body: Buffer.from('x') }, { header: { name: '.wh.name', type: 'file', mode: 0o600, uid: 0, gid: 0, size: 0, mtime: 0 } }])) pieces.push(piece);
+  for await (const piece of packTar([
+    { header: { name: 'in/side', type: 'file', mode: 0o640, uid: 3, gid: 4, size: 1, mtime: 0 }, body: Buffer.from('x') },
+    { header: { name: '.wh.name', type: 'file', mode: 0o600, uid: 0, gid: 0, size: 0, mtime: 0 } },
+  ])) {
+    pieces.push(piece);
+  }
   writeFileSync(join(at.from, 'a.tar'), Buffer.concat(pieces));
   writeFileSync(join(at.from, 'b.tgz'), gzipSync(Buffer.concat(pieces)));
   await copy(at, ['a.tar', 'plain', 'half.tgz'], '/x/', { unpack: { maxBytes: 1000 } });
@@ -145,8 +184,30 @@ test('a digest says what a copy would make: content and mode, not times or a fol
 
 test('patterns', (t) => {
   const matches = (pattern: string, path: string, prefix = false): boolean => compilePattern(pattern, prefix)(path);
-  for (const [pattern, path] of [['*.go', 'a.go'], ['a/*/c', 'a/b/c'], ['**', 'a/b'], ['**/c', 'c'], ['**/c', 'a/b/c'], ['a/**/c', 'a/c'], ['a/**', 'a/b/c'], ['[a-c]?', 'bx'], ['[^a]', 'b'], ['\\*', '*']] as const) assert.ok(matches(pattern, path), `${pattern} ${path}`);
-  for (const [pattern, path] of [['*.go', 'd/a.go'], ['a/*/c', 'a/b/d/c'], ['[a-c]', 'd'], ['[^a]', 'a'], ['\\*', 'x'], ['a', 'a/b']] as const) assert.ok(!matches(pattern, path), `${pattern} ${path}`);
+  for (const [pattern, path] of [
+    ['*.go', 'a.go'],
+    ['a/*/c', 'a/b/c'],
+    ['**', 'a/b'],
+    ['**/c', 'c'],
+    ['**/c', 'a/b/c'],
+    ['a/**/c', 'a/c'],
+    ['a/**', 'a/b/c'],
+    ['[a-c]?', 'bx'],
+    ['[^a]', 'b'],
+    ['\\*', '*'],
+  ] as const) {
+    assert.ok(matches(pattern, path), `${pattern} ${path}`);
+  }
+  for (const [pattern, path] of [
+    ['*.go', 'd/a.go'],
+    ['a/*/c', 'a/b/d/c'],
+    ['[a-c]', 'd'],
+    ['[^a]', 'a'],
+    ['\\*', 'x'],
+    ['a', 'a/b'],
+  ] as const) {
+    assert.ok(!matches(pattern, path), `${pattern} ${path}`);
+  }
   assert.ok(matches('a', 'a/b', true));
   const start = performance.now();
   assert.ok(!matches('*a'.repeat(30) + 'b', 'a'.repeat(200)));

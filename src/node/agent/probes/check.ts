@@ -26,7 +26,9 @@ export async function check(cri: Pick<Cri, 'execSync'>, probe: Probe, target: Pr
       return { ok: exitCode === 0, output: Buffer.concat([stdout, stderr]).toString().slice(0, MAX_MESSAGE) };
     }
     if (probe.httpGet) return await httpGet(probe.httpGet, target, timeoutMs, userAgent);
-    if (probe.tcpSocket) return await tcp(probe.tcpSocket.host || target.address, portOf(probe.tcpSocket.port, target.container), timeoutMs);
+    if (probe.tcpSocket) {
+      return await tcp(probe.tcpSocket.host || target.address, portOf(probe.tcpSocket.port, target.container), timeoutMs);
+    }
     if (probe.grpc) {
       const { grpcHealth } = await import('./grpc.ts');
       return await grpcHealth(target.address, probe.grpc.port, probe.grpc.service ?? '', timeoutMs);
@@ -72,19 +74,31 @@ export async function httpGet(action: HTTPGetAction, target: ProbeTarget, timeou
   return { ok: false, output: `Get "${url}": stopped after 10 redirects` };
 }
 
-function get(secure: boolean, options: { host: string; port: number; path: string; headers: Record<string, string>; signal: AbortSignal }): Promise<{ status: number; location: string | undefined; body: string }> {
+function get(
+  secure: boolean,
+  options: { host: string; port: number; path: string; headers: Record<string, string>; signal: AbortSignal },
+): Promise<{ status: number; location: string | undefined; body: string }> {
   return new Promise((resolve, reject) => {
     // A probe asks whether the server answers, not who it is: certificates are not verified, as the kubelet does not.
-    const request = (secure ? httpsRequest : httpRequest)({ ...options, agent: false, ...(secure && { rejectUnauthorized: false }) }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (piece: string) => {
-        body += piece;
-        if (body.length > MAX_BODY_BYTES) response.destroy();
-      });
-      response.on('close', () => resolve({ status: response.statusCode ?? 0, location: response.headers.location, body }));
-      response.on('error', () => undefined); // what came is enough: the status line decides
-    });
-    request.on('error', (error) => reject(new Error(`Get "${secure ? 'https' : 'http'}://${options.host}:${options.port}${options.path}": ${error.name === 'AbortError' || error.name === 'TimeoutError' ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)' : error.message}`)));
+    const request = (secure ? httpsRequest : httpRequest)(
+      { ...options, agent: false, ...(secure && { rejectUnauthorized: false }) },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (piece: string) => {
+          body += piece;
+          if (body.length > MAX_BODY_BYTES) response.destroy();
+        });
+        response.on('close', () => resolve({ status: response.statusCode ?? 0, location: response.headers.location, body }));
+        response.on('error', () => undefined); // what came is enough: the status line decides
+      },
+    );
+    request.on('error', (error) =>
+      reject(
+        new Error(
+          `Get "${secure ? 'https' : 'http'}://${options.host}:${options.port}${options.path}": ${error.name === 'AbortError' || error.name === 'TimeoutError' ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)' : error.message}`,
+        ),
+      ),
+    );
     request.end();
   });
 }
@@ -98,6 +112,10 @@ function tcp(host: string, port: number, timeoutMs: number): Promise<ProbeResult
       resolve({ ok, output });
     };
     const timer = setTimeout(() => done(false, `dial tcp ${host}:${port}: i/o timeout`), timeoutMs);
-    socket.once('connect', () => done(true, '')).once('error', (error: NodeJS.ErrnoException) => done(false, `dial tcp ${host}:${port}: connect: ${error.code === 'ECONNREFUSED' ? 'connection refused' : error.message}`));
+    socket
+      .once('connect', () => done(true, ''))
+      .once('error', (error: NodeJS.ErrnoException) =>
+        done(false, `dial tcp ${host}:${port}: connect: ${error.code === 'ECONNREFUSED' ? 'connection refused' : error.message}`),
+      );
   });
 }

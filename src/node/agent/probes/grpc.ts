@@ -18,7 +18,12 @@ export function grpcHealth(host: string, port: number, service: string, timeoutM
       clearTimeout(timer);
       reject(new Error(`connection to ${host}:${port}: ${error.message}`));
     });
-    const stream = session.request({ [constants.HTTP2_HEADER_METHOD]: 'POST', [constants.HTTP2_HEADER_PATH]: '/grpc.health.v1.Health/Check', 'content-type': 'application/grpc', te: 'trailers' });
+    const stream = session.request({
+      [constants.HTTP2_HEADER_METHOD]: 'POST',
+      [constants.HTTP2_HEADER_PATH]: '/grpc.health.v1.Health/Check',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
     const pieces: Buffer[] = [];
     let status = '';
     stream.on('data', (piece: Buffer) => pieces.push(piece));

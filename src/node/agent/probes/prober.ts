@@ -122,8 +122,20 @@ export class Prober {
         cancel = clock.after(Math.min(periodMs, EAGER_PERIOD_MS), () => void once());
         return;
       }
-      if (!result.ok) events.event({ apiVersion: 'v1', kind: 'Pod', ...(target.pod.metadata && { metadata: target.pod.metadata }), fieldPath: `spec.containers{${target.container.name}}` }, 'Warning', 'Unhealthy', `${kind} probe failed: ${result.output}`);
-      if (run >= (result.ok ? probe.successThreshold ?? 1 : probe.failureThreshold ?? 3)) verdict(result.ok);
+      if (!result.ok) {
+        events.event(
+          {
+            apiVersion: 'v1',
+            kind: 'Pod',
+            ...(target.pod.metadata && { metadata: target.pod.metadata }),
+            fieldPath: `spec.containers{${target.container.name}}`,
+          },
+          'Warning',
+          'Unhealthy',
+          `${kind} probe failed: ${result.output}`,
+        );
+      }
+      if (run >= (result.ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3))) verdict(result.ok);
       if (!stopped) cancel = clock.after(periodMs, () => void once());
     };
     // A restarted agent must not ask all containers in one instant.

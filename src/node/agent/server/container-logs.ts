@@ -17,11 +17,24 @@ interface LogFilter {
 }
 
 /** `GET /containerLogs/…`: the log of a container's newest run (or the one before), from the file in CRI's format that its supervisor writes. */
-export async function serveLogs({ agent, cri, clock }: NodeApiOptions, target: ContainerTarget, query: URLSearchParams, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function serveLogs(
+  { agent, cri, clock }: NodeApiOptions,
+  target: ContainerTarget,
+  query: URLSearchParams,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const previous = flag(query, 'previous');
   const worker = agent.find(target.namespace, target.pod);
   const id = worker?.containerId(target.container, previous);
-  if (id === undefined) throw new LongshoreError('invalid', previous ? `previous terminated container "${target.container}" in pod "${target.pod}" not found` : `container "${target.container}" in pod "${target.pod}" is waiting to start: ${worker?.waitingReason(target.container) ?? 'ContainerCreating'}`);
+  if (id === undefined) {
+    throw new LongshoreError(
+      'invalid',
+      previous
+        ? `previous terminated container "${target.container}" in pod "${target.pod}" not found`
+        : `container "${target.container}" in pod "${target.pod}" is waiting to start: ${worker?.waitingReason(target.container) ?? 'ContainerCreating'}`,
+    );
+  }
   const status = await cri.containerStatus(id);
   const since = query.get('sinceTime');
   const seconds = query.get('sinceSeconds');
@@ -36,7 +49,9 @@ export async function serveLogs({ agent, cri, clock }: NodeApiOptions, target: C
   try {
     file = await open(status.logPath);
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) throw new LongshoreError('not-found', `the log of container "${target.container}" is gone (${status.logPath})`);
+    if (isErrno(error, 'ENOENT')) {
+      throw new LongshoreError('not-found', `the log of container "${target.container}" is gone (${status.logPath})`);
+    }
     throw error;
   }
   response.writeHead(200, { 'content-type': 'text/plain' });
@@ -56,7 +71,15 @@ export async function serveLogs({ agent, cri, clock }: NodeApiOptions, target: C
           return true; // it was removed: nothing more will come
         }
       };
-      await follow(file, at, status.logPath, printer, ended, (listener) => cri.onContainerEvent(({ containerId }) => containerId === id && listener()), closed.signal);
+      await follow(
+        file,
+        at,
+        status.logPath,
+        printer,
+        ended,
+        (listener) => cri.onContainerEvent(({ containerId }) => containerId === id && listener()),
+        closed.signal,
+      );
     }
     printer.flush();
   } finally {
@@ -165,7 +188,15 @@ async function tailOffset(file: FileHandle, lines: number): Promise<number> {
   return lines === 0 ? size : 0;
 }
 
-async function follow(file: FileHandle, from: number, path: string, printer: LinePrinter, ended: () => Promise<boolean>, onEvent: (listener: () => void) => () => void, signal: AbortSignal): Promise<void> {
+async function follow(
+  file: FileHandle,
+  from: number,
+  path: string,
+  printer: LinePrinter,
+  ended: () => Promise<boolean>,
+  onEvent: (listener: () => void) => () => void,
+  signal: AbortSignal,
+): Promise<void> {
   let at = from;
   let wake = (): void => {};
   let changed = false;

@@ -32,7 +32,11 @@ export function createNodeApi(options: NodeApiOptions): Server {
     upgrade(request, socket, head).catch((error: unknown) => {
       logger.debug('an upgrade was refused', { path: request.url ?? '', error: messageOf(error) });
       const status = statusOf(error);
-      if (!socket.destroyed) socket.end(`HTTP/1.1 ${status} ${status === 404 ? 'Not Found' : 'Error'}\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n${messageOf(error)}\n`);
+      if (!socket.destroyed) {
+        socket.end(
+          `HTTP/1.1 ${status} ${status === 404 ? 'Not Found' : 'Error'}\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n${messageOf(error)}\n`,
+        );
+      }
     });
   });
   // Streams live long; those who connect are trusted to end them.
@@ -58,9 +62,13 @@ export function createNodeApi(options: NodeApiOptions): Server {
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { parts, query } = parse(request);
-    if (parts[0] === 'exec' || parts[0] === 'attach') await serveRemote(options, parts[0], await container(parts), query, request, socket, head);
-    else if (parts[0] === 'portForward') await servePortForward(options, sandboxOf(parts), query, request, socket, head);
-    else throw new LongshoreError('not-found', `there is no ${request.url} to upgrade to`);
+    if (parts[0] === 'exec' || parts[0] === 'attach') {
+      await serveRemote(options, parts[0], await container(parts), query, request, socket, head);
+    } else if (parts[0] === 'portForward') {
+      await servePortForward(options, sandboxOf(parts), query, request, socket, head);
+    } else {
+      throw new LongshoreError('not-found', `there is no ${request.url} to upgrade to`);
+    }
   }
 
   /** The container that the path names, by its newest run. */
@@ -69,7 +77,9 @@ export function createNodeApi(options: NodeApiOptions): Server {
     const name = rest.at(-1) ?? '';
     const worker = agent.find(namespace, pod);
     if (!worker) throw new LongshoreError('not-found', `pod "${pod}" in namespace "${namespace}" is not on this node`);
-    if (!allContainers(worker.pod).some((each) => each.name === name)) throw new LongshoreError('invalid', `container ${name} is not valid for pod ${pod}`);
+    if (!allContainers(worker.pod).some((each) => each.name === name)) {
+      throw new LongshoreError('invalid', `container ${name} is not valid for pod ${pod}`);
+    }
     return Promise.resolve({ namespace, pod, container: name });
   }
 

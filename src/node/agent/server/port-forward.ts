@@ -11,7 +11,14 @@ const PROTOCOL = 'portforward.k8s.io';
 const TUNNEL = 'SPDY/3.1+portforward.k8s.io';
 
 /** Forwards ports of a pod: for each connection of the client one data stream and one error stream, paired by `requestID`. */
-export async function servePortForward({ cri, logger }: NodeApiOptions, sandboxId: string, query: URLSearchParams, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+export async function servePortForward(
+  { cri, logger }: NodeApiOptions,
+  sandboxId: string,
+  query: URLSearchParams,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
   const carrier = open(request, socket, head);
   if (!carrier) return;
   const waiting = new Map<string, SpdyStream>();
@@ -58,7 +65,9 @@ function open(request: IncomingMessage, socket: Duplex, head: Buffer): Duplex | 
   }
   const offered = offeredProtocols(request);
   if (!offered.includes(TUNNEL)) {
-    socket.end(`HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nnone of the sub-protocols is known: ${offered.join(', ').slice(0, 200)}; known is ${TUNNEL}\n`);
+    socket.end(
+      `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nnone of the sub-protocols is known: ${offered.join(', ').slice(0, 200)}; known is ${TUNNEL}\n`,
+    );
     return undefined;
   }
   return tunnel(request, socket, head);

@@ -9,14 +9,29 @@ import { isWebSocketRequest } from '../../../lib/websocket.ts';
 import { flag, type ContainerTarget, type NodeApiOptions } from './request.ts';
 
 /** Runs exec or attach over an upgraded connection, from the first byte to the exit code. */
-export async function serveRemote({ agent, cri, clock, logger }: NodeApiOptions, verb: 'exec' | 'attach', target: ContainerTarget, query: URLSearchParams, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-  const wanted = { stdin: flag(query, 'stdin', 'input'), stdout: flag(query, 'stdout', 'output'), stderr: flag(query, 'stderr', 'error'), tty: flag(query, 'tty') };
+export async function serveRemote(
+  { agent, cri, clock, logger }: NodeApiOptions,
+  verb: 'exec' | 'attach',
+  target: ContainerTarget,
+  query: URLSearchParams,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const wanted = {
+    stdin: flag(query, 'stdin', 'input'),
+    stdout: flag(query, 'stdout', 'output'),
+    stderr: flag(query, 'stderr', 'error'),
+    tty: flag(query, 'tty'),
+  };
   const cmd = query.getAll('command');
   if (verb === 'exec' && cmd.length === 0) throw new LongshoreError('invalid', 'you must specify at least one command');
   const id = agent.find(target.namespace, target.pod)?.containerId(target.container);
   if (id === undefined) throw new LongshoreError('not-found', `container ${target.container} of pod ${target.pod} has not started`);
   // Before the upgrade: a container that does not run is an HTTP error.
-  if ((await cri.containerStatus(id)).state !== 'CONTAINER_RUNNING') throw new LongshoreError('conflict', `container ${target.container} of pod ${target.pod} is not running`);
+  if ((await cri.containerStatus(id)).state !== 'CONTAINER_RUNNING') {
+    throw new LongshoreError('conflict', `container ${target.container} of pod ${target.pod} is not running`);
+  }
 
   const streams = isWebSocketRequest(request) ? openWebSocketStreams(request, socket, head, wanted) : await openSpdyStreams(request, socket, head, wanted);
   if (!streams) return;
@@ -26,7 +41,10 @@ export async function serveRemote({ agent, cri, clock, logger }: NodeApiOptions,
     // A program that looks at its terminal's size at once should find the right one; clients send it first of all.
     if (verb === 'exec' && wanted.tty) await Promise.race([size.first, clock.sleep(FIRST_SIZE_MS)]);
     const consoleSize = size.latest();
-    session = verb === 'exec' ? await cri.exec(id, { cmd, tty: wanted.tty, stdin: wanted.stdin, ...(consoleSize && { consoleSize }) }) : await cri.attach(id, { tty: wanted.tty, stdin: wanted.stdin });
+    session =
+      verb === 'exec'
+        ? await cri.exec(id, { cmd, tty: wanted.tty, stdin: wanted.stdin, ...(consoleSize && { consoleSize }) })
+        : await cri.attach(id, { tty: wanted.tty, stdin: wanted.stdin });
   } catch (error) {
     await streams.finish(failedStatus(messageOf(error)));
     return;

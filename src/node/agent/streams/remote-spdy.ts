@@ -20,7 +20,9 @@ export function acceptSpdy(socket: Duplex, protocol: string): void {
 }
 
 export function refuseProtocol(socket: Duplex, offered: readonly string[], known: readonly string[]): void {
-  socket.end(`HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: text/plain\r\n${known.map((name) => `X-Accepted-Stream-Protocol-Versions: ${name}\r\n`).join('')}\r\nunable to upgrade: client offered ${offered.join(', ').slice(0, 200) || 'nothing'}, known are ${known.join(', ')}\n`);
+  socket.end(
+    `HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: text/plain\r\n${known.map((name) => `X-Accepted-Stream-Protocol-Versions: ${name}\r\n`).join('')}\r\nunable to upgrade: client offered ${offered.join(', ').slice(0, 200) || 'nothing'}, known are ${known.join(', ')}\n`,
+  );
 }
 
 /**
@@ -35,7 +37,13 @@ export async function openSpdyStreams(request: IncomingMessage, socket: Duplex, 
     return undefined;
   }
   const resizes = wanted.tty && protocol !== 'channel.k8s.io' && protocol !== 'v2.channel.k8s.io';
-  const expected = ['error', ...(wanted.stdin ? ['stdin'] : []), ...(wanted.stdout ? ['stdout'] : []), ...(wanted.stderr && !wanted.tty ? ['stderr'] : []), ...(resizes ? ['resize'] : [])];
+  const expected = [
+    'error',
+    ...(wanted.stdin ? ['stdin'] : []),
+    ...(wanted.stdout ? ['stdout'] : []),
+    ...(wanted.stderr && !wanted.tty ? ['stderr'] : []),
+    ...(resizes ? ['resize'] : []),
+  ];
   const streams = new Map<string, SpdyStream>();
   let complete = (): void => {};
   const all = new Promise<void>((resolve) => (complete = resolve));

@@ -16,7 +16,9 @@ export function openWebSocketStreams(request: IncomingMessage, socket: Duplex, h
   const offered = offeredProtocols(request);
   const protocol = PROTOCOLS.find((name) => offered.includes(name));
   if (protocol === undefined && offered.length > 0) {
-    socket.end(`HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nnone of the sub-protocols is known: ${offered.join(', ').slice(0, 200)}; known are ${PROTOCOLS.join(', ')}\n`);
+    socket.end(
+      `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nnone of the sub-protocols is known: ${offered.join(', ').slice(0, 200)}; known are ${PROTOCOLS.join(', ')}\n`,
+    );
     return undefined;
   }
   const base64 = protocol?.includes('base64') ?? false;
@@ -41,12 +43,16 @@ export function openWebSocketStreams(request: IncomingMessage, socket: Duplex, h
   });
   void connection.closed.then(() => stdin?.end());
 
-  const send = (channel: number, data: Buffer): Promise<void> => (base64 ? connection.send(Buffer.from(String(channel)), Buffer.from(data.toString('base64'))) : connection.send(Buffer.from([channel]), data));
-  const output = (channel: number): Writable => new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      send(channel, chunk).then(() => done(), done);
-    },
-  });
+  const send = (channel: number, data: Buffer): Promise<void> =>
+    base64
+      ? connection.send(Buffer.from(String(channel)), Buffer.from(data.toString('base64')))
+      : connection.send(Buffer.from([channel]), data);
+  const output = (channel: number): Writable =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        send(channel, chunk).then(() => done(), done);
+      },
+    });
   return {
     stdin,
     stdout: wanted.stdout ? output(CHANNEL.STDOUT) : undefined,
@@ -70,7 +76,9 @@ export function openWebSocketStreams(request: IncomingMessage, socket: Duplex, h
 export function readSize(data: Buffer): { readonly columns: number; readonly rows: number } | undefined {
   try {
     const { Width, Height } = JSON.parse(data.toString()) as { Width?: unknown; Height?: unknown };
-    return Number.isInteger(Width) && Number.isInteger(Height) && Number(Width) > 0 && Number(Height) > 0 ? { columns: Number(Width), rows: Number(Height) } : undefined;
+    return Number.isInteger(Width) && Number.isInteger(Height) && Number(Width) > 0 && Number(Height) > 0
+      ? { columns: Number(Width), rows: Number(Height) }
+      : undefined;
   } catch {
     return undefined; // not a size: nothing to resize to
   }

@@ -26,7 +26,9 @@ export class SpdyStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    for (let at = 0; at + LARGEST_WRITE < chunk.length; at += LARGEST_WRITE) this.#send(dataFrame(this.id, chunk.subarray(at, at + LARGEST_WRITE), false), () => {});
+    for (let at = 0; at + LARGEST_WRITE < chunk.length; at += LARGEST_WRITE) {
+      this.#send(dataFrame(this.id, chunk.subarray(at, at + LARGEST_WRITE), false), () => {});
+    }
     this.#send(dataFrame(this.id, chunk.subarray(Math.floor(Math.max(0, chunk.length - 1) / LARGEST_WRITE) * LARGEST_WRITE), false), done);
   }
 
@@ -36,7 +38,9 @@ export class SpdyStream extends Duplex {
 
   /** Given up before all was written: the client is told, or it would wait for the rest for ever. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (!this.writableFinished && !this.#reset) this.#send(rstFrame(this.id, STATUS.CANCEL), () => {}); // With the connection gone, the stream is gone too.
+    if (!this.writableFinished && !this.#reset) {
+      this.#send(rstFrame(this.id, STATUS.CANCEL), () => {});
+    } // With the connection gone, the stream is gone too.
     done(error);
   }
 
@@ -110,10 +114,15 @@ export class SpdyConnection {
           return true;
         }
         this.#last = frame.stream;
-        const stream = new SpdyStream(frame.stream, frame.headers, (out, done) => void (this.#socket.destroyed ? done(new Error('the connection is closed')) : this.#socket.write(out, done)), () => {
-          this.#unblock?.();
-          this.#unblock = undefined;
-        });
+        const stream = new SpdyStream(
+          frame.stream,
+          frame.headers,
+          (out, done) => void (this.#socket.destroyed ? done(new Error('the connection is closed')) : this.#socket.write(out, done)),
+          () => {
+            this.#unblock?.();
+            this.#unblock = undefined;
+          },
+        );
         stream.on('error', () => stream.destroy());
         stream.once('close', () => this.#streams.delete(frame.stream));
         this.#streams.set(frame.stream, stream);

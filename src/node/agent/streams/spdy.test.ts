@@ -24,7 +24,10 @@ class Client {
   }
 
   async open(id: number, headers: Record<string, string>): Promise<void> {
-    const parts = [u32(Object.keys(headers).length), ...Object.entries(headers).flatMap(([name, value]) => [u32(name.length), Buffer.from(name), u32(value.length), Buffer.from(value)])];
+    const parts = [
+      u32(Object.keys(headers).length),
+      ...Object.entries(headers).flatMap(([name, value]) => [u32(name.length), Buffer.from(name), u32(value.length), Buffer.from(value)]),
+    ];
     const block = await flushed(this.#deflate, Buffer.concat(parts));
     this.socket.write(control(1, Buffer.concat([u32(id), u32(0), Buffer.alloc(2), block])));
   }
@@ -46,7 +49,9 @@ class Client {
       const body = Buffer.from(this.#pending.subarray(8, 8 + length));
       this.#pending = this.#pending.subarray(8 + length);
       if (head[0]! & 0x80) {
-        if (head.readUInt16BE(2) === 2) this.replies.push({ stream: body.readUInt32BE(0), headers: (await flushed(this.#inflate, body.subarray(4))).readUInt32BE(0) });
+        if (head.readUInt16BE(2) === 2) {
+          this.replies.push({ stream: body.readUInt32BE(0), headers: (await flushed(this.#inflate, body.subarray(4))).readUInt32BE(0) });
+        }
         if (head.readUInt16BE(2) === 3) this.resets.push(body.readUInt32BE(0));
       } else {
         const id = head.readUInt32BE(0);
