@@ -2,8 +2,9 @@ import { ServerResponse, STATUS_CODES, type IncomingMessage, type Server } from 
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
-import { messageOf } from '../lib/errors.ts';
+import { isCode, messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import { LOCAL_VOLUMES, removeClaimFolder } from './remove-volume.ts';
 
 /**
  * What the API server's certificate says when it comes to nodes: the name, and
@@ -57,11 +58,36 @@ export function nodeListener({ certificate, key, authority, api, logger, authori
   });
   for (const event of ['request', 'upgrade'] as const) {
     for (const listener of api.listeners(event) as ((...args: unknown[]) => void)[]) {
-      if (authorize === undefined) server.on(event, listener);
-      else server.on(event, (request: IncomingMessage, answer: ServerResponse | Duplex, ...rest: unknown[]) => void admit(authorize, request, answer, () => listener(request, answer, ...rest), logger));
+      if (authorize === undefined) {
+        server.on(event, (request: IncomingMessage, ...rest: unknown[]) => {
+          if (event === 'request' && isVolume(request)) void removeVolume(request, rest[0] as ServerResponse, logger);
+          else listener(request, ...rest);
+        });
+      } else {
+        server.on(
+          event,
+          (request: IncomingMessage, answer: ServerResponse | Duplex, ...rest: unknown[]) =>
+            void admit(authorize, request, answer, () => listener(request, answer, ...rest), logger),
+        );
+      }
     }
   }
   return server;
+}
+
+function isVolume({ method, url }: IncomingMessage): boolean {
+  return method === 'DELETE' && url?.split('?')[0] === LOCAL_VOLUMES;
+}
+
+async function removeVolume({ url }: IncomingMessage, response: ServerResponse, logger: Logger): Promise<void> {
+  const path = new URLSearchParams(url?.split('?')[1]).get('path') ?? '';
+  try {
+    await removeClaimFolder(path);
+    logger.info("deleted a claim's folder", { path });
+    response.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
+  } catch (error) {
+    response.writeHead(isCode(error, 'forbidden') ? 403 : 500, { 'content-type': 'text/plain' }).end(`${messageOf(error)}\n`);
+  }
 }
 
 /** Passes a request on when its client may make it. */

@@ -149,6 +149,26 @@ test('a claim of the class standard keeps its data over a new pod, and its folde
   await assert.rejects(access(folder), { code: 'ENOENT' });
 });
 
+test('the folder of a claim on the second node is deleted there, and nothing else can be', async () => {
+  await server.apply(
+    { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'far' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } } },
+    pod('far', { command: ['sh', '-c', 'echo kept > /data/file'], volumeMounts: [{ name: 'data', mountPath: '/data' }] }, {
+      restartPolicy: 'Never', nodeSelector: { 'kubernetes.io/hostname': 'node2' }, volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'far' } }],
+    }),
+  );
+  await server.ok('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/far', '--timeout=30s');
+  const volume = await server.ok('get', 'pvc', 'far', '-o', 'jsonpath={.spec.volumeName}');
+  const folder = await server.ok('get', 'pv', volume, '-o', 'jsonpath={.spec.hostPath.path}');
+  await access(folder);
+  const deleted = await server.kubectl(['delete', '--raw', '/api/v1/nodes/node2/proxy/localVolumes?path=/etc']);
+  assert.match(deleted.stderr + deleted.stdout, /\/etc is not the folder of a claim|Forbidden|forbidden/);
+  assert.notEqual(deleted.code, 0);
+  await server.ok('delete', 'pod/far', 'pvc/far', '--timeout=30s');
+  await eventually('the volume is gone', async () => (await server.kubectl(['get', 'pv', volume])).code !== 0);
+  await assert.rejects(access(folder), { code: 'ENOENT' });
+  assert.match(second.log(), /deleted a claim's folder/);
+});
+
 test('an agent that is killed leaves its pods running; started again without a token, it takes them up', async () => {
   await server.apply(pod('steady', { command: SERVE }, { nodeName: 'node2' }, { labels: { app: 'steady' } }));
   await server.ok('wait', '--for=condition=Ready', 'pod/steady', '--timeout=30s');
