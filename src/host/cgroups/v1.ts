@@ -5,6 +5,7 @@ import { abilitiesV1 } from './abilities.ts';
 import { movesAhead } from './ahead.ts';
 import type { MovesAhead } from './ahead.ts';
 import { makeFolder, pathParts, processesOf, readControl, readFields, readNumber, removeFolders, sendSignal, tree, writeControl } from './files.ts';
+import { settleFreezer } from './freezer.ts';
 import { cpuQuota, memoryAndSwap, ociResources } from './limits.ts';
 
 /** Ticks of cpuacct.stat; USER_HZ is 100 on every architecture that we know. */
@@ -132,17 +133,9 @@ export class CgroupsV1 implements Cgroups {
   async freeze(path: string, frozen: boolean): Promise<void> {
     const file = `${this.#folder('freezer', path)}/freezer.state`;
     const state = frozen ? 'FROZEN' : 'THAWED';
-    const end = this.#clock.monotonic() + WAIT_MS;
-    await writeControl(file, state);
-    // The kernel has no event for this: it goes through FREEZING, and may need to be told again (freezer-subsystem.txt).
-    for (let wait = 1; (await readControl(file)) !== state; wait = Math.min(wait * 2, 50)) {
-      if (this.#clock.monotonic() > end) {
-        if (frozen) await writeControl(file, 'THAWED');
-        throw new LongshoreError('timeout', `the processes of ${path} can't be ${frozen ? 'frozen' : 'thawed'}`, { object: `cgroup ${path}` });
-      }
-      await this.#clock.sleep(wait);
-      await writeControl(file, state);
-    }
+    const group = { read: () => readControl(file), write: (wanted: string) => writeControl(file, wanted) };
+    if (await settleFreezer(group, state, this.#clock, WAIT_MS)) return;
+    throw new LongshoreError('timeout', `the processes of ${path} can't be ${frozen ? 'frozen' : 'thawed'}`, { object: `cgroup ${path}` });
   }
 
   async remove(path: string): Promise<void> {
