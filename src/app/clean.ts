@@ -1,6 +1,7 @@
 import { access, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openNetworks } from '../engine/network/open.ts';
+import { contains, parseSubnet } from '../engine/network/subnets.ts';
 import type { Host } from '../host/host.ts';
 import { openHost } from '../host/open.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -86,8 +87,26 @@ async function cleanMarked(home: Home, host: Host, instance: KeptInstance): Prom
     await host.nft.apply(`delete table ${table.family} ${table.name}\n`);
     found++;
   }
+  found += await cleanRoutes(host, instance);
   if (failure) throw failure.error;
   return found;
+}
+
+/** The routes to the pods of other nodes, and what their links let through for them. */
+async function cleanRoutes({ links, nft, sysctl }: Host, { clusterCidr }: KeptInstance): Promise<number> {
+  const cluster = parseSubnet(clusterCidr);
+  const ours = (destination: string): boolean => {
+    if (destination === 'default' || destination.includes(':')) return false;
+    const pods = parseSubnet(destination);
+    return pods.prefixLength > cluster.prefixLength && contains(cluster, pods.base);
+  };
+  const left = (await links.routes()).filter(({ destination, via }) => via !== undefined && ours(destination));
+  for (const route of left) await (await links.addRoute(route))(); // it is there, so this undo is all that is done
+  const { nftables } = (await nft.list('list tables')) as { readonly nftables?: readonly { readonly table?: { readonly name: string } }[] };
+  // Another instance on the machine may need the same link for its own routes.
+  if (nftables?.some(({ table }) => table?.name.startsWith('longshore-'))) return left.length;
+  for (const link of new Set(left.map((route) => route.link))) if (link !== undefined) await sysctl.set(`net/ipv4/conf/${link}/route_localnet`, '0');
+  return left.length;
 }
 
 /** Supervisors of this home's containers: processes whose command line names a path in it and whose program is a supervisor. */

@@ -112,6 +112,30 @@ test('what a dead daemon left is taken away, also without the folder of its stat
   assert.match((await longshore('down')).stderr, /nothing ran/);
 });
 
+test('the routes of a dead daemon to the pods of other nodes are taken away, and no others', async () => {
+  const ip = (...args: string[]): string => {
+    const { status, stdout, stderr } = spawnSync('ip', args, { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  const link = `lsr${daemon.config.id.slice(0, 8)}`;
+  const cluster = daemon.config.clusterCidr.split('.').slice(0, 2).join('.');
+  await daemon.kill();
+  ip('link', 'add', link, 'type', 'veth', 'peer', 'name', `${link}p`);
+  try {
+    ip('addr', 'add', '203.0.113.253/30', 'dev', link);
+    for (const end of [link, `${link}p`]) ip('link', 'set', end, 'up');
+    ip('route', 'add', `${cluster}.77.0/24`, 'via', '203.0.113.254', 'proto', 'static'); // as the daemon sets them
+    ip('route', 'add', '203.0.113.128/26', 'via', '203.0.113.254');
+    const down = await longshore('down');
+    assert.equal(down.code, 0, down.stderr);
+    const left = (JSON.parse(ip('-j', 'route', 'show', 'dev', link)) as { dst: string }[]).map(({ dst }) => dst);
+    assert.deepEqual(left.sort(), ['203.0.113.128/26', '203.0.113.252/30']);
+  } finally {
+    ip('link', 'del', link);
+  }
+});
+
 test('uninstall of a dead instance leaves nothing, and refuses while its decisions can not be read', async () => {
   await work();
   await daemon.kill();
