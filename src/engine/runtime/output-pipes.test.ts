@@ -19,7 +19,8 @@ async function run(script: string): Promise<{ readonly input: Socket; readonly o
 test('what was written before anybody reads is told in the order in which it was written', async () => {
   for (let n = 0; n < 10; n++) {
     const { input, output, ended } = await run('read line; echo e1 >&2; echo o1; echo e2 >&2');
-    await new Promise((resolve) => setImmediate(resolve)); // The event loop looks at the pipes by now.
+    // Listening begins with the event loop's next turn, and the one after it looks at the pipes.
+    for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
     input.end('go\n');
     assert.equal(await ended, 0);
     const names: string[] = [];
