@@ -34,7 +34,17 @@ test('as a node, deletes folders of claims and no others', async () => {
     const name = 'pvc-0f0e0d0c-1111-4222-8333-444455556666_default_data';
     const claim = join(folder, 'volumes', name);
     await mkdir(join(claim, 'data'), { recursive: true });
-    const others = ['', '/', `volumes/${name}`, folder, join(claim, 'data'), `${claim}/`, `${claim}/../../volumes/${name}`, join(folder, 'volumes/pvc-1'), join(folder, name)];
+    const others = [
+      '',
+      '/',
+      `volumes/${name}`,
+      folder,
+      join(claim, 'data'),
+      `${claim}/`,
+      `${claim}/../../volumes/${name}`,
+      join(folder, 'volumes/pvc-1'),
+      join(folder, name),
+    ];
     for (const path of others) await assert.rejects(removeClaimFolder(path), { code: 'forbidden' }, path);
     await access(claim);
     await removeClaimFolder(claim);

@@ -25,7 +25,10 @@ const OF_CLAIM = /\/volumes\/pvc-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}_[a-z0
  */
 export async function removeClaimFolder(path: string): Promise<void> {
   if (!path.startsWith('/') || join(path) !== path || !OF_CLAIM.test(path)) {
-    throw new LongshoreError('forbidden', `${path} is not the folder of a claim`, { object: `folder ${path}`, remedy: 'Delete the data and the volume yourself.' });
+    throw new LongshoreError('forbidden', `${path} is not the folder of a claim`, {
+      object: `folder ${path}`,
+      remedy: 'Delete the data and the volume yourself.',
+    });
   }
   await rm(path, { recursive: true, force: true });
 }
@@ -37,22 +40,54 @@ export function askNode(api: Pick<ApiServer, 'admin' | 'authority' | 'url'>): (n
     const remedy = `Delete ${path} on ${node}, then the volume.`;
     const url = `${api.url}/api/v1/nodes/${encodeURIComponent(node)}/proxy${LOCAL_VOLUMES}?path=${encodeURIComponent(path)}`;
     const [status, text] = await new Promise<[number, string]>((resolve, reject) => {
-      const failed = (error: Error): void => reject(new LongshoreError('unavailable', `the node ${node} could not be asked to delete ${path}: ${error.message}`, { object, remedy, cause: error }));
-      const asked = request(url, { method: 'DELETE', agent: false, ca: api.authority.certificate, cert: api.admin.certificate, key: api.admin.key, timeout: ANSWER_MS }, (response) => {
-        let said = '';
-        response.setEncoding('utf8').on('data', (piece: string) => (said = (said + piece).slice(0, LONGEST_ANSWER))).on('end', () => resolve([response.statusCode ?? 0, said])).on('error', failed);
-      });
-      asked.on('timeout', () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`))).on('error', failed).end();
+      const failed = (error: Error): void =>
+        reject(
+          new LongshoreError('unavailable', `the node ${node} could not be asked to delete ${path}: ${error.message}`, {
+            object,
+            remedy,
+            cause: error,
+          }),
+        );
+      const asked = request(
+        url,
+        {
+          method: 'DELETE',
+          agent: false,
+          ca: api.authority.certificate,
+          cert: api.admin.certificate,
+          key: api.admin.key,
+          timeout: ANSWER_MS,
+        },
+        (response) => {
+          let said = '';
+          response
+            .setEncoding('utf8')
+            .on('data', (piece: string) => (said = (said + piece).slice(0, LONGEST_ANSWER)))
+            .on('end', () => resolve([response.statusCode ?? 0, said]))
+            .on('error', failed);
+        },
+      );
+      asked
+        .on('timeout', () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)))
+        .on('error', failed)
+        .end();
     });
-    if (status !== 200) throw new LongshoreError('unavailable', `the node ${node} did not delete ${path}: ${text.trim() || status}`, { object, remedy });
+    if (status !== 200) {
+      throw new LongshoreError('unavailable', `the node ${node} did not delete ${path}: ${text.trim() || status}`, { object, remedy });
+    }
   };
 }
 
 /**
- * What deletes folders of volumes: itself on the node of this process, by `remote` on others. Here, only a folder right beneath `root` is deleted: anything deeper would be reached through
+ * What deletes folders of volumes: itself on the node of this process, by `remote` on others. Here, only a folder right
+ * beneath `root` is deleted: anything deeper would be reached through
  * what a pod wrote, which may be a symlink.
  */
-export function createVolumeRemover(root: string, localNode: string, remote: (node: string, path: string) => Promise<void>): (node: string, path: string) => Promise<void> {
+export function createVolumeRemover(
+  root: string,
+  localNode: string,
+  remote: (node: string, path: string) => Promise<void>,
+): (node: string, path: string) => Promise<void> {
   return async (node, path) => {
     const object = `folder ${path} of node ${node}`;
     if (node !== localNode) return remote(node, path);

@@ -31,8 +31,12 @@ export class WebSocketConnection {
    */
   constructor(request: IncomingMessage, socket: Duplex, head: Buffer, protocol: string | undefined, onMessage: (data: Buffer) => void | Promise<void>) {
     this.#socket = socket;
-    const accept = createHash('sha1').update((request.headers['sec-websocket-key'] ?? '') + GUID).digest('base64');
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`}\r\n`);
+    const accept = createHash('sha1')
+      .update((request.headers['sec-websocket-key'] ?? '') + GUID)
+      .digest('base64');
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`}\r\n`,
+    );
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('error', () => socket.destroy()); // told by close
     void this.#run(head, onMessage);

@@ -96,7 +96,9 @@ test('down ends its pods and leaves nothing; started again without a token and a
   assert.match((await there('doctor')).stdout, /! cluster: [^\n]* and its agent does not run\n +→ Start it with: longshore agent/);
   assert.match((await there('up')).stderr, /belongs to a node of another cluster, node2/);
   const [file, args] = link.inside('sh', '-c', 'ip -o link; nft list tables; cat /proc/self/mounts; ps -eo args');
-  const left = (await runClient(file, args, {})).stdout.split('\n').filter((line) => [`ls${id.slice(0, 4)}`, id, `${home.root}/`].some((mark) => line.includes(mark)));
+  const left = (await runClient(file, args, {})).stdout
+    .split('\n')
+    .filter((line) => [`ls${id.slice(0, 4)}`, id, `${home.root}/`].some((mark) => line.includes(mark)));
   assert.deepEqual(left, []);
 
   assert.match((await ok('agent')).stderr, /the node node2 of /);
@@ -110,7 +112,29 @@ test('a server of another authority, and none at all, are told apart', async () 
   const kept = JSON.parse(await readFile(file, 'utf8')) as Record<string, string>;
   await writeFile(file, JSON.stringify({ ...kept, server: `https://${link.serverAddress}:1` }));
   assert.match((await there('agent')).stderr, /can't be reached from this machine/);
-  const made = await runClient('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=other', '-addext', `subjectAltName=IP:${link.serverAddress}`, '-keyout', join(home.root, 'other.key'), '-out', join(home.root, 'other.crt')], {});
+  const made = await runClient(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=other',
+      '-addext',
+      `subjectAltName=IP:${link.serverAddress}`,
+      '-keyout',
+      join(home.root, 'other.key'),
+      '-out',
+      join(home.root, 'other.crt'),
+    ],
+    {},
+  );
   assert.equal(made.code, 0, made.stderr);
   const other = createServer({ key: await readFile(join(home.root, 'other.key')), cert: await readFile(join(home.root, 'other.crt')) });
   await new Promise<void>((resolve) => other.listen(0, link.serverAddress, resolve));

@@ -60,7 +60,10 @@ void test('buildx: a command finds the client’s SSH agent, and nothing of it s
   const server = createUnixServer((socket) => socket.on('data', (data) => void (data.equals(ask) && socket.write(none))));
   await new Promise<void>((resolve) => void server.listen(agent, resolve));
   t.after(() => server.close());
-  const folder = context({ Dockerfile: 'FROM busybox\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo "$SSH_AUTH_SOCK" > /where && sleep 2\nRUN --mount=type=ssh,id=other test -z "$SSH_AUTH_SOCK"\nCMD cat /where; test ! -e /run\n' });
+  const folder = context({
+    Dockerfile:
+      'FROM busybox\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo "$SSH_AUTH_SOCK" > /where && sleep 2\nRUN --mount=type=ssh,id=other test -z "$SSH_AUTH_SOCK"\nCMD cat /where; test ! -e /run\n',
+  });
   const building = ok('buildx', folder, '--ssh', `default=${agent}`, '-t', 'agent');
   const volatile = `/run/longshore-${place.instance}-build`;
   let found: string | undefined;

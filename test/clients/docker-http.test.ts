@@ -268,8 +268,11 @@ test('attaching by WebSocket: what is typed goes in as messages, and comes out a
   await engine.ok('logs', 'socket');
   const typed = Buffer.from('hello\n');
   const mask = Buffer.from([1, 2, 3, 4]);
-  const message = Buffer.concat([Buffer.from([0x82, 0x80 | typed.length]), mask, typed.map((byte, at) => byte ^ mask[at & 3]!)]).toString('latin1');
-  const ask = (query: string, key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nUpgrade: websocket'): string => `GET /containers/socket/attach/ws?${query} HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\n${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`;
+  const message = Buffer.concat([Buffer.from([0x82, 0x80 | typed.length]), mask, typed.map((byte, at) => byte ^ mask[at & 3]!)]).toString(
+    'latin1',
+  );
+  const ask = (query: string, key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nUpgrade: websocket'): string =>
+    `GET /containers/socket/attach/ws?${query} HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\n${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`;
   assert.match(await raw(ask('stream=1', 'Upgrade: tcp')), /^HTTP\/1\.1 400[\s\S]*wants a WebSocket/);
   assert.match(await raw(ask('stream=1&detachKeys=ctrl-A')), /^HTTP\/1\.1 400[\s\S]*Invalid detach keys/);
   const got = await raw(ask('stream=1&logs=1&stdin=1&stdout=1') + message);

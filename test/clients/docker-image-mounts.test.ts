@@ -9,7 +9,15 @@ import type { TestEngine } from './docker-engine.ts';
 let engine: TestEngine;
 before(async () => {
   engine = await startEngine();
-  await engine.ok('run', '--name', 'maker', 'busybox', 'sh', '-c', 'mkdir -p /data/sub && echo bar > /data/foo && echo world > /data/sub/hello && ln -s ../.. /data/up && ln -s sub /data/near');
+  await engine.ok(
+    'run',
+    '--name',
+    'maker',
+    'busybox',
+    'sh',
+    '-c',
+    'mkdir -p /data/sub && echo bar > /data/foo && echo world > /data/sub/hello && ln -s ../.. /data/up && ln -s sub /data/near',
+  );
   await engine.ok('commit', 'maker', 'files:1');
   await engine.ok('rm', 'maker');
 });
@@ -22,15 +30,42 @@ test('all of an image, a folder of it, a file of it; nothing of it can be writte
   assert.equal(await engine.ok('run', '--rm', '--mount', mount('image-subpath=data/near'), 'busybox', 'ls', '/image'), 'hello');
   assert.equal(await engine.ok('run', '--rm', '--mount', mount('image-subpath=data/sub/hello'), 'busybox', 'cat', '/image'), 'world');
   assert.match((await engine.docker('run', '--rm', '--mount', mount(), 'busybox', 'touch', '/image/new')).stderr, /Read-only file system/);
-  assert.match((await engine.docker('run', '--rm', '--mount', mount('image-subpath=data/up/etc'), 'busybox', 'true')).stderr, /leads through a link out of the image/);
-  assert.match((await engine.docker('run', '--rm', '--mount', mount('image-subpath=nothing'), 'busybox', 'true')).stderr, /cannot access path .*nothing/);
-  assert.match((await engine.docker('run', '--rm', '--mount', mount('image-subpath=../etc'), 'busybox', 'true')).stderr, /subpath must be a relative path within the volume/);
-  assert.match((await engine.docker('run', '--rm', '--mount', 'type=image,source=none:1,target=/image', 'busybox', 'true')).stderr, /No such image: none:1/);
+  assert.match(
+    (await engine.docker('run', '--rm', '--mount', mount('image-subpath=data/up/etc'), 'busybox', 'true')).stderr,
+    /leads through a link out of the image/,
+  );
+  assert.match(
+    (await engine.docker('run', '--rm', '--mount', mount('image-subpath=nothing'), 'busybox', 'true')).stderr,
+    /cannot access path .*nothing/,
+  );
+  assert.match(
+    (await engine.docker('run', '--rm', '--mount', mount('image-subpath=../etc'), 'busybox', 'true')).stderr,
+    /subpath must be a relative path within the volume/,
+  );
+  assert.match(
+    (await engine.docker('run', '--rm', '--mount', 'type=image,source=none:1,target=/image', 'busybox', 'true')).stderr,
+    /No such image: none:1/,
+  );
 });
 
 test('an image that is mounted is in use; taken away by force it stays with its container', async () => {
-  await engine.ok('create', '--name', 'holds', '--mount', mount(), '--mount', 'type=image,source=files:1,target=/again', 'busybox', 'sh', '-c', 'cat /image/data/foo /again/data/sub/hello');
-  assert.match(await engine.ok('inspect', '-f', '{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.RW}};{{end}}', 'holds'), /image files:1 \/image false;/);
+  await engine.ok(
+    'create',
+    '--name',
+    'holds',
+    '--mount',
+    mount(),
+    '--mount',
+    'type=image,source=files:1,target=/again',
+    'busybox',
+    'sh',
+    '-c',
+    'cat /image/data/foo /again/data/sub/hello',
+  );
+  assert.match(
+    await engine.ok('inspect', '-f', '{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.RW}};{{end}}', 'holds'),
+    /image files:1 \/image false;/,
+  );
   assert.equal(await engine.ok('start', '-a', 'holds'), 'bar\nworld');
   assert.match((await engine.docker('rmi', 'files:1')).stderr, /container [0-9a-f]{12} is using its referenced image/);
   await engine.ok('image', 'prune', '-af');

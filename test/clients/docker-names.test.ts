@@ -18,7 +18,11 @@ async function get<T>(path: string): Promise<T> {
   return JSON.parse(answer.text) as T;
 }
 
-const list = (filters: object, version = '/v1.46'): Promise<{ Id: string; Names: string[]; HostConfig: { Annotations?: Record<string, string> } }[]> => get(`${version}/containers/json?all=1&filters=${encodeURIComponent(JSON.stringify(filters))}`);
+const list = (
+  filters: object,
+  version = '/v1.46',
+): Promise<{ Id: string; Names: string[]; HostConfig: { Annotations?: Record<string, string> } }[]> =>
+  get(`${version}/containers/json?all=1&filters=${encodeURIComponent(JSON.stringify(filters))}`);
 
 test('a linked container is in /etc/hosts, in its names, and found by the link, also after a renaming', async () => {
   await engine.ok('run', '-d', '--name', 'db', 'busybox', 'sleep', '1000');
@@ -51,7 +55,11 @@ test('a host name is known to the neighbours; on the host network the hosts are 
   assert.notEqual((await engine.docker('run', '--rm', '--network', 'names', 'busybox', 'nslookup', 'called')).code, 0);
   const own = await readFile('/etc/hosts', 'utf8');
   assert.equal((await engine.docker('run', '--rm', '--network', 'host', 'busybox', 'cat', '/etc/hosts')).stdout, own);
-  assert.ok((await engine.docker('run', '--rm', '--network', 'host', '--add-host', 'far:192.0.2.1', 'busybox', 'cat', '/etc/hosts')).stdout.endsWith('\n192.0.2.1\tfar\n'));
+  assert.ok(
+    (
+      await engine.docker('run', '--rm', '--network', 'host', '--add-host', 'far:192.0.2.1', 'busybox', 'cat', '/etc/hosts')
+    ).stdout.endsWith('\n192.0.2.1\tfar\n'),
+  );
   await engine.ok('rm', '-f', 'recalled');
   await engine.ok('network', 'rm', 'names');
 });
@@ -65,14 +73,37 @@ test('annotations are told and looked for', async () => {
 });
 
 test('with its anonymous volumes gone, a container is gone', async () => {
-  for (const run of [['run', '--rm', '-v', '/data', 'busybox', 'true'], ['create', '--name', 'holds', '-v', '/data', 'busybox']]) await engine.ok(...run);
+  for (const run of [
+    ['run', '--rm', '-v', '/data', 'busybox', 'true'],
+    ['create', '--name', 'holds', '-v', '/data', 'busybox'],
+  ]) {
+    await engine.ok(...run);
+  }
   assert.equal((await engine.ok('volume', 'ls', '-q')).split('\n').length, 1);
   assert.equal((await call(engine.socket, 'DELETE', '/containers/holds?v=1')).status, 204);
   assert.deepEqual((await get<{ Volumes: unknown[] }>('/volumes')).Volumes ?? [], []);
 });
 
 test('a folder to work in is told without detours, a check that takes too long is told with what it said', async () => {
-  await engine.ok('run', '-d', '--name', 'checked', '-w', '/tmp//./', '--health-cmd', 'echo said; sleep 60', '--health-interval', '50ms', '--health-timeout', '250ms', '--health-retries', '1', 'busybox', 'sleep', '1000');
+  await engine.ok(
+    'run',
+    '-d',
+    '--name',
+    'checked',
+    '-w',
+    '/tmp//./',
+    '--health-cmd',
+    'echo said; sleep 60',
+    '--health-interval',
+    '50ms',
+    '--health-timeout',
+    '250ms',
+    '--health-retries',
+    '1',
+    'busybox',
+    'sleep',
+    '1000',
+  );
   assert.equal(await engine.ok('inspect', '-f', '{{.Config.WorkingDir}}', 'checked'), '/tmp');
   await eventually('the check has failed', async () => (await engine.ok('inspect', '-f', '{{.State.Health.Status}}', 'checked')) === 'unhealthy');
   assert.equal(await engine.ok('inspect', '-f', '{{(index .State.Health.Log 0).Output}}', 'checked'), 'Health check exceeded timeout (250ms): said\n');

@@ -125,7 +125,23 @@ test('who has stopped is in no network any more, at once: compose looks before i
   await engine.ok('network', 'create', 'brief-a');
   await engine.ok('network', 'create', 'brief-b');
   for (let round = 0; round < 5; round++) {
-    await engine.ok('run', '-d', '--init', '--name', 'brief', '--network', 'brief-a', '--network', 'brief-b', '-P', '--expose', '80-90', 'busybox', 'sleep', '1000');
+    await engine.ok(
+      'run',
+      '-d',
+      '--init',
+      '--name',
+      'brief',
+      '--network',
+      'brief-a',
+      '--network',
+      'brief-b',
+      '-P',
+      '--expose',
+      '80-90',
+      'busybox',
+      'sleep',
+      '1000',
+    );
     await engine.ok(...(round % 2 === 0 ? ['stop', '-t', '1', 'brief'] : ['rm', '-f', 'brief']));
     assert.equal(await engine.ok('network', 'inspect', 'brief-a', 'brief-b', '--format', '{{len .Containers}}'), '0\n0');
     if (round % 2 === 0) await engine.ok('rm', 'brief');

@@ -1,4 +1,7 @@
-/** What a container has mounted in its own folder (shared memory, parts of volumes): it outlives the daemon, goes with the container, and takes nothing along. */
+/**
+ * What a container has mounted in its own folder (shared memory, parts of volumes): it outlives the daemon, goes with
+ * the container, and takes nothing along.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -51,7 +54,22 @@ test('shared memory and a part of a volume, over a crash of the daemon and to th
   await ok('volume', 'create', 'deep');
   await ok('run', '--rm', '-v', 'deep:/v', 'busybox', 'sh', '-c', 'mkdir /v/part; echo kept >/v/part/file');
   const mount = 'type=volume,src=deep,dst=/part,volume-subpath=part';
-  await ok('run', '-d', '--name', 'donor', '--ipc', 'shareable', '--stop-signal', 'KILL', '--mount', mount, 'busybox', 'sh', '-c', 'echo shared >/dev/shm/mark; exec sleep 1000');
+  await ok(
+    'run',
+    '-d',
+    '--name',
+    'donor',
+    '--ipc',
+    'shareable',
+    '--stop-signal',
+    'KILL',
+    '--mount',
+    mount,
+    'busybox',
+    'sh',
+    '-c',
+    'echo shared >/dev/shm/mark; exec sleep 1000',
+  );
   assert.equal(await own(), 2);
 
   await kill();

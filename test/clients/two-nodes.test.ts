@@ -151,10 +151,21 @@ test('a claim of the class standard keeps its data over a new pod, and its folde
 
 test('the folder of a claim on the second node is deleted there, and nothing else can be', async () => {
   await server.apply(
-    { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'far' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } } },
-    pod('far', { command: ['sh', '-c', 'echo kept > /data/file'], volumeMounts: [{ name: 'data', mountPath: '/data' }] }, {
-      restartPolicy: 'Never', nodeSelector: { 'kubernetes.io/hostname': 'node2' }, volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'far' } }],
-    }),
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'far' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
+    },
+    pod(
+      'far',
+      { command: ['sh', '-c', 'echo kept > /data/file'], volumeMounts: [{ name: 'data', mountPath: '/data' }] },
+      {
+        restartPolicy: 'Never',
+        nodeSelector: { 'kubernetes.io/hostname': 'node2' },
+        volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'far' } }],
+      },
+    ),
   );
   await server.ok('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/far', '--timeout=30s');
   const volume = await server.ok('get', 'pvc', 'far', '-o', 'jsonpath={.spec.volumeName}');

@@ -27,7 +27,13 @@ export async function tryControlPlaneParts(programs: string, swap: string): Prom
       '--allocate-node-cidrs=true', '--cluster-cidr', server.config.clusterCidr, '--service-cluster-ip-range', server.config.serviceCidr,
     ]);
     await processes.start('kube-scheduler', join(programs, 'kube-scheduler'), quiet);
-    await checks.check('both are elected by leases', () => eventually('both hold their leases', async () => (await server.ok('get', 'leases', '-n', 'kube-system', '-o', 'name')).match(/kube-(scheduler|controller-manager)/g)?.length === 2));
+    await checks.check('both are elected by leases', () =>
+      eventually(
+        'both hold their leases',
+        async () =>
+          (await server.ok('get', 'leases', '-n', 'kube-system', '-o', 'name')).match(/kube-(scheduler|controller-manager)/g)?.length === 2,
+      ),
+    );
     await checks.check('the Deployment that was kept comes up', () => server.ok('rollout', 'status', 'deploy/web', '--timeout=60s'));
     await checkWorkloads(checks, server);
     await checks.check('neither has ended', async () => {

@@ -37,7 +37,17 @@ export async function tryOurNode(programs: string, swap: string): Promise<Row[]>
   };
   await admin.apply(...RIGHTS);
   await checks.check('the node registers by a kubeconfig, and is Ready', async () => {
-    await must('agent', '--kubeconfig', await cluster.nodeKubeconfig('ours'), '--address', link.nodeAddress, '--cluster-cidr', CLUSTER_CIDR, '--service-cidr', SERVICE_CIDR);
+    await must(
+      'agent',
+      '--kubeconfig',
+      await cluster.nodeKubeconfig('ours'),
+      '--address',
+      link.nodeAddress,
+      '--cluster-cidr',
+      CLUSTER_CIDR,
+      '--service-cidr',
+      SERVICE_CIDR,
+    );
     await admin.ok('wait', '--for=condition=Ready', 'node/ours', '--timeout=10s');
   });
   await checks.check('its lease is renewed', async () => {
@@ -54,9 +64,18 @@ export async function tryOurNode(programs: string, swap: string): Promise<Row[]>
     if (code === 0 || !stderr.includes('Forbidden (user=apiserver-to-node')) throw new Error(`kubectl logs ended with ${code}: ${stderr}`);
   });
   await admin.apply(API_RIGHTS);
-  await checks.check('with the rights it may (a no is remembered for 30 s)', () => eventually('the logs come', async () => (await admin.ok('logs', 'early')) === 'early', 45_000));
-  await checks.check('a pod reads its account\'s token and the cluster\'s authority, and reaches the API by its Service', async () => {
-    const said = await admin.ok('exec', 'early', '--', 'sh', '-c', 'wc -c < /var/run/secrets/kubernetes.io/serviceaccount/token; head -1 /var/run/secrets/kubernetes.io/serviceaccount/ca.crt; nc -w 3 10.233.0.1 443 < /dev/null && echo reached');
+  await checks.check('with the rights it may (a no is remembered for 30 s)', () =>
+    eventually('the logs come', async () => (await admin.ok('logs', 'early')) === 'early', 45_000),
+  );
+  await checks.check("a pod reads its account's token and the cluster's authority, and reaches the API by its Service", async () => {
+    const said = await admin.ok(
+      'exec',
+      'early',
+      '--',
+      'sh',
+      '-c',
+      'wc -c < /var/run/secrets/kubernetes.io/serviceaccount/token; head -1 /var/run/secrets/kubernetes.io/serviceaccount/ca.crt; nc -w 3 10.233.0.1 443 < /dev/null && echo reached',
+    );
     if (!/^\d{3,}\n-----BEGIN CERTIFICATE-----\nreached$/.test(said)) throw new Error(said);
   });
   await checkWorkloads(checks, admin);

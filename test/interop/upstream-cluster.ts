@@ -38,7 +38,16 @@ export async function startUpstreamCluster(programs: string, address: string): P
       await writeFile(join(folder, `${name}.crt`), certificate);
       await writeFile(join(folder, `${name}.key`), key);
     };
-    await put('serving', await authority.issue({ commonName: 'kube-apiserver', organizations: [] }, 'server', [address, '127.0.0.1', 'localhost', 'kubernetes', '10.233.0.1']));
+    await put(
+      'serving',
+      await authority.issue({ commonName: 'kube-apiserver', organizations: [] }, 'server', [
+        address,
+        '127.0.0.1',
+        'localhost',
+        'kubernetes',
+        '10.233.0.1',
+      ]),
+    );
     await put('to-node', await authority.issue(API_TO_NODE, 'client'));
     const [etcdPort, etcdPeerPort, port] = await freePorts(3);
     const server = `https://${address}:${port}`;
@@ -54,19 +63,75 @@ export async function startUpstreamCluster(programs: string, address: string): P
       return path;
     };
     const [etcd, peering] = [`http://127.0.0.1:${etcdPort}`, `http://127.0.0.1:${etcdPeerPort}`];
-    await processes.start('etcd', join(programs, 'etcd'), ['--data-dir', 'etcd', '--unsafe-no-fsync', '--listen-client-urls', etcd, '--advertise-client-urls', etcd, '--listen-peer-urls', peering, '--initial-advertise-peer-urls', peering, '--initial-cluster', `default=${peering}`]);
+    await processes.start('etcd', join(programs, 'etcd'), [
+      '--data-dir',
+      'etcd',
+      '--unsafe-no-fsync',
+      '--listen-client-urls',
+      etcd,
+      '--advertise-client-urls',
+      etcd,
+      '--listen-peer-urls',
+      peering,
+      '--initial-advertise-peer-urls',
+      peering,
+      '--initial-cluster',
+      `default=${peering}`,
+    ]);
     await processes.start('kube-apiserver', join(programs, 'kube-apiserver'), [
-      '--etcd-servers', etcd, '--secure-port', String(port), '--bind-address', address, '--advertise-address', address, '--tls-cert-file', 'serving.crt', '--tls-private-key-file', 'serving.key',
-      '--client-ca-file', 'pki/ca.crt', '--kubelet-client-certificate', 'to-node.crt', '--kubelet-client-key', 'to-node.key', '--kubelet-preferred-address-types', 'InternalIP',
-      '--service-account-key-file', 'sa.pub', '--service-account-signing-key-file', 'pki/sa.key', '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local',
-      '--authorization-mode', 'Node,RBAC', '--enable-admission-plugins', 'NodeRestriction', '--service-cluster-ip-range', SERVICE_CIDR, '--allow-privileged=true',
+      '--etcd-servers',
+      etcd,
+      '--secure-port',
+      String(port),
+      '--bind-address',
+      address,
+      '--advertise-address',
+      address,
+      '--tls-cert-file',
+      'serving.crt',
+      '--tls-private-key-file',
+      'serving.key',
+      '--client-ca-file',
+      'pki/ca.crt',
+      '--kubelet-client-certificate',
+      'to-node.crt',
+      '--kubelet-client-key',
+      'to-node.key',
+      '--kubelet-preferred-address-types',
+      'InternalIP',
+      '--service-account-key-file',
+      'sa.pub',
+      '--service-account-signing-key-file',
+      'pki/sa.key',
+      '--service-account-issuer',
+      'https://kubernetes.default.svc.cluster.local',
+      '--authorization-mode',
+      'Node,RBAC',
+      '--enable-admission-plugins',
+      'NodeRestriction',
+      '--service-cluster-ip-range',
+      SERVICE_CIDR,
+      '--allow-privileged=true',
     ]);
     const admin = clientsOf({ KUBECONFIG: await kubeconfig('admin', 'admin', ['system:masters']), HOME: folder, PAGER: 'cat' }, 'kubectl', []);
     await eventually(processes, 'kube-apiserver', async () => (await admin.kubectl(['get', '--raw', '/readyz'])).code === 0);
     const quiet = ['--bind-address', '127.0.0.1', '--secure-port', '0', '--kubeconfig', 'admin.kubeconfig'];
     await processes.start('kube-controller-manager', join(programs, 'kube-controller-manager'), [
-      ...quiet, '--use-service-account-credentials=true', '--service-account-private-key-file', 'pki/sa.key', '--root-ca-file', 'pki/ca.crt', '--cluster-signing-cert-file', 'pki/ca.crt', '--cluster-signing-key-file', 'pki/ca.key',
-      '--allocate-node-cidrs=true', '--cluster-cidr', CLUSTER_CIDR, '--service-cluster-ip-range', SERVICE_CIDR,
+      ...quiet,
+      '--use-service-account-credentials=true',
+      '--service-account-private-key-file',
+      'pki/sa.key',
+      '--root-ca-file',
+      'pki/ca.crt',
+      '--cluster-signing-cert-file',
+      'pki/ca.crt',
+      '--cluster-signing-key-file',
+      'pki/ca.key',
+      '--allocate-node-cidrs=true',
+      '--cluster-cidr',
+      CLUSTER_CIDR,
+      '--service-cluster-ip-range',
+      SERVICE_CIDR,
     ]);
     await processes.start('kube-scheduler', join(programs, 'kube-scheduler'), quiet);
     await eventually(processes, 'kube-controller-manager', async () => (await admin.kubectl(['get', 'serviceaccount', 'default'])).code === 0);
@@ -99,7 +164,10 @@ export const API_RIGHTS = binding('interop:apiservers', 'system:kubelet-api-admi
 
 function binding(name: string, role: string, group: string): object {
   return {
-    apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: group }],
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: group }],
   };
 }

@@ -4,17 +4,37 @@ import type { Checks } from './table.ts';
 
 const SERVE = ['sh', '-c', 'mkdir /www; hostname > /www/name; echo serving; exec httpd -f -p 8080 -h /www'];
 const labels = (app: string): object => ({ metadata: { labels: { app } } });
-const main = (command: readonly string[], more: object = {}): object => ({ terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image: 'busybox', imagePullPolicy: 'IfNotPresent', command }], ...more });
+const main = (command: readonly string[], more: object = {}): object => ({
+  terminationGracePeriodSeconds: 1,
+  containers: [{ name: 'main', image: 'busybox', imagePullPolicy: 'IfNotPresent', command }],
+  ...more,
+});
 
 export async function checkWorkloads(checks: Checks, cluster: Clients): Promise<void> {
   const ok = (...args: string[]): Promise<string> => cluster.ok(...args);
   await checks.check('a Deployment serves through a Service; its slices name its pods', async () => {
     await cluster.apply(
-      { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'site' }, spec: { replicas: 2, selector: { matchLabels: { app: 'site' } }, template: { ...labels('site'), spec: main(SERVE) } } },
-      { apiVersion: 'v1', kind: 'Service', metadata: { name: 'site' }, spec: { selector: { app: 'site' }, ports: [{ port: 80, targetPort: 8080 }] } },
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'site' },
+        spec: { replicas: 2, selector: { matchLabels: { app: 'site' } }, template: { ...labels('site'), spec: main(SERVE) } },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'site' },
+        spec: { selector: { app: 'site' }, ports: [{ port: 80, targetPort: 8080 }] },
+      },
     );
     await ok('rollout', 'status', 'deploy/site', '--timeout=60s');
-    await eventually('two endpoints', async () => (await ok('get', 'endpointslices', '-l', 'kubernetes.io/service-name=site', '-o', 'jsonpath={.items[*].endpoints[*].addresses[0]}')).split(' ').length === 2);
+    await eventually(
+      'two endpoints',
+      async () =>
+        (
+          await ok('get', 'endpointslices', '-l', 'kubernetes.io/service-name=site', '-o', 'jsonpath={.items[*].endpoints[*].addresses[0]}')
+        ).split(' ').length === 2,
+    );
     const address = await ok('get', 'service', 'site', '-o', 'jsonpath={.spec.clusterIP}');
     const answer = await eventually('the Service answers a pod', async () => {
       const first = (await ok('get', 'pods', '-l', 'app=site', '-o', 'name')).split('\n')[0]!;
@@ -47,7 +67,12 @@ export async function checkWorkloads(checks: Checks, cluster: Clients): Promise<
     await ok('rollout', 'status', 'deploy/site', '--timeout=60s');
   });
   await checks.check('a Job runs to its end', async () => {
-    await cluster.apply({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'once' }, spec: { completions: 2, parallelism: 2, template: { spec: main(['true'], { restartPolicy: 'Never' }) } } });
+    await cluster.apply({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'once' },
+      spec: { completions: 2, parallelism: 2, template: { spec: main(['true'], { restartPolicy: 'Never' }) } },
+    });
     await ok('wait', '--for=condition=Complete', 'job/once', '--timeout=60s');
   });
   await checks.check('a StatefulSet and a DaemonSet come up', async () => {
@@ -61,7 +86,11 @@ export async function checkWorkloads(checks: Checks, cluster: Clients): Promise<
   });
   await checks.check('a pod that fits nowhere says why', async () => {
     await cluster.apply(pod('huge', { resources: { requests: { cpu: '1000' } }, command: ['true'] }));
-    await eventually('it is unschedulable', async () => /nodes are available|Insufficient cpu/.test(await ok('get', 'pod', 'huge', '-o', 'jsonpath={.status.conditions[?(@.type=="PodScheduled")].message}')));
+    await eventually('it is unschedulable', async () =>
+      /nodes are available|Insufficient cpu/.test(
+        await ok('get', 'pod', 'huge', '-o', 'jsonpath={.status.conditions[?(@.type=="PodScheduled")].message}'),
+      ),
+    );
     await ok('delete', 'pod', 'huge');
   });
   await checks.check('what a deleted Deployment owned is collected', async () => {

@@ -16,9 +16,19 @@ export async function connectBridge(parts: NetworksParts, state: NetworkState, o
   const { definition } = state;
   const id = hexId(random);
   const owner = options.aliases?.[0] ?? options.containerId.slice(0, 12);
-  const base = { id, networkId: definition.id, containerId: options.containerId, linkName: options.linkName, aliases: options.aliases ?? [], netns: options.netns, dnsServers: options.dnsServers ?? [] };
+  const base = {
+    id,
+    networkId: definition.id,
+    containerId: options.containerId,
+    linkName: options.linkName,
+    aliases: options.aliases ?? [],
+    netns: options.netns,
+    dnsServers: options.dnsServers ?? [],
+  };
   if (definition.bridgeName === undefined || !state.addresses) {
-    if (options.ports?.length) throw new LongshoreError('invalid', `network ${definition.name} publishes no ports`, { object: `network ${definition.name}` });
+    if (options.ports?.length) {
+      throw new LongshoreError('invalid', `network ${definition.name} publishes no ports`, { object: `network ${definition.name}` });
+    }
     const endpoint: EndpointRecord = { ...base, address: '', prefixLength: 0, gateway: undefined, mac: '', ports: [], hostLink: undefined };
     undos.push(() => state.delete(options.containerId));
     state.add(endpoint);
@@ -34,7 +44,9 @@ export async function connectBridge(parts: NetworksParts, state: NetworkState, o
     state.held.delete(options.containerId);
   });
   const binding = state.option('com.docker.network.bridge.host_binding_ipv4');
-  for (const wish of options.ports ?? []) held.push(await publisher.reserve(wish, owner, binding === undefined || binding === '' ? ANY_ADDRESS : binding));
+  for (const wish of options.ports ?? []) {
+    held.push(await publisher.reserve(wish, owner, binding === undefined || binding === '' ? ANY_ADDRESS : binding));
+  }
   const endpoint: EndpointRecord = {
     ...base,
     address: formatIPv4(address),
@@ -108,7 +120,9 @@ export async function moveDefaultRoute(parts: NetworksParts, states: Iterable<Ne
   await links.settle();
   const next = others.find(({ endpoint }) => endpoint.gateway !== undefined) ?? others[0]!;
   try {
-    if (next.endpoint.gateway !== undefined) await links.addRoute({ destination: 'default', via: next.endpoint.gateway, link: next.endpoint.linkName }, next.endpoint.netns);
+    if (next.endpoint.gateway !== undefined) {
+      await links.addRoute({ destination: 'default', via: next.endpoint.gateway, link: next.endpoint.linkName }, next.endpoint.netns);
+    }
     await links.routeLoopback(next.endpoint.linkName, { address: EMBEDDED_DNS, via: next.bridgeAddress }, next.endpoint.netns);
   } catch (error) {
     // The container is on its way out, and its namespace or link went first.

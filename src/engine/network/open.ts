@@ -57,7 +57,19 @@ export async function openNetworks(options: OpenNetworksOptions): Promise<Networ
   }
   const namespaces = new NamespacePool({ netns: host.netns, mounts: host.mounts, folder, size: options.prepared ?? 2, random, logger });
   await namespaces.open();
-  const networks = new EngineNetworks({ host, instance, clock, random, logger, book, pools: options.pools ?? DEFAULT_POOLS, namespaces, ports: new PublishedPorts(host.ports, instance), dataPath, states });
+  const networks = new EngineNetworks({
+    host,
+    instance,
+    clock,
+    random,
+    logger,
+    book,
+    pools: options.pools ?? DEFAULT_POOLS,
+    namespaces,
+    ports: new PublishedPorts(host.ports, instance),
+    dataPath,
+    states,
+  });
   await networks.definePredefined();
   return networks;
 }

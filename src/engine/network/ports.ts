@@ -34,7 +34,11 @@ export class PublishedPorts {
    */
   async reserve(wish: PortWish, owner: string, defaultAddress = ANY_ADDRESS): Promise<ReservedPort> {
     const hostIp = wish.hostIp === undefined || wish.hostIp === '' ? defaultAddress : wish.hostIp;
-    if (hostIp.includes(':')) throw new LongshoreError('not-implemented', `publishing on IPv6 addresses is not implemented: [${hostIp}]`, { remedy: 'Publish on an IPv4 address.' });
+    if (hostIp.includes(':')) {
+      throw new LongshoreError('not-implemented', `publishing on IPv6 addresses is not implemented: [${hostIp}]`, {
+        remedy: 'Publish on an IPv4 address.',
+      });
+    }
     if (wish.hostPort !== undefined && wish.hostPort !== 0) return await this.#takeFirst(wish, hostIp, wish.hostPort, owner);
     for (let tries = FIRST; tries <= LAST; tries++) {
       const port = this.#next;
@@ -59,7 +63,11 @@ export class PublishedPorts {
     const last = wish.lastHostPort ?? first;
     return await this.#take(wish, hostIp, last, owner).catch((error: unknown) => {
       if (last === first || !isCode(error, 'conflict')) throw error;
-      throw new LongshoreError('conflict', `Bind for ${hostIp}:${first}-${last} failed: all ports are allocated`, { object: `port ${first}-${last}/${wish.protocol}`, remedy: 'Publish on more ports, or on others.', cause: error });
+      throw new LongshoreError('conflict', `Bind for ${hostIp}:${first}-${last} failed: all ports are allocated`, {
+        object: `port ${first}-${last}/${wish.protocol}`,
+        remedy: 'Publish on more ports, or on others.',
+        cause: error,
+      });
     });
   }
 
@@ -86,7 +94,9 @@ export class PublishedPorts {
   }
 
   #hold(wish: PortBinding, hostIp: string, hostPort: number, owner: string): ReservedPort {
-    if (this.#isClaimed(wish.protocol, hostIp, hostPort)) throw Object.assign(new Error(`port ${hostPort} is published`), { code: 'EADDRINUSE' });
+    if (this.#isClaimed(wish.protocol, hostIp, hostPort)) {
+      throw Object.assign(new Error(`port ${hostPort} is published`), { code: 'EADDRINUSE' });
+    }
     const letGo = this.#ports.hold(wish.protocol, hostIp, hostPort);
     return this.#own({ containerPort: wish.containerPort, protocol: wish.protocol, hostIp, hostPort }, owner, letGo);
   }
@@ -119,7 +129,13 @@ function keyOf(protocol: string, port: number, hostIp: string): string {
 }
 
 function refused(hostIp: string, port: number, cause: unknown): unknown {
-  if (isErrno(cause, 'EADDRNOTAVAIL')) return new LongshoreError('invalid', `Bind for ${hostIp}:${port} failed: cannot assign requested address`, { object: `address ${hostIp}`, remedy: 'Publish on an address of this machine, or on all (leave the address out).', cause });
+  if (isErrno(cause, 'EADDRNOTAVAIL')) {
+    return new LongshoreError('invalid', `Bind for ${hostIp}:${port} failed: cannot assign requested address`, {
+      object: `address ${hostIp}`,
+      remedy: 'Publish on an address of this machine, or on all (leave the address out).',
+      cause,
+    });
+  }
   if (isErrno(cause, 'EACCES')) return new LongshoreError('forbidden', `Bind for ${hostIp}:${port} failed: permission denied`, { cause });
   return cause;
 }

@@ -190,7 +190,14 @@ function mergeEnvironment(base: readonly string[], own: readonly { readonly key:
 function mount({ containerPath, hostPath, readonly, propagation }: CriMount): MountSpec {
   const kinds = { PRIVATE: 'rprivate', HOST_TO_CONTAINER: 'rslave', BIDIRECTIONAL: 'rshared' } as const;
   // A pod's readOnly is of the mount alone, as recursiveReadOnly's default has it.
-  return { type: 'bind', source: hostPath, target: containerPath, readOnly: readonly, propagation: kinds[propagation], ...(readonly ? { recursion: 'writable' as const } : {}) };
+  return {
+    type: 'bind',
+    source: hostPath,
+    target: containerPath,
+    readOnly: readonly,
+    propagation: kinds[propagation],
+    ...(readonly ? { recursion: 'writable' as const } : {}),
+  };
 }
 
 const SIGNALS: Readonly<Record<string, number>> = {

@@ -54,7 +54,13 @@ export function compile(ports: Iterable<ServicePortView>, clusterCidr: string): 
   const emptyIps = new Map<string, string>();
   const emptyPorts = new Map<string, string>();
   const hairpins = new Map<string, string>();
-  const elements = new Map([['service-ips', serviceIps], ['node-ports', nodePorts], ['empty-ips', emptyIps], ['empty-ports', emptyPorts], ['hairpins', hairpins]]);
+  const elements = new Map([
+    ['service-ips', serviceIps],
+    ['node-ports', nodePorts],
+    ['empty-ips', emptyIps],
+    ['empty-ports', emptyPorts],
+    ['hairpins', hairpins],
+  ]);
 
   for (const view of ports) {
     const name = createHash('sha256').update(view.id).digest('hex').slice(0, 12);
@@ -94,11 +100,21 @@ function point(verdicts: Map<string, string>, empty: Map<string, string>, elemen
   else verdicts.set(element, `goto ${chain}`);
 }
 
-function rulesOf(view: ServicePortView, endpoints: readonly EndpointView[], chain: string, chains: Map<string, readonly string[]>, elements: Map<string, Map<string, string>>): string[] {
+function rulesOf(
+  view: ServicePortView,
+  endpoints: readonly EndpointView[],
+  chain: string,
+  chains: Map<string, readonly string[]>,
+  elements: Map<string, Map<string, string>>,
+): string[] {
   if (view.affinitySeconds === undefined) {
     const targets = endpoints.map(({ address, port }, at) => `${at} : ${address} . ${port}`);
     const one = endpoints[0]!;
-    return [endpoints.length === 1 ? `meta l4proto ${view.protocol} dnat to ${one.address}:${one.port}` : `meta l4proto ${view.protocol} dnat to numgen random mod ${endpoints.length} map { ${targets.join(', ')} }`];
+    return [
+      endpoints.length === 1
+        ? `meta l4proto ${view.protocol} dnat to ${one.address}:${one.port}`
+        : `meta l4proto ${view.protocol} dnat to numgen random mod ${endpoints.length} map { ${targets.join(', ')} }`,
+    ];
   }
   // A client comes back to the endpoint that it was given: one set of clients an endpoint, each entry with its time-out.
   const own = endpoints.map(({ address, port }) => {
@@ -108,5 +124,8 @@ function rulesOf(view: ServicePortView, endpoints: readonly EndpointView[], chai
     chains.set(id, [`update @${set} { ip saddr timeout ${view.affinitySeconds}s }`, `meta l4proto ${view.protocol} dnat to ${address}:${port}`]);
     return { id, set };
   });
-  return [...own.map(({ id, set }) => `ip saddr @${set} goto ${id}`), `numgen random mod ${own.length} vmap { ${own.map(({ id }, at) => `${at} : goto ${id}`).join(', ')} }`];
+  return [
+    ...own.map(({ id, set }) => `ip saddr @${set} goto ${id}`),
+    `numgen random mod ${own.length} vmap { ${own.map(({ id }, at) => `${at} : goto ${id}`).join(', ')} }`,
+  ];
 }

@@ -81,7 +81,9 @@ export function startProxy({ informers, nft, clock, logger, table: name, nodeNam
       ? difference(table, applied, wanted)
       : skeleton(table, clusterCidr, serviceCidr) + affinitySets(table, EMPTY_RULESET, wanted) + difference(table, EMPTY_RULESET, wanted);
     const sets = applied ? affinitySets(table, applied, wanted) : '';
-    const reaches = new Set([...views.values()].flat().flatMap(({ endpoints }) => endpoints.flatMap(({ address, terminating }) => (terminating ? [] : address))));
+    const reaches = new Set(
+      [...views.values()].flat().flatMap(({ endpoints }) => endpoints.flatMap(({ address, terminating }) => (terminating ? [] : address))),
+    );
     if (script === '') {
       reached = reaches;
       return;

@@ -48,7 +48,11 @@ export function startRoutes({ informers, links, sysctl, logger, nodeName }: Rout
         await letLoopbackOut(cidr);
       } catch (error) {
         if (error instanceof Error && 'code' in error && error.code === 'ENETUNREACH') {
-          logger.info("a node is on no link of this machine; its pods are reached by the machine's own routes, if these know the way", { node: node.metadata?.name ?? '', podCidr: cidr, via: via ?? '' });
+          logger.info("a node is on no link of this machine; its pods are reached by the machine's own routes, if these know the way", {
+            node: node.metadata?.name ?? '',
+            podCidr: cidr,
+            via: via ?? '',
+          });
           return;
         }
         logger.error("could not set the route to a node's pods", { node: node.metadata?.name ?? '', podCidr: cidr, via: via ?? '', error: messageOf(error) });

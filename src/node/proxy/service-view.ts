@@ -62,7 +62,9 @@ function endpointsOf(slices: readonly EndpointSlice[], portName: string, protoco
       const { conditions } = endpoint;
       const into = conditions?.ready !== false ? ready : conditions?.serving && conditions.terminating ? terminating : undefined;
       const mark = conditions?.terminating ? ({ terminating: true } as const) : {};
-      for (const address of endpoint.addresses ?? []) into?.set(`${address}:${port}`, { address, port, local: endpoint.nodeName === node, ...mark });
+      for (const address of endpoint.addresses ?? []) {
+        into?.set(`${address}:${port}`, { address, port, local: endpoint.nodeName === node, ...mark });
+      }
     }
   }
   const chosen = ready.size > 0 ? ready : terminating;

@@ -39,9 +39,13 @@ test('quantities take the API server\'s form', () => {
   for (const [text, canonical] of CANONICAL) assert.equal(canonicalQuantity(text), canonical, String(text));
 });
 
-test('what is no quantity is refused in the API server\'s words', () => {
-  for (const text of ['', 'abc', '1.2.3', '--1', '1 2']) { assert.throws(() => parseQuantity(text), { code: 'invalid', message: /must match the regular expression|suffix/ }, text); }
-  for (const text of ['1mi', '1K', '1e', '1ki', '5x'.replace('x', 'ee')]) { assert.throws(() => parseQuantity(text), { message: "unable to parse quantity's suffix" }, text); }
+test("what is no quantity is refused in the API server's words", () => {
+  for (const text of ['', 'abc', '1.2.3', '--1', '1 2']) {
+    assert.throws(() => parseQuantity(text), { code: 'invalid', message: /must match the regular expression|suffix/ }, text);
+  }
+  for (const text of ['1mi', '1K', '1e', '1ki', '5x'.replace('x', 'ee')]) {
+    assert.throws(() => parseQuantity(text), { message: "unable to parse quantity's suffix" }, text);
+  }
   assert.throws(() => parseQuantity('.'), { message: 'unable to parse numeric part of quantity' });
   assert.throws(() => parseQuantity('1e999999999'), { code: 'invalid' });
 });

@@ -13,7 +13,24 @@ import { toSourceStatus, toStatus } from './errors.ts';
 import type { SourceFile } from './errors.ts';
 import { exportResult, refusalOfExporter } from './exporters.ts';
 import { buildDockerfile } from './frontend.ts';
-import { DiskUsageResponse, GatewaySolveRequest, GatewaySolveResponse, InfoResponse, ListWorkersResponse, PongResponse, PruneRequest, ReadFileRequest, ReadFileResponse, ReturnRequest, RpcStatus, SolveRequest, SolveResponse, StatusRequest, timestamp, UsageRecord } from './messages.ts';
+import {
+  DiskUsageResponse,
+  GatewaySolveRequest,
+  GatewaySolveResponse,
+  InfoResponse,
+  ListWorkersResponse,
+  PongResponse,
+  PruneRequest,
+  ReadFileRequest,
+  ReadFileResponse,
+  ReturnRequest,
+  RpcStatus,
+  SolveRequest,
+  SolveResponse,
+  StatusRequest,
+  timestamp,
+  UsageRecord,
+} from './messages.ts';
 import type { Exporter, GatewayResult, WorkerRecord } from './messages.ts';
 import { Sessions } from './sessions.ts';
 import { StatusQueue } from './status.ts';
@@ -27,7 +44,22 @@ const GATEWAY = '/moby.buildkit.v1.frontend.LLBBridge/';
 /** By which a gateway call names its build. */
 const BUILD_ID = 'buildkit-controlapi-buildid';
 const CAPS = ['solve.base', 'return', 'returnmap', 'proto.refarray', 'readfile', 'gateway.evaluate', 'gateway.solve.evaluate', 'frontend.caps'];
-const LLB_CAPS = ['exporter.multiple', 'source.image', 'source.local', 'exec.meta.base', 'exec.mount.bind', 'exec.mount.cache', 'exec.mount.cache.sharing', 'exec.mount.secret', 'exec.mount.ssh', 'exec.mount.tmpfs', 'constraints', 'platform', 'meta.ignorecache', 'meta.description'];
+const LLB_CAPS = [
+  'exporter.multiple',
+  'source.image',
+  'source.local',
+  'exec.meta.base',
+  'exec.mount.bind',
+  'exec.mount.cache',
+  'exec.mount.cache.sharing',
+  'exec.mount.secret',
+  'exec.mount.ssh',
+  'exec.mount.tmpfs',
+  'constraints',
+  'platform',
+  'meta.ignorecache',
+  'meta.description',
+];
 
 /** One build, from its Solve to its end. */
 interface Build {
@@ -87,8 +119,26 @@ export class ControlServer {
       [`${CONTROL}Info`, unary(() => Promise.resolve(InfoResponse.encode({ version: BUILDKIT })))],
       [`${CONTROL}DiskUsage`, unary(() => Promise.resolve(this.#diskUsage()))],
       [`${CONTROL}Prune`, (call) => this.#prune(call)],
-      ...['ListenBuildHistory', 'UpdateBuildHistory'].map((name): [string, GrpcHandler] => [`${CONTROL}${name}`, unary(() => Promise.reject(new LongshoreError('not-implemented', 'no history of builds is kept (docker buildx history): what was built here is shown by docker buildx du')))]),
-      [`${GATEWAY}Ping`, unary(() => Promise.resolve(PongResponse.encode({ frontend: CAPS.map((id) => ({ id, enabled: true })), llb: LLB_CAPS.map((id) => ({ id, enabled: true })), workers: [this.#worker()] })))],
+      ...['ListenBuildHistory', 'UpdateBuildHistory'].map((name): [string, GrpcHandler] => [
+        `${CONTROL}${name}`,
+        unary(() =>
+          Promise.reject(
+            new LongshoreError('not-implemented', 'no history of builds is kept (docker buildx history): what was built here is shown by docker buildx du'),
+          ),
+        ),
+      ]),
+      [
+        `${GATEWAY}Ping`,
+        unary(() =>
+          Promise.resolve(
+            PongResponse.encode({
+              frontend: CAPS.map((id) => ({ id, enabled: true })),
+              llb: LLB_CAPS.map((id) => ({ id, enabled: true })),
+              workers: [this.#worker()],
+            }),
+          ),
+        ),
+      ],
       [`${GATEWAY}Solve`, unary((message, call) => this.#gatewaySolve(message, call))],
       [`${GATEWAY}Evaluate`, unary(() => Promise.resolve(Buffer.alloc(0)))],
       [`${GATEWAY}ReadFile`, unary((message, call) => this.#readFile(message, call))],
@@ -129,7 +179,8 @@ export class ControlServer {
     const request = SolveRequest.decode(message);
     if (request.ref === '') throw new LongshoreError('invalid', 'a build needs a reference');
     if (this.#builds.has(request.ref)) throw new LongshoreError('already-exists', `there is a build ${request.ref} already`);
-    const exporters = request.exporters.length > 0 ? request.exporters : request.exporter === '' ? [] : [{ type: request.exporter, attrs: request.exporterAttrs }];
+    const exporters =
+      request.exporters.length > 0 ? request.exporters : request.exporter === '' ? [] : [{ type: request.exporter, attrs: request.exporterAttrs }];
     const refusal = refusalOf(request, exporters);
     const build = this.#begin(request.ref, request.session, refusal);
     const onAbort = (): void => build.controller.abort(new LongshoreError('canceled', 'context canceled'));
@@ -141,7 +192,16 @@ export class ControlServer {
       const exporterResponse: Record<string, string> = {};
       if (result && exporters.length > 0) {
         const session = await this.sessions.get(request.session, build.controller.signal);
-        for (const [index, exporter] of exporters.entries()) Object.assign(exporterResponse, await exportResult({ parts: this.#parts, session, ref: build.ref, result, progress: build.progress, signal: build.controller.signal }, exporter, index));
+        for (const [index, exporter] of exporters.entries()) {
+          Object.assign(
+            exporterResponse,
+            await exportResult(
+              { parts: this.#parts, session, ref: build.ref, result, progress: build.progress, signal: build.controller.signal },
+              exporter,
+              index,
+            ),
+          );
+        }
       }
       return SolveResponse.encode({ exporterResponse });
     } catch (error) {
@@ -161,7 +221,20 @@ export class ControlServer {
     const { promise, resolve, reject } = Promise.withResolvers<GatewayResult | undefined>();
     // Awaited only by a build that the client directs.
     promise.catch(() => {});
-    const build: Build = { ref, session, refusal, status, controller: new AbortController(), progress: new Progress(this.#parts.clock, (event) => status.push(event)), source: undefined, results: new Map(), failure: undefined, returned: promise, returnResult: resolve, returnError: reject };
+    const build: Build = {
+      ref,
+      session,
+      refusal,
+      status,
+      controller: new AbortController(),
+      progress: new Progress(this.#parts.clock, (event) => status.push(event)),
+      source: undefined,
+      results: new Map(),
+      failure: undefined,
+      returned: promise,
+      returnResult: resolve,
+      returnError: reject,
+    };
     build.controller.signal.addEventListener('abort', () => reject(build.controller.signal.reason as Error));
     this.#builds.set(ref, build);
     for (const tell of this.#early.get(ref) ?? []) tell(build);
@@ -177,7 +250,9 @@ export class ControlServer {
   }
 
   async #build(build: Build, frontend: string, attrs: Readonly<Record<string, string>>): Promise<BuildResult> {
-    if (frontend !== 'dockerfile.v0' && frontend !== 'gateway.v0') throw new LongshoreError('not-implemented', `frontend ${JSON.stringify(frontend)} is not supported: only dockerfile.v0 is`);
+    if (frontend !== 'dockerfile.v0' && frontend !== 'gateway.v0') {
+      throw new LongshoreError('not-implemented', `frontend ${JSON.stringify(frontend)} is not supported: only dockerfile.v0 is`);
+    }
     const session = await this.sessions.get(build.session, build.controller.signal);
     return await buildDockerfile({
       parts: this.#parts,
@@ -200,7 +275,9 @@ export class ControlServer {
       const result = await this.#build(build, request.frontend, request.frontendOpt);
       const id = hexId(this.#parts.random, 16);
       build.results.set(id, result);
-      return GatewaySolveResponse.encode({ result: { refDeprecated: '', ref: { id }, refs: undefined, metadata: { 'containerimage.config': Buffer.from(JSON.stringify(result.document)) } } });
+      return GatewaySolveResponse.encode({
+        result: { refDeprecated: '', ref: { id }, refs: undefined, metadata: { 'containerimage.config': Buffer.from(JSON.stringify(result.document)) } },
+      });
     } catch (error) {
       build.failure = toSourceStatus(error, build.source);
       throw build.failure;
@@ -274,7 +351,13 @@ export class ControlServer {
     const { architecture, os, variant = '' } = this.#parts.platform;
     return {
       id: this.#workerId,
-      labels: { 'org.mobyproject.buildkit.worker.executor': 'longshore', 'org.mobyproject.buildkit.worker.snapshotter': 'overlayfs', 'org.mobyproject.buildkit.worker.hostname': 'longshore', 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': '', 'longshore.version': this.#version },
+      labels: {
+        'org.mobyproject.buildkit.worker.executor': 'longshore',
+        'org.mobyproject.buildkit.worker.snapshotter': 'overlayfs',
+        'org.mobyproject.buildkit.worker.hostname': 'longshore',
+        'org.mobyproject.buildkit.worker.moby.host-gateway-ip': '',
+        'longshore.version': this.#version,
+      },
       platforms: [{ architecture, os, variant }],
       version: BUILDKIT,
     };
@@ -289,7 +372,12 @@ export class ControlServer {
       const { all, filter, keepDuration, maxUsedSpace, reservedSpace } = PruneRequest.decode(message);
       const before = new Map(this.#parts.cache.usage().map((record) => [record.id, record]));
       const keepBytes = maxUsedSpace || reservedSpace;
-      const { ids } = await this.#parts.cache.prune({ all, ...(keepBytes > 0 ? { keepBytes } : {}), match: recordFilter(filter), ...(keepDuration > 0 ? { untilMs: this.#parts.clock.now() - keepDuration / 1e6 } : {}) });
+      const { ids } = await this.#parts.cache.prune({
+        all,
+        ...(keepBytes > 0 ? { keepBytes } : {}),
+        match: recordFilter(filter),
+        ...(keepDuration > 0 ? { untilMs: this.#parts.clock.now() - keepDuration / 1e6 } : {}),
+      });
       if (all && filter.length === 0) await this.#parts.cacheMounts.clear();
       for (const id of ids) {
         const record = before.get(id);
@@ -304,7 +392,11 @@ export class ControlServer {
 function refusalOf(request: ReturnType<typeof SolveRequest.decode>, exporters: readonly Exporter[]): LongshoreError | undefined {
   if (request.definition.length > 0) return new LongshoreError('not-implemented', LLB_REFUSED);
   const [cache] = request.cache?.exports ?? [];
-  if (cache) return new LongshoreError('not-implemented', `a cache can't be exported (--cache-to type=${cache.type}): this builder keeps its own`, { remedy: 'Build without --cache-to; what was built here once is taken from the cache by itself.' });
+  if (cache) {
+    return new LongshoreError('not-implemented', `a cache can't be exported (--cache-to type=${cache.type}): this builder keeps its own`, {
+      remedy: 'Build without --cache-to; what was built here once is taken from the cache by itself.',
+    });
+  }
   return exporters.map(refusalOfExporter).find((refusal) => refusal !== undefined);
 }
 
@@ -327,5 +419,16 @@ function closed(session: ServerHttp2Session): Promise<void> {
 }
 
 function recordOf(record: ReturnType<BuildParts['cache']['usage']>[number]): UsageRecord {
-  return { id: record.id, mutable: false, inUse: record.inUse, size: record.bytes, createdAt: timestamp(record.createdMs), lastUsedAt: timestamp(record.lastUsedMs), usageCount: record.usageCount, description: record.description, recordType: record.type, shared: record.shared };
+  return {
+    id: record.id,
+    mutable: false,
+    inUse: record.inUse,
+    size: record.bytes,
+    createdAt: timestamp(record.createdMs),
+    lastUsedAt: timestamp(record.lastUsedMs),
+    usageCount: record.usageCount,
+    description: record.description,
+    recordType: record.type,
+    shared: record.shared,
+  };
 }

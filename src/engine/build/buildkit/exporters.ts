@@ -28,9 +28,20 @@ type Response = Record<string, string>;
 /** Gives the result to where the client wants it. @param index the exporter's number, by which the client knows its output */
 export async function exportResult(job: Export, exporter: Exporter, index: number): Promise<Response> {
   const { progress, ref } = job;
-  const shown: Record<string, string> = { moby: 'exporting to image', image: 'exporting to image', docker: 'exporting to docker image format', oci: 'exporting to oci image format', local: 'exporting to client directory', tar: 'exporting to client tarball' };
+  const shown: Record<string, string> = {
+    moby: 'exporting to image',
+    image: 'exporting to image',
+    docker: 'exporting to docker image format',
+    oci: 'exporting to oci image format',
+    local: 'exporting to client directory',
+    tar: 'exporting to client tarball',
+  };
   const title = shown[exporter.type];
-  if (title === undefined) throw new LongshoreError('not-implemented', `exporter ${JSON.stringify(exporter.type)} could not be found`, { remedy: 'Use image, docker, oci, local or tar.' });
+  if (title === undefined) {
+    throw new LongshoreError('not-implemented', `exporter ${JSON.stringify(exporter.type)} could not be found`, {
+      remedy: 'Use image, docker, oci, local or tar.',
+    });
+  }
   return await progress.step(digestOf(`${ref}\0export\0${index}`), title, [], async (step) => {
     switch (exporter.type) {
       case 'moby':
@@ -52,12 +63,21 @@ export async function exportResult(job: Export, exporter: Exporter, index: numbe
 /** Of what would have to be ignored, the first, named. */
 export function refusalOfExporter({ attrs, type: kind }: Exporter): LongshoreError | undefined {
   const type = kind === 'moby' ? 'image' : kind;
-  const name = (option: string): LongshoreError => new LongshoreError('not-implemented', `--output type=${type},${option} is not supported by this builder`, { remedy: `Leave out ${option.replace(/=.*$/, '')}.` });
+  const name = (option: string): LongshoreError =>
+    new LongshoreError('not-implemented', `--output type=${type},${option} is not supported by this builder`, {
+      remedy: `Leave out ${option.replace(/=.*$/, '')}.`,
+    });
   const { compression = 'gzip' } = attrs;
   if (compression !== 'gzip' && !(compression === 'uncompressed' && type !== 'image')) return name(`compression=${compression}`);
   if (attrs['rewrite-timestamp'] === 'true') return name('rewrite-timestamp=true');
   if (attrs['tar'] === 'false') return name('tar=false');
-  for (const key of Object.keys(attrs)) if (/^annotation-(?!manifest[.[])/.test(key)) return new LongshoreError('not-implemented', `annotations of anything but the manifest are not supported by this builder (${key})`, { remedy: 'Annotate the manifest: --annotation KEY=VALUE.' });
+  for (const key of Object.keys(attrs)) {
+    if (/^annotation-(?!manifest[.[])/.test(key)) {
+      return new LongshoreError('not-implemented', `annotations of anything but the manifest are not supported by this builder (${key})`, {
+        remedy: 'Annotate the manifest: --annotation KEY=VALUE.',
+      });
+    }
+  }
   return undefined;
 }
 
@@ -85,7 +105,14 @@ async function toImage(job: Export, exporter: Exporter, step: StepProgress): Pro
       signal,
       ...(credentials ? { credentials } : {}),
       progress: (event) => {
-        if (event.id !== undefined) step.status(`pushing layer ${event.id}`, event.current ?? 0, event.total ?? 0, event.status === 'Pushed' || event.status === 'Layer already exists');
+        if (event.id !== undefined) {
+          step.status(
+            `pushing layer ${event.id}`,
+            event.current ?? 0,
+            event.total ?? 0,
+            event.status === 'Pushed' || event.status === 'Layer already exists',
+          );
+        }
       },
     });
     response['containerimage.digest'] = pushed.digest;
