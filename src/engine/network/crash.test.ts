@@ -23,7 +23,7 @@ const open = (folder: string, instance: string) =>
     clock: systemClock,
     random: systemRandom,
     logger: silentLogger,
-    pools: [{ base: '198.18.0.0/15', size: 26 }],
+    pools: [{ base: `198.19.${(process.pid % 32) * 8}.0/21`, size: 26 }],
   });
 
 /** In the child: containers come and go without end; one stays. */

@@ -20,7 +20,8 @@ import { openNetworks } from './open.ts';
 const host = await openHost();
 const folder = await mkdtemp(join(tmpdir(), 'longshore-network-'));
 const instance = hexId(systemRandom, 4);
-const pools = [{ base: '198.18.0.0/15', size: 26 }];
+// Of this process alone: instances that want the same subnets at once yield to each other, and the tests want theirs to stay.
+const pools = [{ base: `198.18.${(process.pid % 32) * 8}.0/21`, size: 26 }];
 const resolvConf = join(folder, 'resolv.conf');
 await writeFile(resolvConf, 'nameserver 127.0.0.254\n');
 const open = () => openNetworks({ host, folder, instance, clock: systemClock, random: systemRandom, logger: silentLogger, pools, resolvConf });
