@@ -105,7 +105,11 @@ async function cleanRoutes({ links, nft, sysctl }: Host, { clusterCidr }: KeptIn
   const { nftables } = (await nft.list('list tables')) as { readonly nftables?: readonly { readonly table?: { readonly name: string } }[] };
   // Another instance on the machine may need the same link for its own routes.
   if (nftables?.some(({ table }) => table?.name.startsWith('longshore-'))) return left.length;
-  for (const link of new Set(left.map((route) => route.link))) if (link !== undefined) await sysctl.set(`net/ipv4/conf/${link}/route_localnet`, '0');
+  for (const link of new Set(left.map((route) => route.link))) {
+    if (link !== undefined) {
+      await sysctl.set(`net/ipv4/conf/${link}/route_localnet`, '0');
+    }
+  }
   return left.length;
 }
 

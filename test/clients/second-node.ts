@@ -72,7 +72,15 @@ export interface SecondNode {
 }
 
 /** `longshore agent` in the namespace, with a token of the server's. */
-export async function joinNode({ name, link, server }: { readonly name: string; readonly link: Link; readonly server: { readonly home: Home; readonly config: InstanceConfig } }): Promise<SecondNode> {
+export async function joinNode({
+  name,
+  link,
+  server,
+}: {
+  readonly name: string;
+  readonly link: Link;
+  readonly server: { readonly home: Home; readonly config: InstanceConfig };
+}): Promise<SecondNode> {
   const made = await runClient(process.execPath, [MAIN, 'token', '-o', 'json'], { LONGSHORE_HOME: server.home.root });
   assert.equal(made.code, 0, made.stderr);
   const { token, caHash } = JSON.parse(made.stdout) as { token: string; caHash: string };
@@ -123,7 +131,9 @@ export async function joinNode({ name, link, server }: { readonly name: string; 
       };
       await run(process.execPath, MAIN, 'down');
       const left = {
-        links: (JSON.parse(await run('ip', '-j', 'link')) as { ifname: string }[]).map(({ ifname }) => ifname).filter((link) => link.startsWith(`ls${config.id.slice(0, 4)}`)),
+        links: (JSON.parse(await run('ip', '-j', 'link')) as { ifname: string }[])
+          .map(({ ifname }) => ifname)
+          .filter((link) => link.startsWith(`ls${config.id.slice(0, 4)}`)),
         tables: (await run('nft', 'list', 'tables')).split('\n').filter((line) => line.includes(config.id)),
         mounts: (await readFile('/proc/self/mounts', 'utf8')).split('\n').filter((line) => line.includes(home.root)),
         processes: await processesOf(home.root),

@@ -147,6 +147,8 @@ export interface ProcessSpec {
   /** As in USER: `name`, `uid`, `name:group`, `uid:gid`; resolved against the container's own files. Empty: root. */
   readonly user: string;
   readonly additionalGids?: readonly (number | string)[];
+  /** The image's group file gives the user no further groups: for `supplementalGroupsPolicy: Strict` of a pod. */
+  readonly strictGroups?: boolean;
   readonly terminal: boolean;
   readonly consoleSize?: { readonly columns: number; readonly rows: number };
 }

@@ -31,7 +31,10 @@ async function startExec(context: Context, entry: Entry, options: ContainerExec)
   if (run === undefined) throw notRunning(entry);
   const cwd = options.cwd || entry.spec.process.cwd || '/';
   refuseWorkingDirectory(cwd);
-  const user = await resolveUser(entry.rootfs, options.user || entry.spec.process.user, options.user ? [] : entry.spec.process.additionalGids);
+  const { process } = entry.spec;
+  const user = options.user
+    ? await resolveUser(entry.rootfs, options.user)
+    : await resolveUser(entry.rootfs, process.user, process.additionalGids, process.strictGroups);
   const env = new Map<string, string>();
   const own = entry.spec.namespaces?.uts === 'host' ? [] : [`HOSTNAME=${entry.spec.hostname ?? entry.short}`];
   for (const each of [

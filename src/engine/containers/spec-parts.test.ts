@@ -35,6 +35,8 @@ test('users and groups by name and number', async () => {
   };
   assert.deepEqual(await resolved(''), [0, 0, [0], '/root']);
   assert.deepEqual(await resolved('web'), [1000, 100, [100, 50, 29], '/srv']);
+  const strict = await resolveUser(root, 'web', [3], true);
+  assert.deepEqual([strict.gid, strict.additionalGids], [100, [100, 3]], "the group file's memberships don't count");
   assert.deepEqual(await resolved('web:audio'), [1000, 29, [29], '/srv']);
   assert.deepEqual(await resolved('1000:7'), [1000, 7, [7], '/srv']);
   assert.deepEqual(await resolved('4242', ['staff', 3]), [4242, 0, [0, 50, 3], '/']);

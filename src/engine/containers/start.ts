@@ -42,7 +42,7 @@ export async function startEntry(context: Context, entry: Entry, options: { read
     if (begun.status === 'rejected') throw begun.reason;
     const { setUp, files } = begun.value;
     const [user, cwd, mounts, machine, initPath, narrow, shm] = await Promise.all([
-      resolveUser(entry.rootfs, spec.process.user, spec.process.additionalGids),
+      resolveUser(entry.rootfs, spec.process.user, spec.process.additionalGids, spec.process.strictGroups),
       prepareWorkingDirectory(entry.rootfs, spec.process.cwd),
       resolveMounts(context, entry),
       context.machine(),

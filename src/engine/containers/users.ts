@@ -18,10 +18,16 @@ export interface ResolvedUser {
 
 /**
  * Resolves `user`, `uid`, `user:group`, … against the passwd and group files of the tree at `rootfs`, which
- * are opened beneath it and read up to a bound.
+ * are opened beneath it and read up to a bound. `strict`: the user's memberships in the group file don't count,
+ * only the main group and the `additional` ones.
  * @throws `invalid`: no such user or group, an id out of range, a file too large
  */
-export async function resolveUser(rootfs: string, user: string, additional: readonly (number | string)[] = []): Promise<ResolvedUser> {
+export async function resolveUser(
+  rootfs: string,
+  user: string,
+  additional: readonly (number | string)[] = [],
+  strict = false,
+): Promise<ResolvedUser> {
   const colon = user.indexOf(':');
   const [userPart, groupPart] = colon < 0 ? [user, ''] : [user.slice(0, colon), user.slice(colon + 1)];
   const [passwd, group] = await Promise.all([readDatabase(rootfs, 'etc/passwd'), readDatabase(rootfs, 'etc/group')]);
@@ -39,7 +45,7 @@ export async function resolveUser(rootfs: string, user: string, additional: read
   const gids = new Set<number>();
   if (groupPart !== '') {
     gid = groupId(group, groupPart);
-  } else if (entry !== undefined) {
+  } else if (entry !== undefined && !strict) {
     for (const fields of group) if ((fields[3] ?? '').split(',').includes(entry[0]!)) gids.add(inRange(Number(fields[2])));
   }
   for (const each of additional) gids.add(typeof each === 'number' ? inRange(each) : groupId(group, each));

@@ -4,7 +4,11 @@ import { settleFreezer } from './freezer.ts';
 import type { FreezerState } from './freezer.ts';
 
 /** A group whose state `next` decides, by what was written so far. */
-function group(next: (written: readonly FreezerState[]) => string): { written: FreezerState[]; slept: () => number; settle: (state: FreezerState) => Promise<boolean> } {
+function group(next: (written: readonly FreezerState[]) => string): {
+  written: FreezerState[];
+  slept: () => number;
+  settle: (state: FreezerState) => Promise<boolean>;
+} {
   const written: FreezerState[] = [];
   let now = 0;
   const clock = { monotonic: () => now, sleep: (ms: number) => Promise.resolve(void (now += ms)) };

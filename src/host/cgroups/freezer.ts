@@ -12,7 +12,12 @@ const LOOKS_BEFORE_THAW = 8;
  * gets through: it is let go on for a moment.
  * @returns false when it was not there within `waitMs`; a group that was to freeze is thawed then
  */
-export async function settleFreezer(group: { read(): Promise<string | undefined>; write(state: FreezerState): Promise<void> }, state: FreezerState, clock: Pick<Clock, 'monotonic' | 'sleep'>, waitMs: number): Promise<boolean> {
+export async function settleFreezer(
+  group: { read(): Promise<string | undefined>; write(state: FreezerState): Promise<void> },
+  state: FreezerState,
+  clock: Pick<Clock, 'monotonic' | 'sleep'>,
+  waitMs: number,
+): Promise<boolean> {
   const end = clock.monotonic() + waitMs;
   await group.write(state);
   for (let looks = 1; (await group.read()) !== state; looks++) {

@@ -125,6 +125,7 @@ export async function containerConfig(
         ...(group !== undefined && { runAsGroup: group }),
         readonlyRootfs: security?.readOnlyRootFilesystem ?? false,
         supplementalGroups: [...(fsGroup === undefined ? [] : [fsGroup]), ...(podSecurity?.supplementalGroups ?? [])],
+        ...(podSecurity?.supplementalGroupsPolicy === 'Strict' && { supplementalGroupsPolicy: 'STRICT' as const }),
         noNewPrivs: security?.allowPrivilegeEscalation === false,
         ...(seccomp && {
           seccomp: {

@@ -58,6 +58,7 @@ export function containerSpec(
       cwd: config.workingDir || image.document.config.WorkingDir || '/',
       user: userOf(config, image),
       additionalGids: securityContext.supplementalGroups,
+      ...(securityContext.supplementalGroupsPolicy === 'STRICT' && { strictGroups: true }),
       terminal: config.tty,
     },
     labels: config.labels,

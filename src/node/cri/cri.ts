@@ -157,6 +157,8 @@ export interface ContainerConfig {
       readonly runAsUsername?: string;
       readonly readonlyRootfs: boolean;
       readonly supplementalGroups: readonly number[];
+      /** STRICT: groups of the image's own group file don't count. Left out: MERGE. */
+      readonly supplementalGroupsPolicy?: 'MERGE' | 'STRICT';
       readonly noNewPrivs: boolean;
       readonly maskedPaths?: readonly string[];
       readonly readonlyPaths?: readonly string[];

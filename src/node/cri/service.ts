@@ -67,7 +67,12 @@ export async function openCriService(options: CriServiceOptions): Promise<Recove
   const userOf = async ({ spec, status, rootfs }: Container): Promise<CriContainerStatus['user']> => {
     if (!users.has(spec) && status === 'running') {
       try {
-        const { uid, gid, additionalGids } = await resolveUser(rootfs, spec.process.user, spec.process.additionalGids);
+        const { uid, gid, additionalGids } = await resolveUser(
+          rootfs,
+          spec.process.user,
+          spec.process.additionalGids,
+          spec.process.strictGroups,
+        );
         users.set(spec, { uid, gid, supplementalGroups: additionalGids });
       } catch (error) {
         logger.debug("could not look up a container's user again", { error: messageOf(error) });
