@@ -22,7 +22,8 @@ test('a server in the foreground has the settings, its pid and its words; what i
   const script = join(folder, 'main.ts');
   await writeFile(script, `import { relaunchAsServer } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, 'launch.ts')).href)};
 relaunchAsServer(process);
-console.log(JSON.stringify({ pid: process.pid, words: process.argv.slice(2), flags: process.execArgv, arenas: process.env.MALLOC_ARENA_MAX, launched: process.env.LONGSHORE_LAUNCHED }));\n`,
+const { pid, argv, execArgv, env } = process;
+console.log(JSON.stringify({ pid, words: argv.slice(2), flags: execArgv, arenas: env.MALLOC_ARENA_MAX, launched: env.LONGSHORE_LAUNCHED }));\n`,
   );
   const child = spawn(process.execPath, [script, 'server', '--listen', 'a b'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);

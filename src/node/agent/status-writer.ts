@@ -69,7 +69,9 @@ export class StatusWriter {
         }
         if (this.#stop.signal.aborted) return;
         this.#log.warn("could not write a pod's status, trying again", { pod: `${namespace}/${name}`, error: messageOf(error) });
-        await this.#clock.sleep(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!, this.#stop.signal).catch(() => undefined); // cut short by the end, which the loop sees
+        const waitMs = RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!;
+        // Cut short by the end, which the loop sees.
+        await this.#clock.sleep(waitMs, this.#stop.signal).catch(() => undefined);
       }
     }
   }

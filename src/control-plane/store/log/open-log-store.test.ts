@@ -113,7 +113,8 @@ describe('the files of the log store', () => {
       import { openLogStore } from ${JSON.stringify(import.meta.resolve('./open-log-store.ts'))};
       import { systemClock } from ${JSON.stringify(import.meta.resolve('../../../lib/clock.ts'))};
       import { silentLogger } from ${JSON.stringify(import.meta.resolve('../../../lib/log.ts'))};
-      const store = await openLogStore({ path: ${JSON.stringify(path)}, clock: systemClock, logger: silentLogger }).catch((error) => process.stdout.write(error.code));
+      const options = { path: ${JSON.stringify(path)}, clock: systemClock, logger: silentLogger };
+      const store = await openLogStore(options).catch((error) => process.stdout.write(error.code));
       await store.close?.();`;
     const other = (): string => String(spawnSync(process.execPath, ['--input-type=module', '-e', script]).stdout);
     assert.equal(other(), 'conflict');
