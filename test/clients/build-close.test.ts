@@ -9,10 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { openBuilder } from '../../src/app/builder.ts';
 import { openEngine } from '../../src/app/engine.ts';
 import { openHost } from '../../src/host/open.ts';
-import { systemClock } from '../../src/lib/clock.ts';
-import { silentLogger } from '../../src/lib/log.ts';
-import { systemRandom } from '../../src/lib/random.ts';
-import { docker, importBusybox, newPlace, takeDown, type Ran } from './docker-engine.ts';
+import { docker, engineOptions, importBusybox, newPlace, takeDown, type Ran } from './docker-engine.ts';
 import { eventually } from './platform.ts';
 
 const cache = process.env.LONGSHORE_CLIENTS ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'longshore/clients');
@@ -22,15 +19,7 @@ const buildx = existsSync(cache) ? readdirSync(cache).filter((name) => /^buildx-
 async function closeDuring(t: TestContext, plugin: string | undefined): Promise<Ran> {
   const place = await newPlace();
   const host = await openHost();
-  const options = {
-    folder: join(place.folder, 'engine'),
-    instance: place.instance,
-    host,
-    clock: systemClock,
-    random: systemRandom,
-    logger: silentLogger,
-    networkPool: place.pool,
-  };
+  const options = engineOptions(place, host);
   const engine = await openEngine(options);
   t.after(async () => {
     await engine.close({ stopContainers: true });

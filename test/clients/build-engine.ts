@@ -7,10 +7,7 @@ import { openBuilder } from '../../src/app/builder.ts';
 import { openEngine } from '../../src/app/engine.ts';
 import type { Engine } from '../../src/app/engine.ts';
 import { openHost } from '../../src/host/open.ts';
-import { systemClock } from '../../src/lib/clock.ts';
-import { silentLogger } from '../../src/lib/log.ts';
-import { systemRandom } from '../../src/lib/random.ts';
-import { docker, importBusybox, newPlace, takeDown } from './docker-engine.ts';
+import { docker, engineOptions, importBusybox, newPlace, takeDown } from './docker-engine.ts';
 import type { Place, Ran } from './docker-engine.ts';
 
 /** buildx where tools/clients.sh puts it, or where docker keeps its plug-ins. */
@@ -47,15 +44,7 @@ export interface BuildEngine {
 export async function startBuildEngine(): Promise<BuildEngine> {
   const place = await newPlace();
   const host = await openHost();
-  const options = {
-    folder: join(place.folder, 'engine'),
-    instance: place.instance,
-    host,
-    clock: systemClock,
-    random: systemRandom,
-    logger: silentLogger,
-    networkPool: place.pool,
-  };
+  const options = engineOptions(place, host);
   const engine = await openEngine(options);
   await engine.containers.recover();
   const builder = await openBuilder(engine, options);

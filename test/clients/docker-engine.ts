@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { cgroupParentOf, openEngine } from '../../src/app/engine.ts';
-import type { Engine } from '../../src/app/engine.ts';
+import type { Engine, EngineOptions } from '../../src/app/engine.ts';
 import type { DockerApi } from '../../src/engine/docker-api/server.ts';
 import { openHost } from '../../src/host/open.ts';
 import type { Host } from '../../src/host/host.ts';
@@ -44,9 +44,9 @@ export async function newPlace(): Promise<Place> {
   };
 }
 
-export async function open(place: Place): Promise<{ engine: Engine; api: DockerApi; host: Host }> {
-  const host = await openHost();
-  const engine = await openEngine({
+/** An engine at this place, with this machine's clock and randomness, that logs nothing. */
+export function engineOptions(place: Place, host: Host): EngineOptions {
+  return {
     folder: join(place.folder, 'engine'),
     instance: place.instance,
     host,
@@ -54,7 +54,12 @@ export async function open(place: Place): Promise<{ engine: Engine; api: DockerA
     random: systemRandom,
     logger: silentLogger,
     networkPool: place.pool,
-  });
+  };
+}
+
+export async function open(place: Place): Promise<{ engine: Engine; api: DockerApi; host: Host }> {
+  const host = await openHost();
+  const engine = await openEngine(engineOptions(place, host));
   await engine.containers.recover();
   const api = engine.dockerApi();
   await api.listen(place.socket);

@@ -16,8 +16,6 @@ import { CacheMounts } from './solve/cache-mounts.ts';
 import type { BuildParts } from './solve/request.ts';
 import { recordFilter } from './solve/record-filter.ts';
 
-export type { Builder } from './builder.ts';
-
 export interface OpenBuilderOptions {
   /** Folder of its own; made when missing. */
   readonly folder: string;
