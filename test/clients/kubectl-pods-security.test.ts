@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { eventually, pod, startTestPlatform, type TestPlatform } from './platform.ts';
+import { eventually, pod, runClient, startTestPlatform, type TestPlatform } from './platform.ts';
 
 let platform: TestPlatform;
 let ok: TestPlatform['ok'];
@@ -87,6 +87,29 @@ test('users, groups and fsGroup', async () => {
   assert.equal(await inside('own', 'id -u; id -g'), '99\n0');
   assert.deepEqual(JSON.parse(await field('who', '.status.containerStatuses[0].user.linux')), { uid: 1234, gid: 2345, supplementalGroups: [2345, 3456, 4567] });
   await remove('who', 'own');
+});
+
+test("supplementalGroupsPolicy: Strict leaves out the groups of the image's own group file", async () => {
+  const docker = async (...args: string[]): Promise<void> => {
+    const ran = await runClient('docker', args, { DOCKER_HOST: `unix://${platform.home.dockerSocket}`, HOME: platform.home.root });
+    assert.equal(ran.code, 0, ran.stderr);
+  };
+  const database = 'echo web:x:1000:100::/:/bin/sh >> /etc/passwd; echo staff:x:50:web >> /etc/group';
+  await docker('run', '--name', 'grouped', 'busybox', 'sh', '-c', database);
+  await docker('commit', 'grouped', 'grouped:1');
+  await docker('rm', 'grouped');
+  const securityContext = { runAsUser: 1000, supplementalGroups: [4567] };
+  const container = { ...SLEEP, image: 'grouped:1' };
+  await platform.apply(
+    pod('merged', container, { securityContext }),
+    pod('strict', container, { securityContext: { ...securityContext, supplementalGroupsPolicy: 'Strict' } }),
+  );
+  await ready('merged', 'strict');
+  const groups = async (name: string): Promise<string[]> => [await status(name, 'Groups'), await inside(name, 'id -G')].map((line) => line.trim());
+  assert.deepEqual(await groups('merged'), ['50 100 4567', '100 50 4567']);
+  assert.deepEqual(await groups('strict'), ['100 4567', '100 4567']);
+  assert.deepEqual(JSON.parse(await field('strict', '.status.containerStatuses[0].user.linux')), { uid: 1000, gid: 100, supplementalGroups: [100, 4567] });
+  await remove('merged', 'strict');
 });
 
 test('runAsNonRoot is refused for root, with the reason', async () => {
