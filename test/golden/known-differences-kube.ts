@@ -183,6 +183,7 @@ export const KUBE_DIFFERENCES: readonly KnownDifference[] = [
       'kube/kinds | an ingress | headers.warning',
       'kube/kinds | a network policy | headers.warning',
       'kube/kinds | a network policy with an egress | headers.warning',
+      'kube/pod-defaults | pod level resources | headers.warning',
       'kube/kinds | an autoscaler | headers.warning',
       'kube/kinds | a webhook | headers.warning',
       'kube/table | an ingress | headers.warning',

@@ -27,6 +27,23 @@ test('who writes what is not acted upon is warned, at each write', async () => {
   assert.equal((await served.call('POST', '/api/v1/namespaces/default/configmaps', { body: { metadata: { name: 'plain' } } })).headers.warning, undefined);
 });
 
+test('a pod is not resized, and who asks is told; resources of a pod as a whole are warned about', async () => {
+  const path = '/api/v1/namespaces/default/pods';
+  const containers = [{ name: 'c', image: 'busybox', resources: { limits: { cpu: '1' } } }];
+  await served.call('POST', '/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'default' } } });
+  const plain = await served.call('POST', path, { body: { metadata: { name: 'sized' }, spec: { containers } } });
+  assert.deepEqual([plain.status, plain.headers.warning], [201, undefined]);
+  const body = { spec: { containers: [{ name: 'c', resources: { limits: { cpu: '2' } } }] } };
+  const answer = await served.call('PATCH', `${path}/sized/resize`, { type: 'application/strategic-merge-patch+json', body });
+  const { code, reason, message } = answer.json<Status>();
+  assert.deepEqual([code, reason], [501, 'NotImplemented']);
+  assert.match(message!, /pods "sized" cannot be resized.*kubectl set resources/);
+  const spec = { containers: [{ name: 'c', image: 'busybox' }], resources: { limits: { cpu: '1' } } };
+  const whole = await served.call('POST', path, { body: { metadata: { name: 'whole' }, spec } });
+  assert.equal(whole.status, 201);
+  assert.match(String(whole.headers.warning), /spec\.resources of a pod is kept, but limits and reserves nothing/);
+});
+
 test('what keeping would be a lie about is refused with why and what to do', async () => {
   const crd = {
     metadata: { name: 'widgets.example.com' },

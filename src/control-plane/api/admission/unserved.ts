@@ -1,5 +1,6 @@
 import type { APIService } from '../../../types/kubernetes/generated/apiregistration-v1.ts';
 import type { CustomResourceDefinition } from '../../../types/kubernetes/generated/apiextensions-v1.ts';
+import type { Pod } from '../../../types/kubernetes/generated/core-v1.ts';
 import { StatusError } from '../../../types/kubernetes/status.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../contract.ts';
 import { failure, qualified } from '../errors.ts';
@@ -41,6 +42,13 @@ export const NOT_ACTED_UPON: Readonly<Record<string, string>> = {
   'resourceslices.resource.k8s.io': 'devices are not allocated; mount what a pod needs of its node by hostPath',
 };
 
+/** What a pod's spec asks of its node that no node does. */
+function ignoredOf({ spec }: Pod): string | undefined {
+  return spec?.resources?.limits === undefined && spec?.resources?.requests === undefined
+    ? undefined
+    : 'spec.resources of a pod is kept, but limits and reserves nothing: give its containers resources of their own';
+}
+
 /** What cannot be made at all, since keeping it would promise an API that is not there: why, and what to do instead. */
 function refusal(at: AdmissionAttributes): string | undefined {
   switch (qualified(at.resource)) {
@@ -61,9 +69,26 @@ function refusal(at: AdmissionAttributes): string | undefined {
 export const unserved: AdmissionPlugin = {
   name: 'Unserved',
   handles: ({ operation, resource, subresource }) =>
-    subresource === undefined && (operation === 'CREATE' || operation === 'UPDATE') && TOLD.has(resource.resource),
+    (operation === 'CREATE' || operation === 'UPDATE') &&
+    TOLD.has(resource.resource) &&
+    (subresource === undefined || (subresource === 'resize' && resource.resource === 'pods')),
   validate(at) {
+    if (at.subresource === 'resize') {
+      throw new StatusError(
+        failure(
+          501,
+          'NotImplemented',
+          `pods ${JSON.stringify(at.name ?? '')} cannot be resized: this release changes no container that runs. Change the template of its workload (kubectl set resources), which replaces its pods`,
+          { name: at.name ?? '', group: '', kind: 'pods' },
+        ),
+      );
+    }
     const kind = qualified(at.resource);
+    if (kind === 'pods') {
+      const ignored = at.operation === 'CREATE' ? ignoredOf(at.object as Pod) : undefined;
+      if (ignored !== undefined) at.context.warnings.push(ignored);
+      return;
+    }
     const why = at.operation === 'CREATE' ? refusal(at) : undefined;
     if (why !== undefined) {
       const { group, resource } = at.resource;
@@ -87,4 +112,5 @@ const TOLD: ReadonlySet<string> = new Set([
   ...Object.keys(NOT_ACTED_UPON).map((name) => name.slice(0, name.indexOf('.'))),
   'customresourcedefinitions',
   'apiservices',
+  'pods',
 ]);
