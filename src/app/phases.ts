@@ -1,5 +1,8 @@
 import type { Clock } from '../lib/clock.ts';
 
+/** Told of each phase as it ends, with its length in milliseconds. */
+export type OnPhase = (name: string, ms: number) => void;
+
 /** Times named phases of a start or stop, and tells each as it ends. */
 export interface PhaseTimer {
   time<T>(name: string, work: () => Promise<T>): Promise<T>;
@@ -7,7 +10,7 @@ export interface PhaseTimer {
   readonly taken: Readonly<Record<string, number>>;
 }
 
-export function createPhaseTimer(clock: Clock, onPhase: (name: string, ms: number) => void): PhaseTimer {
+export function createPhaseTimer(clock: Clock, onPhase: OnPhase): PhaseTimer {
   const taken: Record<string, number> = {};
   return {
     taken,

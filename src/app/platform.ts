@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { openLogStore } from '../control-plane/store/log/open-log-store.ts';
 import { openHost } from '../host/open.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
-import { LongshoreError, messageOf } from '../lib/errors.ts';
+import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { systemRandom, type Random } from '../lib/random.ts';
 import { UndoStack } from '../lib/undo.ts';
+import { Closing } from './closing.ts';
 import { openControlPlane, type ControlPlane } from './control-plane.ts';
 import type { Engine } from './engine.ts';
 import { linkDockerSocket, unlinkDockerSocket } from './docker-link.ts';
@@ -177,40 +178,22 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     undo.release();
     return {
       status, config, engine, controlPlane, node,
-      async close({ stopContainers, onPhase = () => {} }) {
-        const stopping = createPhaseTimer(clock, onPhase);
-        const failures: string[] = [];
-        // What one part can't do keeps no other from ending.
-        const step = async (name: string, work: () => Promise<void>): Promise<void> => {
-          try {
-            await stopping.time(name, work);
-          } catch (error) {
-            logger.error('a part of the platform did not stop in good order', {
-              part: name,
-              error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-            });
-            failures.push(`${name}: ${messageOf(error)}`);
-          }
-        };
-        await step('node', () => node.close({ remove: stopContainers }));
-        await step('control plane', async () => {
+      async close({ stopContainers, onPhase }) {
+        const closing = new Closing({ what: 'the platform', home: home.root, clock, logger, onPhase });
+        await closing.step('node', () => node.close({ remove: stopContainers }));
+        await closing.step('control plane', async () => {
           await controlPlane.close();
           await closeInner({ remove: stopContainers });
         });
-        await step('registry', async () => {
+        await closing.step('registry', async () => {
           await registry.close();
           await unlinkDockerSocket(home.dockerSocket);
         });
-        await step('engine', () => engineResult.value.close({ stopContainers }));
+        await closing.step('engine', () => engineResult.value.close({ stopContainers }));
         // Last: whoever finds them gone may take away what is left.
-        await rm(home.statusFile, { force: true }).catch((error: unknown) => failures.push(messageOf(error)));
+        await closing.attempt('status', () => rm(home.statusFile, { force: true }));
         await unlock();
-        if (failures.length > 0) {
-          throw new LongshoreError('internal', `the platform did not stop in good order: ${failures.join('; ')}`, {
-            object: `home ${home.root}`,
-            remedy: 'To take away what it left: longshore down',
-          });
-        }
+        closing.finish();
       },
     };
   } catch (error) {

@@ -4,17 +4,15 @@ import { failure, openControl } from './control.ts';
 import { openNotify } from './daemon.ts';
 import type { Home } from './home.ts';
 import { writeCompiledSoon } from './launch.ts';
+import type { OnPhase } from './phases.ts';
 import type { DaemonStatus } from './status.ts';
 
 /** What serves for long: the whole platform, or a node alone. */
 export interface Served {
   readonly status: DaemonStatus;
   /** `stopContainers`: all that runs ends, and nothing is left on the host; else it goes on without us. */
-  close(options: { readonly stopContainers: boolean; readonly onPhase?: (name: string, ms: number) => void }): Promise<void>;
+  close(options: { readonly stopContainers: boolean; readonly onPhase?: OnPhase }): Promise<void>;
 }
-
-/** Tells of each phase of the start, once it is over. */
-export type OnPhase = (name: string, ms: number) => void;
 
 /**
  * Runs what `start` starts until a signal or `longshore down`, and tells whoever waits on the notify descriptor.

@@ -10,6 +10,7 @@ import { createLogger, type Logger, type LogLevel } from '../lib/log.ts';
 import { systemRandom } from '../lib/random.ts';
 import { UndoStack } from '../lib/undo.ts';
 import type { Node, Service } from '../types/kubernetes/generated/core-v1.ts';
+import { Closing } from './closing.ts';
 import { machineAddress, openInstance, usedAddresses, type Home } from './home.ts';
 import { lockInstance } from './instance-lock.ts';
 import { joinedUpstream, nodeCredentials } from './join.ts';
@@ -18,9 +19,9 @@ import { openNodeEngine } from './node-engine.ts';
 import { createNodeAuthorizer, selfSigned } from './node-authorizer.ts';
 import { nodeListener } from './node-listener.ts';
 import { startNode } from './node.ts';
-import { createPhaseTimer } from './phases.ts';
+import { createPhaseTimer, type OnPhase } from './phases.ts';
 import { startTicksOf } from './process-mark.ts';
-import { runDaemon, type OnPhase, type Served } from './run-daemon.ts';
+import { runDaemon, type Served } from './run-daemon.ts';
 import { writeStatus, type DaemonStatus } from './status.ts';
 import { VERSION } from './version.ts';
 
@@ -154,25 +155,15 @@ async function startAgentNode(home: Home, options: ServeAgentOptions, logger: Lo
     undo.release();
     return {
       status,
-      async close({ stopContainers, onPhase: tell = () => {} }) {
-        const stopping = createPhaseTimer(systemClock, tell);
-        const failures: string[] = [];
-        // What one part can't do keeps no other from ending.
-        const step = async (name: string, work: () => Promise<void>): Promise<void> => {
-          await stopping.time(name, work).catch((error: unknown) => failures.push(`${name}: ${messageOf(error)}`));
-        };
+      async close({ stopContainers, onPhase }) {
+        const closing = new Closing({ what: 'the node', home: home.root, clock: systemClock, logger, onPhase });
         closeServer();
-        await step('node', () => node.close({ remove: stopContainers }));
-        await step('engine', () => engine.close({ stopContainers }));
+        await closing.step('node', () => node.close({ remove: stopContainers }));
+        await closing.step('engine', () => engine.close({ stopContainers }));
         transport.close();
-        await step('status', () => rm(home.statusFile, { force: true }));
+        await closing.step('status', () => rm(home.statusFile, { force: true }));
         await unlock();
-        if (failures.length > 0) {
-          throw new LongshoreError('internal', `the node did not stop in good order: ${failures.join('; ')}`, {
-            object: `home ${home.root}`,
-            remedy: 'To take away what it left: longshore down',
-          });
-        }
+        closing.finish();
       },
     };
   } catch (error) {
