@@ -165,17 +165,23 @@ test('hosts and resolv.conf', () => {
   assert.equal(resolvConf({ servers: ['1.1.1.1'], search: ['a', 'b'], options: [] }, host, 'never'), 'nameserver 1.1.1.1\nsearch a b\noptions edns0\n');
 });
 
+/** A container that asks for nothing. */
+const MOUNTS: MountContext = {
+  privileged: false,
+  cgroupVersion: 2,
+  ipc: 'private',
+  shm: undefined,
+  shmBytes: undefined,
+  writableCgroups: false,
+  recursiveReadOnly: true,
+  files: [],
+  readOnlyRoot: false,
+  mounts: [],
+};
+
 test("mounts: a user's replaces ours, outer ones come first", () => {
   const mounts = ociMounts({
-    privileged: false,
-    cgroupVersion: 2,
-    ipc: 'private',
-    shm: undefined,
-    shmBytes: undefined,
-    writableCgroups: false,
-    recursiveReadOnly: true,
-    files: [],
-    readOnlyRoot: false,
+    ...MOUNTS,
     mounts: [
       { type: 'bind', source: '/b', target: '/a/b', readOnly: true },
       { type: 'bind', source: '/a', target: '/a/', readOnly: false },
@@ -189,20 +195,7 @@ test("mounts: a user's replaces ours, outer ones come first", () => {
 });
 
 test('mounts beneath a bind mount, options of tmpfs, shared memory', () => {
-  const of = (more: Partial<MountContext>): readonly OciMount[] =>
-    ociMounts({
-      privileged: false,
-      cgroupVersion: 2,
-      ipc: 'private',
-      shm: undefined,
-      shmBytes: undefined,
-      writableCgroups: false,
-      recursiveReadOnly: true,
-      files: [],
-      readOnlyRoot: false,
-      mounts: [],
-      ...more,
-    });
+  const of = (more: Partial<MountContext>): readonly OciMount[] => ociMounts({ ...MOUNTS, ...more });
   const at = (target: string, more: Partial<MountContext>): OciMount | undefined => of(more).find((mount) => mount.destination === target);
   const bound = (recursion: BindRecursion | undefined, recursiveReadOnly = true): readonly string[] =>
     at('/t', {

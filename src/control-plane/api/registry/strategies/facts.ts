@@ -13,6 +13,15 @@ export const CREATED_ON_UPDATE: ReadonlySet<string> = new Set([
   ...['rolebindings', 'clusterrolebindings', 'roles', 'clusterroles'].map((resource) => `rbac.authorization.k8s.io/${resource}`),
 ]);
 
+const ADMISSION_REGISTRATION: readonly string[] = [
+  'mutatingwebhookconfigurations',
+  'validatingwebhookconfigurations',
+  'validatingadmissionpolicies',
+  'validatingadmissionpolicybindings',
+  'mutatingadmissionpolicies',
+  'mutatingadmissionpolicybindings',
+].map((resource) => `admissionregistration.k8s.io/${resource}`);
+
 /** An update must name the resourceVersion that it is about. */
 export const NO_UNCONDITIONAL_UPDATE: ReadonlySet<string> = new Set([
   'node.k8s.io/runtimeclasses',
@@ -23,14 +32,7 @@ export const NO_UNCONDITIONAL_UPDATE: ReadonlySet<string> = new Set([
   'apiregistration.k8s.io/apiservices',
   ...['csidrivers', 'csistoragecapacities', 'volumeattachments', 'csinodes'].map((resource) => `storage.k8s.io/${resource}`),
   ...['clustertrustbundles', 'podcertificaterequests'].map((resource) => `certificates.k8s.io/${resource}`),
-  ...[
-    'mutatingwebhookconfigurations',
-    'validatingwebhookconfigurations',
-    'validatingadmissionpolicies',
-    'validatingadmissionpolicybindings',
-    'mutatingadmissionpolicies',
-    'mutatingadmissionpolicybindings',
-  ].map((resource) => `admissionregistration.k8s.io/${resource}`),
+  ...ADMISSION_REGISTRATION,
 ]);
 
 /** metadata.generation counts changes of the desired state. */
@@ -46,12 +48,5 @@ export const WITH_GENERATION: ReadonlySet<string> = new Set([
   ...['ingressclasses', 'networkpolicies', 'ingresses'].map((resource) => `networking.k8s.io/${resource}`),
   ...['resourceslices', 'deviceclasses', 'devicetaintrules'].map((resource) => `resource.k8s.io/${resource}`),
   ...['flowschemas', 'prioritylevelconfigurations'].map((resource) => `flowcontrol.apiserver.k8s.io/${resource}`),
-  ...[
-    'mutatingwebhookconfigurations',
-    'validatingwebhookconfigurations',
-    'validatingadmissionpolicies',
-    'validatingadmissionpolicybindings',
-    'mutatingadmissionpolicies',
-    'mutatingadmissionpolicybindings',
-  ].map((resource) => `admissionregistration.k8s.io/${resource}`),
+  ...ADMISSION_REGISTRATION,
 ]);

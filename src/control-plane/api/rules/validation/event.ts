@@ -39,21 +39,14 @@ function validate(event: Told, controllerField: string, errors: Errors): void {
   if (event.namespace !== '') checked(event.namespace, dnsSubdomain, errors, new Path('namespace'));
 }
 
+/** What both versions call alike. */
+function alike({ metadata, eventTime, reportingInstance, action, reason }: CoreEvent | Event): Omit<Told, 'about' | 'controller' | 'note'> {
+  return { namespace: metadata?.namespace ?? '', eventTime, instance: reportingInstance ?? '', action: action ?? '', reason: reason ?? '' };
+}
+
 function validateCore(event: CoreEvent, errors: Errors): void {
-  validate(
-    {
-      namespace: event.metadata?.namespace ?? '',
-      about: event.involvedObject,
-      eventTime: event.eventTime,
-      controller: event.reportingComponent ?? '',
-      instance: event.reportingInstance ?? '',
-      action: event.action ?? '',
-      reason: event.reason ?? '',
-      note: event.message ?? '',
-    },
-    'reportingComponent',
-    errors,
-  );
+  const told = { ...alike(event), about: event.involvedObject, controller: event.reportingComponent ?? '', note: event.message ?? '' };
+  validate(told, 'reportingComponent', errors);
 }
 
 export const CORE_EVENT = rulesOf<CoreEvent>({ name: pathSegment, create: validateCore, update: (event, _old, errors) => validateCore(event, errors) });
@@ -65,20 +58,8 @@ function validateSeries(event: Event, errors: Errors): void {
 }
 
 function validateNew(event: Event, errors: Errors): void {
-  validate(
-    {
-      namespace: event.metadata?.namespace ?? '',
-      about: event.regarding,
-      eventTime: event.eventTime,
-      controller: event.reportingController ?? '',
-      instance: event.reportingInstance ?? '',
-      action: event.action ?? '',
-      reason: event.reason ?? '',
-      note: event.note ?? '',
-    },
-    'reportingController',
-    errors,
-  );
+  const told = { ...alike(event), about: event.regarding, controller: event.reportingController ?? '', note: event.note ?? '' };
+  validate(told, 'reportingController', errors);
 }
 
 export const EVENT = rulesOf<Event>({
