@@ -20,8 +20,8 @@ export async function removeEntry(context: Context, entry: Entry, options: { rea
   context.background(`removing ${entry.short}`, remains);
   // Whoever asks for its volumes to go looks whether they did.
   if (options.volumes && entry.spec.mounts.some((mount) => mount.type === 'volume')) {
-    await remains.catch(() => undefined);
-  } // logged by who has it in the background
+    await remains.catch(() => undefined); // logged by who has it in the background
+  }
   context.emit(entry, 'destroy');
   entry.tell('removed');
 }

@@ -21,9 +21,8 @@ export async function sendFile(
   signal: AbortSignal,
 ): Promise<void> {
   const call = open(session, exporter, metadata, signal);
-  // Its end, or its failure, comes by the other direction.
+  // Its end, or its failure, comes by the other direction; the failure is told where it is awaited.
   const ended = drain(call);
-  ended.catch(() => {});
   let failed = false;
   void ended.catch(() => (failed = true));
   for await (const piece of source as AsyncIterable<Buffer>) {
@@ -45,7 +44,7 @@ export async function sendFolder(session: Session, exporter: number, root: strin
     }
     await call.send(Packet.encode({ type: PACKET.STAT }));
   })();
-  telling.catch(() => {});
+  telling.catch(() => {}); // told where the client's FIN awaits it, or by the call's own failure
   try {
     for await (const bytes of call.messages) {
       const packet = Packet.decode(bytes);
